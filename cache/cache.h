@@ -1,0 +1,114 @@
+// The result cache: 64 shards of entries under one byte budget, with admission and eviction of the W-TinyLFU family,
+// and one flight per missing key.
+//
+// Theory. An answer is worth keeping in proportion to how often it is asked for and to the server time it saves, and in
+// inverse proportion to the memory it takes: value = frequency × server_us / bytes. Frequencies come from a count-min
+// sketch with ageing (TinyLFU, Einziger et al. 2017), also for keys that are not in the cache. A new entry goes to a
+// small window; on leaving it, it is compared with sampled victims of the main part and the lower value goes.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "cache/result.h"
+
+namespace larder::cache {
+
+struct CacheLimits {
+    std::size_t bytes_max = 256u << 20;        // all entries with their overhead; 0 turns the cache off
+    std::size_t entry_bytes_max = 1u << 20;    // a larger answer is forwarded and not kept
+    int waiters_max = 1000;                    // per flight; one more goes to the server by itself
+};
+
+struct CacheStats {
+    std::uint64_t entries, bytes, stored, evicted, expired, refused_admission, found_stale, flights, waiters;
+};
+
+// A key with its hash. The key is compared in full on a hit, so a hash collision can never serve another key's rows.
+// Build: docs in proxy/session/cache_key.h. `hash` comes from hash_key(), seeded at start-up.
+struct KeyView {
+    Bytes bytes;
+    std::uint64_t hash;
+};
+std::uint64_t hash_key(Bytes key);
+
+// Why a lookup did not serve; for metrics and the trace.
+enum class Miss : std::uint8_t { absent, stale, expired, no_row_description };
+
+struct Lookup {
+    ResultRef result;       // set: a hit
+    Miss miss = Miss::absent;
+};
+
+// Someone who waits for another's flight. All calls come from whichever thread ends the flight, outside all locks;
+// implementations hand over to their own thread.
+class FlightWaiter {
+public:
+    virtual ~FlightWaiter() = default;
+    // The flight landed: this is the answer (its note passed the hit check when this waiter joined).
+    virtual void on_result(ResultRef result) = 0;
+    // The leader failed, or its answer cannot be kept: this waiter is the leader now if `leads`, else it goes to the
+    // server by itself.
+    virtual void on_no_result(bool leads) = 0;
+};
+
+enum class Join : std::uint8_t {
+    leads,    // no flight for this key: the caller fetches, and owes land() or fail()
+    waits,    // joined: on_result() or on_no_result() will be called once, unless leave() comes first
+    alone,    // there is a flight that cannot be joined (stale note, too many waiters): fetch, without owing anything
+};
+
+// Threads: every call from any thread; none blocks on I/O. A shard's mutex is held for a fraction of a microsecond.
+class Cache {
+public:
+    explicit Cache(CacheLimits limits);
+    ~Cache();
+
+    // The hit check of docs/freshness.md: the entry is there, every noted counter is unmoved and none is in flight, its
+    // time is not over, and max_age is kept. Counts the access for the frequency sketch. A stale entry is dropped.
+    Lookup find(const KeyView& key, Instant now, std::chrono::microseconds max_age, bool needs_row_description);
+
+    // Stores unless a noted counter has moved (the spare check), the entry is too large, or admission refuses it.
+    // Returns true if it is in the cache now.
+    bool store(const KeyView& key, ResultRef result, Instant now);
+
+    // Asks to be the one who fetches. `note` is what the caller noted for its own fetch, before sending: it becomes the
+    // flight's note if the caller leads. An empty note means it was refused: such a flight takes no waiters.
+    Join join(const KeyView& key, const Note& note, FlightWaiter* waiter);
+
+    // The leader's answer is complete: every waiter gets it. The leader calls store() itself, before.
+    void land(const KeyView& key, const ResultRef& result);
+
+    // The leader failed. hand_over: one waiter leads now (its answer may do better); else all waiters go alone, since the
+    // answer can never be kept (too large, not storable).
+    void fail(const KeyView& key, bool hand_over);
+
+    // The waiter goes away (cancel, disconnect, timeout). After it returns, the waiter is not called any more, or it
+    // returns false because the call has been made or is being made right now.
+    bool leave(const KeyView& key, FlightWaiter* waiter);
+
+    // Drops entries that are stale or expired in one bounded slice (about 1000 entries); call it from a tick.
+    void sweep(Instant now);
+
+    // Drops everything at once. Flights go on.
+    void purge_all();
+
+    CacheStats stats() const;
+    const CacheLimits& limits() const;
+
+    // For the console, newest knowledge of each entry: calls `visit` for at most `max` entries, without holding a lock
+    // during the call.
+    void visit_entries(std::size_t max, const std::function<void(const CachedResult&, std::uint32_t hits)>& visit) const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace larder::cache

@@ -1,0 +1,132 @@
+// Freshness counters: how a cached answer knows that nothing it depends on was written since it was read.
+//
+// Each counter is one 64-bit word: how many writes are in flight (upper 16 bits) and a version (lower 48 bits, only
+// grows). A write moves the version and goes in flight *before* the message that can commit is sent, and comes out
+// after the outcome is known. A read notes the word *before* the message that can take its snapshot is sent. An entry
+// is a hit only while every counter it depends on still equals its note and is not in flight. DESIGN: docs/freshness.md.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace larder::cache {
+
+inline constexpr std::size_t kCacheLineBytes = 64;
+
+class alignas(kCacheLineBytes) Counter {
+public:
+    static constexpr std::uint64_t kOneInFlight = std::uint64_t{1} << 48;
+    static constexpr std::uint64_t kVersionMask = kOneInFlight - 1;
+    static constexpr std::uint64_t kInFlightMax = 0xFFFF;
+
+    // The word for a note or a lookup. Acquire: what follows (the send of a miss, the answer of a hit) stays after it.
+    std::uint64_t load() const { return word_.load(std::memory_order_acquire); }
+
+    static bool is_in_flight(std::uint64_t word) { return word >= kOneInFlight; }
+
+    // Marks the beginning of a write: version + 1, in flight + 1, seq_cst and a fence, so that no send that follows
+    // overtakes it. A saturated counter stays saturated for ever: nothing that depends on it is served again, and nothing
+    // aborts. A counter saturates when 65,535 writes are in flight at once or when its version is used up.
+    void begin();
+
+    // The end of a write: in flight - 1, version + 1 (the spare move), release. An end without its begin aborts.
+    void end();
+
+    // begin() and end() at once: for changes that are already visible (an incarnation, a reload).
+    void move();
+
+    // The arithmetic of the three, on values: what the word becomes. Apart, because its edges are 2^48 steps away.
+    static constexpr bool is_saturated(std::uint64_t word) { return word >= kInFlightMax * kOneInFlight; }
+    static constexpr std::uint64_t begun(std::uint64_t word) {
+        const std::uint64_t next = moved(word);
+        return is_saturated(next) ? next : next + kOneInFlight;
+    }
+    static constexpr std::uint64_t ended(std::uint64_t word) {
+        const std::uint64_t next = moved(word);
+        return is_saturated(next) ? next : next - kOneInFlight;
+    }
+    static constexpr std::uint64_t moved(std::uint64_t word) {
+        if (is_saturated(word)) return word;
+        // A version that wrapped would equal old notes again, and its carry would corrupt the count: saturate instead.
+        return (word & kVersionMask) == kVersionMask ? word | kInFlightMax * kOneInFlight : word + 1;
+    }
+
+private:
+    std::atomic<std::uint64_t> word_{0};
+};
+
+// What one read depended on, as it was before its snapshot was taken.
+struct NotedCounter {
+    const Counter* counter;
+    std::uint64_t word;
+};
+using Note = std::vector<NotedCounter>;  // small: server, catalogue, any, and one per relation
+
+// True if no noted counter moved or is in flight. An empty note is never current: it is what a refused one looks like, and
+// every answer depends on `server`, `catalogue` and `any` at least. Threads: any.
+bool is_current(const NotedCounter* first, std::size_t count);
+inline bool is_current(const Note& note) { return is_current(note.data(), note.size()); }
+
+// Takes the note of `counters` into `note` (which is cleared first). False if one is in flight, or if there are none: then
+// nothing may be stored. The note is filled all the same, for the trace; is_current() refuses it.
+bool take_note(const std::vector<const Counter*>& counters, Note& note);
+
+struct RelationCounters {
+    Counter scan;  // any write to the relation, or to its partition or inheritance tree (counters live at the root)
+};
+
+class OutstandingWrites;  // write_ticket.h
+
+// All counters of one database. Relations are made on first use, at an address that never changes, and live as long as
+// this object, which is as long as the process: an entry or a writer may hold a pointer at any time. Their number is
+// bounded by the relations that the catalogue has ever shown, since OIDs come from there and not from clients.
+// Threads: any.
+class DatabaseCounters {
+public:
+    DatabaseCounters();
+    ~DatabaseCounters();
+
+    Counter catalogue;  // DDL, and code that is not understood
+    Counter any;        // a write whose targets are not known
+
+    RelationCounters& relation(Oid root);
+
+    // The writes of this database that are not over: where a WriteTicket registers.
+    OutstandingWrites& outstanding();
+
+    // For the console: every relation known so far, by OID.
+    std::vector<std::pair<Oid, const RelationCounters*>> relations() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+// All counters of one upstream server. A database is made on first use and stays: ask only for names that the server has
+// accepted a login to, or a client could grow this without bound. Threads: any.
+class ServerCounters {
+public:
+    ServerCounters();
+    ~ServerCounters();
+
+    Counter server;  // its incarnation, roles, memberships, databases, server settings
+
+    DatabaseCounters& database(std::string_view name);
+
+    // For the console: every database known so far, by name.
+    std::vector<std::pair<std::string, DatabaseCounters*>> databases() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace larder::cache

@@ -1,0 +1,26 @@
+# Every library that Larder uses, as Debian 12 packages it. docs: reference of traps in docs/dependencies.md.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(OpenSSL REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(Catch2 2 REQUIRED)
+pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+find_program(LARDER_PG_CONFIG pg_config PATHS /usr/lib/postgresql/15/bin)
+
+# libpg_query has no CMake file. Its node structs come from PostgreSQL's own server headers, and only
+# those of its own major version have the same layout.
+find_path(PG_QUERY_INCLUDE pg_query.h REQUIRED)
+find_library(PG_QUERY_LIBRARY NAMES libpg_query.a pg_query REQUIRED)
+find_path(PG_SERVER_INCLUDE postgres.h PATHS /usr/include/postgresql/15/server NO_DEFAULT_PATH REQUIRED)
+file(STRINGS ${PG_SERVER_INCLUDE}/pg_config.h pg_major_line REGEX "define PG_MAJORVERSION_NUM ")
+if(NOT pg_major_line MATCHES "15")
+  message(FATAL_ERROR "sql/ needs the server headers of PostgreSQL 15 (postgresql-server-dev-15), found: ${pg_major_line}")
+endif()
+add_library(pg_query INTERFACE)
+target_include_directories(pg_query SYSTEM INTERFACE ${PG_QUERY_INCLUDE} ${PG_SERVER_INCLUDE})
+target_link_libraries(pg_query INTERFACE ${PG_QUERY_LIBRARY})

@@ -1,0 +1,101 @@
+// larder.toml and the command line: parsed and checked once, into plain structs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace larder::config {
+
+using std::chrono::milliseconds;
+
+// What is wrong with the configuration, with file, line and the nearest valid key. For start-up and reload only.
+class ConfigError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+struct Endpoint {
+    std::string host;       // a name, an address, or an absolute path (Unix socket directory)
+    std::uint16_t port = 0;
+};
+
+enum class TlsMode : std::uint8_t { disable, allow, prefer, require, verify_ca, verify_full };
+
+struct Listen {
+    Endpoint address{"127.0.0.1", 6432};
+    std::string unix_socket_dir;           // empty: no Unix socket
+    TlsMode tls = TlsMode::prefer;         // prefer: offered if a certificate is there
+    std::string tls_cert_file, tls_key_file, tls_ca_file;
+    int clients_max = 10'000;
+    int workers = 0;                       // 0: one per core
+    milliseconds login_timeout{60'000};
+    milliseconds tcp_keepalive_idle{60'000};
+};
+
+struct Upstream {
+    std::string uri;                       // as given; empty: libpq's environment
+    std::vector<Endpoint> hosts{{"127.0.0.1", 5432}};
+    std::string user, password, database;  // what Larder itself logs in with; user empty: Larder passes everything through
+    TlsMode tls = TlsMode::prefer;
+    std::string tls_ca_file;
+    milliseconds connect_timeout{10'000};
+};
+
+struct CacheConfig {
+    bool enabled = true;
+    std::uint64_t bytes_max = 256u << 20;
+    std::uint64_t entry_bytes_max = 1u << 20;
+    milliseconds ttl{3'600'000};
+    std::uint32_t statements_max = 10'000;  // texts whose analysis is kept, per worker
+};
+
+enum class Writers : std::uint8_t { others, only_larder };
+
+struct Freshness {
+    Writers writers = Writers::others;
+    milliseconds others_ttl_max{1'000};     // writers = others and no feed: no entry lives longer
+    bool serve_when_down = false;
+    milliseconds catalogue_poll{5'000};     // how often the catalogue is compared for DDL from elsewhere
+};
+
+struct Admin {
+    Endpoint address{"127.0.0.1", 6433};
+    bool enabled = true;
+};
+
+enum class LogFormat : std::uint8_t { text, json };
+struct Log {
+    std::string level = "info";             // trace, debug, info, warn, error
+    LogFormat format = LogFormat::text;
+    std::string file;                       // empty: standard error
+};
+
+struct RuleMatch {
+    std::string table, fingerprint, regex, role, database;  // empty: any
+};
+struct Rule {
+    std::string name;
+    RuleMatch match;
+    std::optional<bool> cache;
+    std::optional<milliseconds> ttl;
+    std::optional<milliseconds> max_stale;
+    std::vector<std::string> tags;
+    int line = 0;
+};
+inline constexpr std::size_t kRulesMax = 1000;
+
+struct Config {
+    Listen listen;
+    Upstream upstream;
+    CacheConfig cache;
+    Freshness freshness;
+    Admin admin;
+    Log log;
+    std::vector<Rule> rules;
+};
+
+}  // namespace larder::config

@@ -1,0 +1,53 @@
+#include "proxy/session/capture.h"
+
+namespace larder::session {
+
+Capture::Capture(Context& context, std::string key, std::uint64_t key_hash, cache::Note note, std::int64_t ttl_us, bool leads)
+    : context_(context), key_(std::move(key)), key_hash_(key_hash), note_(std::move(note)), ttl_us_(ttl_us), started_(context.now), leads_(leads) {}
+
+Capture::~Capture() { end_flight(true); }
+
+void Capture::row_description(Bytes message) {
+    if (!given_up_) row_description_.assign(message);
+}
+
+void Capture::rows(Bytes messages, std::int64_t count) {
+    if (given_up_) return;
+    if (rows_.size() + messages.size() > context_.cache.limits().entry_bytes_max) {
+        context_.metrics.bypasses[static_cast<std::size_t>(rules::Reason::too_large)].add();
+        return give_up();
+    }
+    rows_.append(messages);
+    row_count_ += count;
+}
+
+void Capture::complete(Bytes message) {
+    if (!given_up_) complete_.assign(message);
+}
+
+void Capture::give_up() {
+    given_up_ = true;
+    rows_ = {};
+    end_flight(false);
+}
+
+void Capture::finish() {
+    if (given_up_ || complete_.empty()) return;
+    // The tick is coarse; an answer that came within one tick still cost the server something.
+    const auto server_us = std::max<std::int64_t>((context_.now - started_).count(), 1);
+    const auto expires = ttl_us_ > 0 ? context_.now + std::chrono::microseconds(ttl_us_) : kNever;
+    const auto result = cache::CachedResult::make(key_, note_, {row_description_, rows_, complete_}, {server_us, row_count_}, context_.now, expires);
+    if (context_.cache.store({key_, key_hash_}, result, context_.now)) context_.metrics.stored.add();
+    if (leads_) {
+        leads_ = false;
+        context_.cache.land({key_, key_hash_}, result);
+    }
+}
+
+void Capture::end_flight(bool hand_over) {
+    if (!leads_) return;
+    leads_ = false;
+    context_.cache.fail({key_, key_hash_}, hand_over);
+}
+
+}  // namespace larder::session

@@ -1,0 +1,49 @@
+// One answer on its way into the cache: collected while it is forwarded to the client who asked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "cache/cache.h"
+#include "proxy/session/context.h"
+#include "proxy/session/upstream_state.h"
+
+namespace larder::session {
+
+// A capture that is destroyed before finish() has failed: its flight, if it leads one, goes to a waiter.
+class Capture {
+public:
+    // `note` was taken before the request was sent and had nothing in flight. `leads`: others may wait for this key.
+    Capture(Context& context, std::string key, std::uint64_t key_hash, cache::Note note, std::int64_t ttl_us, bool leads);
+    ~Capture();
+    Capture(const Capture&) = delete;
+    Capture& operator=(const Capture&) = delete;
+
+    void row_description(Bytes message);
+    void rows(Bytes messages, std::int64_t count);   // whole DataRow messages
+    void complete(Bytes message);                    // CommandComplete
+    // The answer cannot be kept, and nobody else's could: waiters go to the server by themselves.
+    void give_up();
+
+    bool is_complete() const { return !complete_.empty(); }
+    bool is_given_up() const { return given_up_; }
+    // ReadyForQuery came and everything was well: stores the answer and hands it to the waiters.
+    void finish();
+
+private:
+    void end_flight(bool hand_over);
+
+    Context& context_;
+    std::string key_;
+    std::uint64_t key_hash_;
+    cache::Note note_;
+    std::int64_t ttl_us_;
+    Instant started_;
+    std::string row_description_, rows_, complete_;
+    std::int64_t row_count_ = 0;
+    bool leads_, given_up_ = false;
+};
+
+}  // namespace larder::session

@@ -1,0 +1,58 @@
+// What the sessions of one worker share. One thread: the worker's.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/console.h"
+#include "base/metrics.h"
+#include "cache/cache.h"
+#include "proxy/session/upstream_state.h"
+#include "rules/reason.h"
+#include "rules/session_env.h"
+#include "rules/user_rules.h"
+
+namespace larder::session {
+
+class StatementMemo;
+
+// Written by the worker, read by whoever scrapes.
+struct SessionMetrics {
+    Count hits, misses, stored, joined_flights;
+    std::array<Count, static_cast<std::size_t>(rules::Reason::count_)> bypasses;    // by reason
+    Count hit_bytes, saved_server_us;                    // what hits spared the server
+    Count client_connections, logins, login_failures;
+    Count server_connections;
+    Count statements, write_marks, opaque_marks;         // opaque: moved `any` or `catalogue`
+    Count environment_reads, broken_invariants, protocol_errors;
+    Count queries_hit_us;                                // unused by hits themselves; kept for the dashboard
+};
+
+struct SessionLimits {
+    std::uint32_t memo_statements_max = 10'000;
+    std::uint64_t memo_bytes_max = 64u << 20;
+    std::uint32_t prepared_statements_max = 10'000;      // named statements that one session may keep known
+    std::uint32_t owed_max = 100'000;                    // replies owed in one pipeline before the client has to wait
+};
+
+struct Context {
+    Instant now;                          // the worker's tick, a few milliseconds old at most
+    UpstreamState& upstream;
+    cache::Cache& cache;
+    rules::EnvironmentPool& environments;
+    UnknownOutcomes& unknown_outcomes;
+    ConsoleHandler* console = nullptr;    // null: no virtual database `larder`
+    std::string console_database;         // the upstream's database to which console logins are relayed
+    std::string default_database;         // unused if the client names one
+    std::shared_ptr<const rules::UserRules> rules;   // replaced on reload by the worker's own thread
+    bool has_upstream_login = false;      // Larder can log in itself; else everything is passed through
+    std::string server_version;           // "15.18": for `larder` SHOW VERSION and console logins
+    SessionLimits limits;
+    SessionMetrics metrics;
+    StatementMemo* memo = nullptr;        // owned by the worker
+};
+
+}  // namespace larder::session

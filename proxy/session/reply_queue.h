@@ -1,0 +1,72 @@
+// The replies that the server owes, in order: what was asked, and whether the answer goes to the client.
+//
+// One entry per message that has an answer of its own. An ErrorResponse in the extended protocol answers its message
+// and cancels all that follow up to and including nothing but the next Sync; that is how PostgreSQL skips.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/session/capture.h"
+
+namespace larder::session {
+
+struct Owed {
+    enum class Kind : std::uint8_t { query, parse, bind, describe_statement, describe_portal, execute, close, sync, function_call };
+    Kind kind = Kind::query;
+    bool swallow = false;              // Larder asked for itself: the client sees nothing of the answer
+    bool is_environment = false;       // a Query whose row is the session's environment
+    std::string name;                  // parse, close of a statement: its name, to undo or confirm what the session remembers
+    std::unique_ptr<Capture> capture;  // query, execute: the answer is being captured
+
+    bool ends_with_ready() const { return kind == Kind::query || kind == Kind::sync || kind == Kind::function_call; }
+};
+
+class ReplyQueue {
+public:
+    Owed& push(Owed owed) {
+        if (owed.ends_with_ready()) ++ready_owed_;
+        entries_.push_back(std::move(owed));
+        return entries_.back();
+    }
+    bool empty() const { return first_ == entries_.size(); }
+    std::size_t size() const { return entries_.size() - first_; }
+    // ReadyForQuery messages that are owed.
+    std::size_t ready_owed() const { return ready_owed_; }
+    Owed& front() { return entries_[first_]; }
+    Owed& at(std::size_t index) { return entries_[first_ + index]; }
+
+    Owed pop() {
+        Owed owed = std::move(entries_[first_]);
+        if (owed.ends_with_ready()) --ready_owed_;
+        ++first_;
+        if (first_ == entries_.size()) {
+            entries_.clear();
+            first_ = 0;
+        } else if (first_ >= kCompactAt && first_ * 2 >= entries_.size()) {
+            entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(first_));
+            first_ = 0;
+        }
+        return owed;
+    }
+
+    void clear() {
+        entries_.clear();
+        first_ = 0;
+        ready_owed_ = 0;
+    }
+    // Idle sessions hold no memory.
+    void release() {
+        if (empty()) entries_ = {};
+    }
+
+private:
+    static constexpr std::size_t kCompactAt = 256;
+    std::vector<Owed> entries_;
+    std::size_t first_ = 0;
+    std::size_t ready_owed_ = 0;
+};
+
+}  // namespace larder::session

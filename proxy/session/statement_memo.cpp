@@ -1,0 +1,120 @@
+#include "proxy/session/statement_memo.h"
+
+#include <algorithm>
+
+#include "cache/cache.h"
+#include "sql/analyse.h"
+
+namespace larder::session {
+
+namespace {
+
+constexpr std::string_view kOwnPrefix = "larder.";
+
+LarderCommand command_of(const sql::TextFacts& facts) {
+    if (!facts.is_single()) return {};
+    const auto& only = facts.statements.front();
+    if (only.settings.size() != 1 || !only.settings.front().name.starts_with(kOwnPrefix)) return {};
+    const auto& change = only.settings.front();
+    LarderCommand command;
+    command.setting = change.name.substr(kOwnPrefix.size());
+    command.is_local = change.is_local;
+    switch (only.kind) {
+        case sql::Kind::set:
+            command.kind = change.is_reset ? LarderCommand::Kind::reset : LarderCommand::Kind::set;
+            if (!change.values.empty()) command.value = change.values.front();
+            return command;
+        case sql::Kind::reset:
+            command.kind = LarderCommand::Kind::reset;
+            return command;
+        case sql::Kind::show:
+            command.kind = LarderCommand::Kind::show;
+            return command;
+        default:
+            return {};  // set_config('larder.trace', …) inside a SELECT is PostgreSQL's to answer
+    }
+}
+
+void resolve_counters(ResolvedPlan& resolved, DatabaseState& database) {
+    auto& counters = database.counters();
+    const auto& plan = resolved.plan;
+    if (plan.reason == rules::Reason::none) {
+        resolved.reads = {&database.server().server, &counters.catalogue, &counters.any};
+        for (const Oid root : plan.reads) resolved.reads.push_back(&counters.relation(root).scan);
+    }
+    const auto& writes = plan.writes;
+    for (const Oid root : writes.scans) resolved.writes.add(counters.relation(root).scan);
+    if (writes.any) resolved.writes.add(counters.any);
+    if (writes.catalogue) {
+        resolved.writes.add(counters.catalogue);
+        resolved.writes.moves_catalogue = true;
+    }
+    if (writes.server) resolved.writes.add(database.server().server);
+    if (writes.exclusive) resolved.exclusive = resolved.writes;
+}
+
+}  // namespace
+
+Statement::Statement(Bytes text, std::uint64_t hash, bool parse) : text_(text), hash_(hash) {
+    if (parse) facts_ = sql::analyse(text_);
+    else facts_.why_not = "the session's settings change how texts are read";
+    kind_ = facts_.is_single() ? facts_.statements.front().kind : sql::Kind::unknown;
+    command_ = command_of(facts_);
+}
+
+const ResolvedPlan& Statement::plan(DatabaseState& database, const std::shared_ptr<const CatalogueFacts>& facts,
+                                    const std::shared_ptr<const rules::SessionEnv>& env, const std::shared_ptr<const rules::UserRules>& rules) {
+    for (std::size_t i = 0; i < plans_.size(); ++i) {
+        auto& known = *plans_[i];
+        if (known.facts == facts && known.env == env && known.rules == rules && known.database == &database) {
+            if (i > 0) std::rotate(plans_.begin(), plans_.begin() + static_cast<std::ptrdiff_t>(i), plans_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+            return *plans_.front();
+        }
+    }
+    if (rules->needs_fingerprint() && !has_fingerprint_) {
+        fingerprint_ = sql::fingerprint(text_);
+        has_fingerprint_ = true;
+    }
+    auto resolved = std::make_unique<ResolvedPlan>();
+    resolved->facts = facts;
+    resolved->env = env;
+    resolved->rules = rules;
+    resolved->database = &database;
+    resolved->plan = rules::make_plan({facts_, text_, fingerprint_, facts ? facts->catalogue.get() : nullptr, env.get(), *rules});
+    resolve_counters(*resolved, database);
+    if (plans_.size() == kPlansMax) plans_.pop_back();
+    plans_.insert(plans_.begin(), std::move(resolved));
+    return *plans_.front();
+}
+
+StatementMemo::StatementMemo(std::size_t statements_max, std::size_t bytes_max) : statements_max_(statements_max), bytes_max_(bytes_max) {}
+StatementMemo::~StatementMemo() = default;
+
+std::shared_ptr<Statement> StatementMemo::find(Bytes text, bool parse) {
+    const auto hash = cache::hash_key(text);
+    if (!parse) return std::make_shared<Statement>(text, hash, false);
+    if (const auto found = by_hash_.find(hash); found != by_hash_.end()) {
+        auto& statement = found->second;
+        if (statement->text() == text) {
+            if (statement->recency_ != recency_.begin()) recency_.splice(recency_.begin(), recency_, statement->recency_);
+            return statement;
+        }
+        return std::make_shared<Statement>(text, hash, true);  // two texts with one hash: the second is not kept
+    }
+    auto statement = std::make_shared<Statement>(text, hash, true);
+    recency_.push_front(statement.get());
+    statement->recency_ = recency_.begin();
+    by_hash_.emplace(hash, statement);
+    bytes_ += text.size();
+    while (by_hash_.size() > statements_max_ || bytes_ > bytes_max_) forget_oldest();
+    return statement;
+}
+
+void StatementMemo::forget_oldest() {
+    Statement* oldest = recency_.back();
+    recency_.pop_back();
+    bytes_ -= oldest->text().size();
+    by_hash_.erase(oldest->hash_);
+}
+
+}  // namespace larder::session

@@ -1,0 +1,95 @@
+// Texts that were analysed before, by exact text, so that a repeat is never parsed and never planned again.
+//
+// A statement's facts depend on its text alone. Its plan depends on the catalogue facts, the session's environment and
+// the operator's rules as well: each statement keeps the few newest plans, found by identity of those three.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "base/bytes.h"
+#include "cache/counter.h"
+#include "cache/write_ticket.h"
+#include "proxy/session/upstream_state.h"
+#include "rules/plan.h"
+#include "sql/facts.h"
+
+namespace larder::session {
+
+// A plan with its counters looked up.
+struct ResolvedPlan {
+    std::shared_ptr<const CatalogueFacts> facts;          // null: planned without valid facts
+    std::shared_ptr<const rules::SessionEnv> env;         // null: environment not known
+    std::shared_ptr<const rules::UserRules> rules;
+    DatabaseState* database = nullptr;
+    rules::Plan plan;
+    std::vector<const cache::Counter*> reads;             // server, catalogue, any, then a scan per relation; empty if not cacheable
+    cache::WriteSet writes;
+    cache::WriteSet exclusive;                            // the part of `writes` that is held until the transaction ends
+};
+
+// What Larder itself answers: SET larder.trace = on and the like.
+struct LarderCommand {
+    enum class Kind : std::uint8_t { none, set, reset, show } kind = Kind::none;
+    std::string setting;    // after "larder."
+    std::string value;      // set
+    bool is_local = false;  // SET LOCAL
+};
+
+class Statement {
+public:
+    Statement(Bytes text, std::uint64_t hash, bool parse);
+
+    Bytes text() const { return text_; }
+    const sql::TextFacts& facts() const { return facts_; }
+    // The only statement's kind; Kind::unknown if there is not exactly one.
+    sql::Kind kind() const { return kind_; }
+    const LarderCommand& command() const { return command_; }
+    bool looks_cacheable() const { return kind_ == sql::Kind::select; }
+
+    const ResolvedPlan& plan(DatabaseState& database, const std::shared_ptr<const CatalogueFacts>& facts,
+                             const std::shared_ptr<const rules::SessionEnv>& env, const std::shared_ptr<const rules::UserRules>& rules);
+
+private:
+    friend class StatementMemo;
+    std::string text_;
+    std::uint64_t hash_;
+    sql::TextFacts facts_;
+    sql::Kind kind_;
+    LarderCommand command_;
+    std::uint64_t fingerprint_ = 0;
+    bool has_fingerprint_ = false;
+    static constexpr std::size_t kPlansMax = 4;           // environments that alternate on one worker
+    std::vector<std::unique_ptr<ResolvedPlan>> plans_;    // newest use first
+    std::list<Statement*>::iterator recency_;
+};
+
+// Threads: the worker's own.
+class StatementMemo {
+public:
+    // Statements above either bound: the one used longest ago is forgotten (sessions that hold it keep it alive).
+    StatementMemo(std::size_t statements_max, std::size_t bytes_max);
+    ~StatementMemo();
+
+    // The statement of this text, analysed now if it is new. `parse` = false: the session's lexing is not what
+    // libpg_query assumes; such statements are not kept and have unparsed facts.
+    std::shared_ptr<Statement> find(Bytes text, bool parse);
+
+    std::size_t size() const { return by_hash_.size(); }
+    std::size_t bytes() const { return bytes_; }
+
+private:
+    void forget_oldest();
+
+    std::size_t statements_max_, bytes_max_, bytes_ = 0;
+    boost::unordered_flat_map<std::uint64_t, std::shared_ptr<Statement>> by_hash_;
+    std::list<Statement*> recency_;                       // newest first
+};
+
+}  // namespace larder::session

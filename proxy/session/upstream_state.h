@@ -1,0 +1,111 @@
+// What all sessions share about the PostgreSQL server behind Larder: its counters, its databases' catalogue facts, and
+// whether anything may be served at all. Written by the control thread, read by every worker.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/thread_annotations.h"
+#include "cache/counter.h"
+#include "cache/write_ticket.h"
+#include "rules/catalogue.h"
+#include "rules/reason.h"
+
+namespace larder::session {
+
+// Catalogue facts and the counter words under which they are true. Immutable.
+struct CatalogueFacts {
+    std::shared_ptr<const rules::Catalogue> catalogue;
+    std::uint64_t server_word = 0;     // noted before the load began, not in flight
+    std::uint64_t catalogue_word = 0;
+};
+
+// One database. Lives as long as the process. Threads: any.
+class DatabaseState {
+public:
+    DatabaseState(std::string name, cache::ServerCounters& server);
+
+    const std::string& name() const { return name_; }
+    cache::ServerCounters& server() const { return server_; }
+    cache::DatabaseCounters& counters() const { return counters_; }
+
+    // The newest facts, valid or not; null before the first load.
+    std::shared_ptr<const CatalogueFacts> facts() const;
+    void publish(std::shared_ptr<const CatalogueFacts> facts);
+
+    // Asks the control thread to load facts (again); cheap to call often. Answered by publish().
+    void want_facts();
+    bool facts_wanted() const { return wanted_.load(std::memory_order_acquire); }
+    bool take_facts_wanted() { return wanted_.exchange(false, std::memory_order_acq_rel); }
+
+private:
+    std::string name_;
+    cache::ServerCounters& server_;
+    cache::DatabaseCounters& counters_;
+    std::atomic<bool> wanted_{false};
+    mutable Mutex mutex_;
+    std::shared_ptr<const CatalogueFacts> facts_ LARDER_GUARDED_BY(mutex_);
+};
+
+// Writes whose server connection ended before their outcome was known. Implemented by proxy/: keeps the marks until the
+// backend is gone from pg_stat_activity of the same incarnation. Threads: any; does not block.
+class UnknownOutcomes {
+public:
+    virtual ~UnknownOutcomes() = default;
+    virtual void keep(cache::WriteTicket ticket, std::int32_t backend_pid) = 0;
+};
+
+// Threads: any, except what a comment says.
+class UpstreamState {
+public:
+    // `process_number`: random, positive, for the life of this process.
+    explicit UpstreamState(std::int32_t process_number);
+
+    std::int32_t process_number() const { return process_number_; }
+
+    cache::ServerCounters counters;
+
+    DatabaseState& database(std::string_view name);
+    std::vector<DatabaseState*> databases() const;
+
+    // Reason::none: entries may be looked up and stored. Else why not: no control connection (no_upstream), another
+    // Larder is alive (another_larder), a standby (replica), turned off (cache_off).
+    rules::Reason not_serving() const { return not_serving_.load(std::memory_order_acquire); }
+    void set_not_serving(rules::Reason reason) { not_serving_.store(reason, std::memory_order_release); }
+
+    // The random number under which the control connection holds the instance lock; 0 before the first. A new control
+    // connection starts a new incarnation with a new number: first `counters.server` moves, then this is set. Server
+    // connections check that a lock with this number exists on the server they reached, again after it has changed.
+    std::int32_t instance_number() const { return instance_number_.load(std::memory_order_acquire); }
+    void set_instance_number(std::int32_t number) { instance_number_.store(number, std::memory_order_release); }
+
+    // A session found that its server connection reached a server without our instance lock: the control thread must
+    // reconnect. The session has moved `counters.server` already.
+    void report_foreign_server() { foreign_server_.store(true, std::memory_order_release); }
+    bool take_foreign_server() { return foreign_server_.exchange(false, std::memory_order_acq_rel); }
+
+    // No entry lives longer (writers elsewhere without a feed); 0: no bound.
+    std::int64_t ttl_us_max() const { return ttl_us_max_.load(std::memory_order_relaxed); }
+    void set_ttl_us_max(std::int64_t us) { ttl_us_max_.store(us, std::memory_order_relaxed); }
+
+private:
+    std::atomic<rules::Reason> not_serving_{rules::Reason::no_upstream};
+    const std::int32_t process_number_;
+    std::atomic<std::int32_t> instance_number_{0};
+    std::atomic<bool> foreign_server_{false};
+    std::atomic<std::int64_t> ttl_us_max_{0};
+    mutable Mutex mutex_;
+    std::vector<std::unique_ptr<DatabaseState>> databases_ LARDER_GUARDED_BY(mutex_);
+};
+
+// The two-part keys of Larder's advisory locks, in pg_locks.classid: the control connection's exclusive one, with the
+// instance number as pg_locks.objid, and the shared one of each server connection, with the process number as objid: a
+// starting Larder waits until no backend lock of another process number is left, since such a backend may yet commit.
+inline constexpr std::int32_t kInstanceLockClass = 0x4C415244;  // "LARD"
+inline constexpr std::int32_t kBackendLockClass = 0x4C415245;
+
+}  // namespace larder::session

@@ -1,0 +1,121 @@
+// An immutable snapshot of what one database's system catalogue says, as far as freshness needs it.
+//
+// Filled by proxy/catalogue_loader, which notes the counters first: the snapshot is valid for that version alone
+// (proxy/session/database_state.h). Closures (views, partitions, inheritance, foreign keys) are computed when it is built.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "rules/reason.h"
+#include "sql/facts.h"
+
+namespace larder::rules {
+
+enum class RelationKind : char {
+    table = 'r', partitioned_table = 'p', view = 'v', materialized_view = 'm', foreign_table = 'f',
+    sequence = 'S', index = 'i', partitioned_index = 'I', composite_type = 'c', toast = 't',
+};
+
+// Rows as the loader reads them from the catalogue; build() turns them into a snapshot.
+struct RelationRow {
+    Oid oid;
+    std::string schema, name;
+    RelationKind kind;
+    bool is_unlogged = false, is_temp = false, has_row_security = false;
+    // User code (triggers, rules, functions of defaults, checks, generated columns, index expressions, domains, policies)
+    // that runs when rows are written; it may do anything.
+    bool runs_code_on_insert = false, runs_code_on_update = false, runs_code_on_delete = false, runs_code_on_truncate = false;
+    std::string view_definition;  // view: pg_get_viewdef with an empty search_path, so that every name is qualified
+    bool view_security_invoker = false;
+};
+struct InheritanceRow { Oid child, parent; };  // pg_inherits: partitions and inheritance
+struct ForeignKeyRow {
+    Oid referencing, referenced;
+    char on_delete, on_update;  // pg_constraint.confdeltype, confupdtype: 'a' 'r' 'c' 'n' 'd'
+};
+struct FunctionRow {
+    Oid oid;
+    std::string schema, name;
+    char volatility;       // 'i' 's' 'v'
+    bool is_builtin;       // made by initdb (OID below 16384, in pg_catalog)
+    bool is_native;        // language internal or C
+    bool is_extension_member;
+    bool is_procedure;
+};
+struct OperatorRow { std::string schema, name; };  // only those whose function is not a builtin and not immutable native code
+struct TypeRow {
+    std::string schema, name;   // only user-defined types that run user code that is not immutable native code (domain checks, in and out functions)
+};
+
+struct CatalogueRows {
+    std::string database;
+    int server_version_num = 0;
+    std::vector<RelationRow> relations;        // all schemas but pg_toast; system ones too (name and kind only)
+    std::vector<InheritanceRow> inheritance;
+    std::vector<ForeignKeyRow> foreign_keys;
+    std::vector<FunctionRow> functions;        // all
+    std::vector<OperatorRow> user_operators;
+    std::vector<TypeRow> user_types;
+    std::vector<std::string> user_type_columns_of;  // unused names are fine
+    bool has_user_casts = false;               // a cast through a function that is neither builtin nor immutable native code
+};
+
+// One relation after the closure.
+struct Relation {
+    Oid oid = 0;
+    Oid root = 0;          // one representative for all relations of its partition or inheritance tree (itself if none)
+    std::string schema, name;
+    RelationKind kind = RelationKind::table;
+    bool is_system = false;          // pg_catalog, information_schema
+    // Reading it: the roots of all base tables below (views through views), or why it cannot be cached.
+    std::vector<Oid> reads;
+    Reason read_reason = Reason::none;
+    // Writing it: roots whose rows change, per action: itself, and what foreign-key actions reach at any level.
+    std::vector<Oid> on_insert, on_update, on_delete, on_truncate_cascade;
+    bool insert_is_opaque = false, update_is_opaque = false, delete_is_opaque = false, truncate_is_opaque = false;  // user code runs somewhere in that closure
+};
+
+// A cheap digest of the rows, to tell whether a load found a change.
+class Catalogue {
+public:
+    static std::shared_ptr<const Catalogue> build(CatalogueRows rows);
+    ~Catalogue();
+
+    // As PostgreSQL resolves a name: with its schema, or the first schema of `search_path` that has it. Null: no such
+    // relation (it may be a temporary one, or an error).
+    const Relation* find_relation(const sql::Name& name, const std::vector<std::string>& search_path) const;
+    const Relation* find_relation(Oid oid) const;
+
+    // The worst verdict over every function of that name that the path can reach (overloads too). Reason::none: each is
+    // IMMUTABLE native code, or a builtin STABLE one that depends on its arguments and keyed settings alone.
+    struct FunctionVerdict {
+        Reason reason = Reason::none;
+        bool may_write = false;       // VOLATILE user code or a builtin that changes data: moves anything
+        bool may_change_session = false;  // may change settings, temp objects or advisory locks
+    };
+    FunctionVerdict function_verdict(const sql::Name& name, const std::vector<std::string>& search_path) const;
+
+    Reason operator_verdict(const sql::Name& name) const;
+    Reason type_verdict(const sql::Name& name) const;
+    bool has_user_casts() const;
+
+    std::uint64_t digest() const;
+    std::size_t relation_count() const;
+    std::size_t bytes() const;
+    // For the console and metrics; empty if the OID is not known.
+    std::string qualified_name(Oid oid) const;
+
+private:
+    Catalogue();
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace larder::rules

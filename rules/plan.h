@@ -1,0 +1,58 @@
+// What Larder may do with one text in one environment under one catalogue: serve, store, or forward and why; and what
+// it must mark as written.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "rules/catalogue.h"
+#include "rules/reason.h"
+#include "rules/session_env.h"
+#include "rules/user_rules.h"
+#include "sql/facts.h"
+
+namespace larder::rules {
+
+// Relations by the root of their tree. An empty WritePlan: the statement writes nothing that an answer depends on.
+struct WritePlan {
+    std::vector<Oid> scans;    // roots whose `scan` moves
+    bool any = false;          // targets not known: moves the database's `any`
+    bool catalogue = false;    // DDL or code that is not understood
+    bool server = false;       // roles, databases, server settings
+    bool exclusive = false;    // takes an ACCESS EXCLUSIVE lock: in flight until the transaction ends
+
+    bool empty() const { return scans.empty() && !any && !catalogue && !server; }
+};
+
+struct Plan {
+    Reason reason = Reason::no_catalogue;  // none: may be looked up and stored
+    std::vector<Oid> reads;                // roots, sorted, without repeats; for reason none
+    std::chrono::milliseconds ttl{0};      // for reason none: after defaults, rule and hint
+    std::string rule;                      // the [[rule]] that matched, if any
+    std::vector<std::string> tags;
+    WritePlan writes;
+    bool changes_environment = false;      // afterwards the session's environment must be read back
+    bool changes_environment_locally = false;  // it may revert at the end of the transaction: read back then, too
+    bool may_release_locks = false;        // DISCARD ALL, pg_advisory_unlock_all(), code not understood: the session's own lock must be retaken
+    bool may_commit_inside = false;        // CALL, DO, multi-statement text with transaction control, not understood: it may commit by itself
+    bool ends_block = false;               // COMMIT, ROLLBACK, PREPARE TRANSACTION… or a text that contains one
+    bool touches_transaction_modes = false;  // SET TRANSACTION, or a SET of transaction_isolation / transaction_read_only / transaction_deferrable by any way
+};
+
+struct PlanInput {
+    const sql::TextFacts& facts;
+    Bytes text;
+    std::uint64_t fingerprint;             // 0 if it was not computed
+    const Catalogue* catalogue;            // null: facts are not loaded or not valid; then writes mean `any` and `catalogue`
+    const SessionEnv* env;                 // null: the session's environment is not known
+    const UserRules& rules;
+};
+
+// Pure: the same input gives the same plan. Called once per text, environment and catalogue version; the caller keeps it.
+Plan make_plan(const PlanInput& input);
+
+}  // namespace larder::rules

@@ -1,0 +1,61 @@
+// What of a session's state decides the bytes of an answer: role, search_path and the settings that change output.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace larder::rules {
+
+// Immutable once interned. Two sessions with equal environments share one object, so that the cache key can hold `id`
+// (which is never used twice) instead of all of it: comparing ids is comparing in full.
+struct SessionEnv {
+    std::uint64_t id = 0;
+    std::string database;
+    std::string current_user;                  // the effective role
+    std::string session_user;
+    std::vector<std::string> search_path;      // current_schemas(true): effective, in order, pg_catalog where it really is
+    bool owns_temp_objects = false;
+    std::vector<std::pair<std::string, std::string>> settings;  // name and value as read back, in the order of kKeyedSettings
+
+    std::string_view setting(std::string_view name) const;  // empty if it is not among them
+
+    bool is_lexing_safe() const;       // standard_conforming_strings on, backslash_quote, transform_null_equals at their defaults, ASCII-safe client encoding
+    bool is_default_isolation_servable() const;  // default_transaction_isolation is read committed (or read uncommitted)
+    bool is_default_isolation_serializable() const;
+};
+
+// Settings that may change an answer's bytes; read back by the environment query in this order and part of the key.
+// Everything else (planner, timeouts, logging) may change how an answer is found or whether in time, not what it is.
+extern const std::vector<std::string_view> kKeyedSettings;
+
+// True if a change of this setting makes a session's environment unknown. Names of extensions ("a.b") are not keyed:
+// functions that read them are not cached.
+bool is_environment_setting(std::string_view name);
+
+// One statement that reads an environment back: columns current_user, session_user, current_schemas(true) as text[],
+// owns_temp_objects, then each of kKeyedSettings (current_setting with missing_ok). It fails in no transaction that is not failed.
+std::string environment_query();
+
+// Parses one row of environment_query(). `columns` are the text values; an empty optional is NULL. Returns null if it is malformed.
+std::shared_ptr<SessionEnv> parse_environment(std::string_view database, const std::vector<std::string>& columns);
+
+// Makes equal environments one. Bounded: environments that no session uses are forgotten (their ids are not reused).
+// Threads: any.
+class EnvironmentPool {
+public:
+    EnvironmentPool();
+    ~EnvironmentPool();
+    std::shared_ptr<const SessionEnv> intern(std::shared_ptr<SessionEnv> env);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace larder::rules

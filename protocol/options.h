@@ -2,7 +2,7 @@
 //
 // Split as PostgreSQL splits it: white space separates words, a backslash takes the next character as it is. Words are
 // read like getopt() reads them: "-c name=value", "-cname=value", "--name=value"; in names '-' stands for '_'.
-// The old one-letter switches that mean a setting (-B, -e, -F, -S, -s, -f, -t …) are known as well where the meaning is plain.
+// The old one-letter switches that stand for one setting (-B, -e, -F, -S …) are known as well.
 //
 // What is not understood leaves is_complete false: the session then forwards the text to PostgreSQL, which says what
 // is wrong with it or applies it, and must treat the settings as unknown. Threads: a pure function.

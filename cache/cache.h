@@ -4,7 +4,12 @@
 // Theory. An answer is worth keeping in proportion to how often it is asked for and to the server time it saves, and in
 // inverse proportion to the memory it takes: value = frequency × server_us / bytes. Frequencies come from a count-min
 // sketch with ageing (TinyLFU, Einziger et al. 2017), also for keys that are not in the cache. A new entry goes to a
-// small window; on leaving it, it is compared with sampled victims of the main part and the lower value goes.
+// small window; on leaving it, it is compared with sampled victims of the main part and the lower value goes. What cannot
+// be served any more (stale, expired) has no value and goes first. shard.h has the details.
+//
+// Budget. Each shard has an equal part of `bytes_max` for its own: no shard ever waits for another or looks into it, and
+// the sum is a hard bound at every moment. The price is that an entry must fit into half of one part; so a small budget
+// has fewer shards (a power of two, each with room for four of the largest entries), and a large one 64.
 #pragma once
 
 #include <chrono>
@@ -22,12 +27,20 @@ namespace larder::cache {
 
 struct CacheLimits {
     std::size_t bytes_max = 256u << 20;        // all entries with their overhead; 0 turns the cache off
-    std::size_t entry_bytes_max = 1u << 20;    // a larger answer is forwarded and not kept
+    std::size_t entry_bytes_max = 1u << 20;    // a larger answer is forwarded and not kept (CachedResult::bytes())
     int waiters_max = 1000;                    // per flight; one more goes to the server by itself
 };
 
+// `entries` and `bytes` are what there is now; all others count since the start.
 struct CacheStats {
-    std::uint64_t entries, bytes, stored, evicted, expired, refused_admission, found_stale, flights, waiters;
+    std::uint64_t entries, bytes;
+    std::uint64_t stored;             // became an entry, or replaced one
+    std::uint64_t evicted;            // went although they could have been served
+    std::uint64_t expired;            // went because their time was over
+    std::uint64_t refused_admission;  // not kept: too large, or worth less than what is there
+    std::uint64_t found_stale;        // went because a counter had moved, or came too late to be stored
+    std::uint64_t flights;            // had a leader
+    std::uint64_t waiters;            // joined one
 };
 
 // A key with its hash. The key is compared in full on a hit, so a hash collision can never serve another key's rows.
@@ -38,7 +51,7 @@ struct KeyView {
 };
 std::uint64_t hash_key(Bytes key);
 
-// Why a lookup did not serve; for metrics and the trace.
+// Why a lookup did not serve; for metrics and the trace. `expired` is also what is older than the reader's max_age.
 enum class Miss : std::uint8_t { absent, stale, expired, no_row_description };
 
 struct Lookup {
@@ -46,15 +59,16 @@ struct Lookup {
     Miss miss = Miss::absent;
 };
 
-// Someone who waits for another's flight. All calls come from whichever thread ends the flight, outside all locks;
-// implementations hand over to their own thread.
+// Someone who waits for another's flight. Exactly one call comes, unless leave() returned true; it comes from whichever
+// thread ends the flight, outside all locks, maybe before join() has returned to the waiter's own thread. Implementations
+// hand over to their own thread and do not throw. A waiter must live until its call has come or leave() has returned true.
 class FlightWaiter {
 public:
     virtual ~FlightWaiter() = default;
     // The flight landed: this is the answer (its note passed the hit check when this waiter joined).
     virtual void on_result(ResultRef result) = 0;
-    // The leader failed, or its answer cannot be kept: this waiter is the leader now if `leads`, else it goes to the
-    // server by itself.
+    // The leader failed, or its answer cannot be kept. If `leads`, this waiter is the leader now: it notes, calls lead(),
+    // fetches, and owes land() or fail() also if it has gone away meanwhile. Else it goes to the server by itself.
     virtual void on_no_result(bool leads) = 0;
 };
 
@@ -71,26 +85,35 @@ public:
     ~Cache();
 
     // The hit check of docs/freshness.md: the entry is there, every noted counter is unmoved and none is in flight, its
-    // time is not over, and max_age is kept. Counts the access for the frequency sketch. A stale entry is dropped.
+    // time is not over, and max_age is kept. Call it after the request was read: the counters are loaded in here. Counts the
+    // access for the frequency sketch. A stale or expired entry is dropped; one that is only too old for this max_age, or
+    // lacks the row description, stays. The order of the misses is that of `Miss`.
     Lookup find(const KeyView& key, Instant now, std::chrono::microseconds max_age, bool needs_row_description);
 
-    // Stores unless a noted counter has moved (the spare check), the entry is too large, or admission refuses it.
-    // Returns true if it is in the cache now.
+    // Stores unless a noted counter has moved (the spare check), its time is over, the entry is too large, or admission
+    // refuses it. Replaces an entry of the same key, but not a fresh one that was noted later, nor a fresh one with a row
+    // description by one without. Returns true if this result is in the cache now. Work is bounded: a large entry that would
+    // have to push out thousands of small ones is refused.
     bool store(const KeyView& key, ResultRef result, Instant now);
 
-    // Asks to be the one who fetches. `note` is what the caller noted for its own fetch, before sending: it becomes the
+    // Asks to be the one who fetches; `waiter` may be null for one who will not wait. `note` is what the caller noted for its own fetch, before sending: it becomes the
     // flight's note if the caller leads. An empty note means it was refused: such a flight takes no waiters.
     Join join(const KeyView& key, const Note& note, FlightWaiter* waiter);
 
-    // The leader's answer is complete: every waiter gets it. The leader calls store() itself, before.
+    // A waiter that was told to lead has taken its own note and is about to send: from now on others may join again. Those
+    // who wait already get an answer that is newer than they asked for.
+    void lead(const KeyView& key, const Note& note);
+
+    // The leader's answer is complete: every waiter gets it. The leader calls store() itself, before. `result` carries the
+    // note that the leader gave to join() or lead(), or a later one; with an older or another one the waiters go alone.
     void land(const KeyView& key, const ResultRef& result);
 
     // The leader failed. hand_over: one waiter leads now (its answer may do better); else all waiters go alone, since the
     // answer can never be kept (too large, not storable).
     void fail(const KeyView& key, bool hand_over);
 
-    // The waiter goes away (cancel, disconnect, timeout). After it returns, the waiter is not called any more, or it
-    // returns false because the call has been made or is being made right now.
+    // The waiter goes away (cancel, disconnect, timeout). True: it is not called any more and may be destroyed. False: its
+    // call has been made, or is being made right now by another thread, and it must live until then.
     bool leave(const KeyView& key, FlightWaiter* waiter);
 
     // Drops entries that are stale or expired in one bounded slice (about 1000 entries); call it from a tick.

@@ -1,0 +1,224 @@
+"""Who is measured. Every peer listens on 127.0.0.1 (or says where) and takes the same statements."""
+import os
+import shutil
+import sys
+
+from lib.cluster import PASSWORD
+from lib.process import Server, free_port, own
+
+# Sizes of the caches of those that have one. "small" is for the workload that does not fit.
+CACHE_BYTES = {"normal": 256 << 20, "small": 16 << 20}
+ENTRY_BYTES = 4 << 20
+PGPOOL_CHILDREN = 256
+
+
+class Peer:
+    """name: of tables and files. roots: the processes that are the proxy (empty: not ours to account)."""
+    name = ""
+    has_cache = False
+    is_canned = False
+
+    def __init__(self, host, port, roots):
+        self.host, self.port, self.roots = host, port, roots
+        self.server = None
+
+    def database(self, mode):  # pylint: disable=unused-argument
+        return "bench"
+
+    def refuses(self, workload):  # pylint: disable=unused-argument
+        """Why this peer cannot run the workload; None if it can."""
+        return None
+
+    def variant(self, cache):  # pylint: disable=unused-argument
+        """The same peer with another size of its cache; itself where that means nothing."""
+        return self
+
+    def stop(self):
+        if self.server:
+            self.server.stop()
+
+
+class Responder(Peer):
+    name = "responder"
+    is_canned = True
+
+    def __init__(self, tools, folder):
+        self._tools, self._folder = tools, folder
+        self._large = None
+        super().__init__("127.0.0.1", free_port(), [])
+        self.server = Server(self.name, [tools.responder, "--port", str(self.port), "--row-bytes", "91"], self.port,
+                             os.path.join(folder, "responder.log"))
+        self.roots = [self.server.pid]
+
+    def refuses(self, workload):
+        return None if workload.on_responder else "the responder has one answer only"
+
+    def for_large_answers(self):
+        if not self._large:
+            self._large = Responder.__new__(Responder)
+            Peer.__init__(self._large, "127.0.0.1", free_port(), [])
+            self._large.server = Server("responder", [self._tools.responder, "--port", str(self._large.port), "--rows", "10000", "--row-bytes", "103"],
+                                        self._large.port, os.path.join(self._folder, "responder-large.log"))
+            self._large.roots = [self._large.server.pid]
+        return self._large
+
+    def stop(self):
+        super().stop()
+        if self._large:
+            self._large.server.stop()
+
+
+class Direct(Peer):
+    name = "direct"
+
+    def __init__(self, cluster):
+        super().__init__("127.0.0.1", cluster.port, [])
+
+
+class PgBouncer(Peer):
+    """Transaction mode. Version 1.18 has no prepared statements there, so that mode is run in session mode."""
+    name = "pgbouncer"
+
+    CONF = """[databases]
+bench = host=127.0.0.1 port={upstream} dbname=bench
+bench_session = host=127.0.0.1 port={upstream} dbname=bench pool_mode=session pool_size=256
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = hba
+auth_hba_file = {folder}/pgbouncer_hba.conf
+auth_file = {folder}/pgbouncer_users.txt
+pool_mode = transaction
+max_client_conn = 12000
+default_pool_size = 20
+ignore_startup_parameters = extra_float_digits,options
+log_connections = 0
+log_disconnections = 0
+log_stats = 0
+"""
+
+    def __init__(self, cluster, folder):
+        super().__init__("127.0.0.1", free_port(), [])
+        files = {
+            "pgbouncer.ini": self.CONF.format(upstream=cluster.port, port=self.port, folder=folder),
+            "pgbouncer_hba.conf": "host all bench_md5 127.0.0.0/8 md5\nhost all bench_scram 127.0.0.0/8 scram-sha-256\n"
+                                  "host all bench_plain 127.0.0.0/8 password\nhost all all 127.0.0.0/8 trust\n",
+            "pgbouncer_users.txt": '"bench" ""\n' + "".join(f'"bench_{kind}" "{PASSWORD}"\n' for kind in ("md5", "scram", "plain")),
+        }
+        for name, text in files.items():
+            _write(os.path.join(folder, name), text)
+        self.server = Server(self.name, ["/usr/sbin/pgbouncer", os.path.join(folder, "pgbouncer.ini")], self.port,
+                             os.path.join(folder, "pgbouncer.log"))
+        self.roots = [self.server.pid]
+
+    def database(self, mode):
+        return "bench_session" if mode == "prepared" else "bench"
+
+
+class Pgpool(Peer):
+    """With its query cache in shared memory. A process per client: more clients than children have to wait."""
+    name = "pgpool"
+    has_cache = True
+
+    CONF = """backend_clustering_mode = 'raw'
+listen_addresses = '127.0.0.1'
+port = {port}
+pcp_port = {pcp_port}
+unix_socket_directories = '{folder}'
+pcp_socket_dir = '{folder}'
+wd_ipc_socket_dir = '{folder}'
+pid_file_name = '{folder}/pgpool.pid'
+logdir = '{folder}'
+work_dir = '{folder}'
+memqcache_oiddir = '{folder}/oiddir'
+backend_hostname0 = '127.0.0.1'
+backend_port0 = {upstream}
+backend_weight0 = 1
+enable_pool_hba = off
+num_init_children = {children}
+max_pool = 1
+load_balance_mode = off
+sr_check_period = 0
+health_check_period = 0
+connection_cache = on
+reset_query_list = 'DISCARD ALL'
+log_min_messages = 'error'
+memory_cache_enabled = on
+memqcache_method = 'shmem'
+memqcache_total_size = {cache}
+memqcache_max_num_cache = 1000000
+memqcache_cache_block_size = {entry}
+memqcache_maxcache = {entry}
+memqcache_expire = 0
+memqcache_auto_cache_invalidation = on
+cache_unsafe_memqcache_table_list = 'bench_uncached,bench_large_uncached'
+"""
+
+    def __init__(self, cluster, folder, cache="normal"):
+        self._cluster, self._folder = cluster, folder
+        super().__init__("127.0.0.1", free_port(), [])
+        home = os.path.join(folder, f"pgpool-{cache}-{self.port}")
+        for path in (home, os.path.join(home, "oiddir")):
+            os.mkdir(path)
+            own(path)
+        conf = os.path.join(home, "pgpool.conf")
+        _write(conf, self.CONF.format(port=self.port, pcp_port=free_port(), upstream=cluster.port, folder=home, cache=CACHE_BYTES[cache],
+                                      entry=ENTRY_BYTES, children=PGPOOL_CHILDREN if cache == "normal" else 16))
+        for name in ("pcp.conf", "pool_hba.conf"):
+            _write(os.path.join(home, name), "")
+        command = ["/usr/sbin/pgpool", "-n", "-D", "-f", conf, "-a", os.path.join(home, "pool_hba.conf"), "-F", os.path.join(home, "pcp.conf")]
+        self.server = Server(self.name, command, self.port, os.path.join(home, "log"), cwd=home)
+        self.roots = [self.server.pid]
+
+    def refuses(self, workload):
+        if workload.connections >= PGPOOL_CHILDREN:
+            return f"one process per client, {PGPOOL_CHILDREN} allowed here"
+        return "its own user list" if workload.password else None
+
+    def variant(self, cache):
+        return Pgpool(self._cluster, self._folder, cache)
+
+
+class Larder(Peer):
+    name = "larder"
+    has_cache = True
+
+    def __init__(self, cluster, folder, binary, extra, cache="normal", name="larder"):
+        self._arguments = (cluster, folder, binary, extra)
+        self.name = name
+        super().__init__("127.0.0.1", free_port(), [])
+        self.admin_port = free_port()
+        command = [binary, "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}", "--upstream", cluster.uri]
+        for setting in ["freshness.writers=only-larder", f"cache.bytes_max={CACHE_BYTES[cache]}", f"cache.entry_bytes_max={ENTRY_BYTES}",
+                        "listen.clients_max=12000", *extra]:
+            command += ["--set", setting]
+        self.server = Server(self.name, command, self.port, os.path.join(folder, f"{name}-{cache}.log"), privileged=True)
+        self.roots = [self.server.pid]
+
+    def variant(self, cache):
+        return Larder(*self._arguments, cache=cache, name=self.name)
+
+
+class External(Peer):
+    """NAME=HOST:PORT[@PID]: a proxy that somebody else started in front of this cluster. Without a PID its CPU is unknown."""
+    has_cache = True
+
+    def __init__(self, text):
+        name, _, address = text.partition("=")
+        address, _, pid = address.partition("@")
+        host, _, port = address.rpartition(":")
+        if not name or not host or not port.isdigit() or (pid and not pid.isdigit()):
+            sys.exit(f"--peer wants NAME=HOST:PORT[@PID], not {text!r}")
+        self.name = name
+        super().__init__(host, int(port), [int(pid)] if pid else [])
+
+
+def available(path_or_name):
+    return os.path.exists(path_or_name) or shutil.which(path_or_name) is not None
+
+
+def _write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    own(path)

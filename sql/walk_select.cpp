@@ -1,0 +1,192 @@
+// SELECT, VALUES, TABLE, set operations, WITH and the FROM list.
+#include "sql/analyse.h"
+#include "sql/walker.h"
+
+namespace larder::sql {
+
+namespace {
+
+// More CTE names than this at one place: no program writes that, and looking each table up among them gets slow.
+constexpr std::size_t kCtesMax = 256;
+
+bool has_only_targets(const SelectStmt& node) {
+    return !node.fromClause && !node.whereClause && !node.groupClause && !node.havingClause && !node.windowClause && !node.distinctClause &&
+           !node.valuesLists && !node.limitCount && !node.limitOffset && !node.sortClause && !node.lockingClause && !node.withClause;
+}
+
+}  // namespace
+
+// The statements that may stand inside another one.
+void Walker::query(const Node* node) {
+    if (!node) return give_up();
+    switch (node->type) {
+    case T_SelectStmt: return select(as<SelectStmt>(node), false);
+    case T_InsertStmt: return insert(as<InsertStmt>(node));
+    case T_UpdateStmt: return update(as<UpdateStmt>(node));
+    case T_DeleteStmt: return delete_from(as<DeleteStmt>(node));
+    case T_MergeStmt: return merge(as<MergeStmt>(node));
+    default: return give_up();
+    }
+}
+
+// A chain of UNIONs leans to the left: down in a loop, then the right arms from the innermost outwards. An inner node
+// may have a WITH of its own (written in parentheses), whose names end with it.
+void Walker::select(const SelectStmt& node, bool is_top) {
+    const Level level(*this);
+    if (is_too_deep()) return give_up();
+    struct Step {
+        const SelectStmt* node;
+        std::size_t ctes_outside;
+    };
+    std::vector<Step> spine;
+    const SelectStmt* at = &node;
+    for (; at->op != SETOP_NONE; at = at->larg) {
+        spine.push_back({at, ctes_.size()});
+        ++spine_;
+        deepest_ = std::max(deepest_, depth_ + spine_);
+        with(at->withClause);
+    }
+    const std::size_t ctes_outside = ctes_.size();
+    with(at->withClause);
+    select_leaf(*at, is_top && spine.empty());
+    ctes_.resize(ctes_outside);
+    for (auto step = spine.rbegin(); step != spine.rend(); ++step) {
+        select(*step->node->rarg, false);
+        select_common(*step->node);
+        ctes_.resize(step->ctes_outside);
+    }
+}
+
+void Walker::select_leaf(const SelectStmt& node, bool is_top) {
+    if (node.intoClause) into_table(*node.intoClause);
+    const std::size_t first_item = items_.size();
+    const std::size_t first_condition = conditions_.size();
+    for (const ListCell& cell : cells(node.fromClause)) from_item(node_of(cell), true);
+    if (node.whereClause) {
+        conditions_.push_back({node.whereClause, first_item, items_.size()});
+        apply_conditions(first_item, first_condition);
+        expression(node.whereClause);
+    } else if (conditions_.size() > first_condition) {
+        apply_conditions(first_item, first_condition);
+    }
+    items_.resize(first_item);
+    conditions_.resize(first_condition);
+
+    const bool is_certain = is_top && has_only_targets(node);
+    for (const ListCell& cell : cells(node.targetList)) {
+        may_set_config_ = is_certain;
+        expression(node_of(cell));
+    }
+    expressions(node.distinctClause);  // DISTINCT without ON is a list of one null
+    expressions(node.groupClause);
+    expression(node.havingClause);
+    expressions(node.windowClause);
+    expressions(node.valuesLists);
+    select_common(node);
+}
+
+void Walker::select_common(const SelectStmt& node) {
+    expressions(node.sortClause);
+    expression(node.limitOffset);
+    expression(node.limitCount);
+    if (node.lockingClause) facts_.locks_rows = true;
+}
+
+// Leaves the names on ctes_: the caller takes them off when the statement that has this WITH ends.
+void Walker::with(const WithClause* node) {
+    if (!node) return;
+    if (ctes_.size() + cells(node->ctes).size() > kCtesMax) return give_up();
+    const auto name = [](const ListCell& cell) { return text_of(as<CommonTableExpr>(node_of(cell)).ctename); };
+    if (node->recursive)
+        for (const ListCell& cell : cells(node->ctes)) ctes_.push_back(name(cell));
+    for (const ListCell& cell : cells(node->ctes)) {
+        const auto& cte = as<CommonTableExpr>(node_of(cell));
+        query(cte.ctequery);
+        if (cte.cycle_clause) {
+            add_once(facts_.operators, Name{"", "="});
+            add_once(facts_.operators, Name{"", "<>"});
+            expression(cte.cycle_clause->cycle_mark_value);
+            expression(cte.cycle_clause->cycle_mark_default);
+        }
+        if (!node->recursive) ctes_.push_back(name(cell));
+    }
+}
+
+bool Walker::is_cte(const RangeVar& node) const {
+    return !node.schemaname && std::find(ctes_.rbegin(), ctes_.rend(), text_of(node.relname)) != ctes_.rend();
+}
+
+void Walker::add_read(const RangeVar& node) { facts_.reads.push_back(use_of(node)); }
+
+// is_restricted: every row of the answer has met all conditions noted for this FROM list, as a row of this item.
+void Walker::from_item(const Node* node, bool is_restricted) {
+    if (!node) return give_up();
+    const Level level(*this);
+    if (is_too_deep()) return give_up();
+    const auto push_alias = [&](const Alias* alias) {
+        items_.push_back({is_restricted && alias ? text_of(alias->aliasname) : std::string_view(), nullptr, -1});
+    };
+    switch (node->type) {
+    case T_RangeVar: return from_relation(as<RangeVar>(node), is_restricted);
+    case T_JoinExpr: return from_join(as<JoinExpr>(node), is_restricted);
+    case T_RangeSubselect:
+        query(as<RangeSubselect>(node).subquery);
+        return push_alias(as<RangeSubselect>(node).alias);
+    case T_RangeFunction:
+        for (const ListCell& cell : cells(as<RangeFunction>(node).functions)) expression(node_of(cell));
+        expressions(as<RangeFunction>(node).coldeflist);
+        return push_alias(as<RangeFunction>(node).alias);
+    case T_RangeTableSample: {
+        const auto& sample = as<RangeTableSample>(node);
+        facts_.samples = true;
+        add_once(facts_.functions, name_of(sample.method));
+        expressions(sample.args);
+        expression(sample.repeatable);
+        return from_item(sample.relation, is_restricted);
+    }
+    case T_RangeTableFunc: {
+        const auto& table = as<RangeTableFunc>(node);
+        expression(table.docexpr);
+        expression(table.rowexpr);
+        expressions(table.namespaces);
+        for (const ListCell& cell : cells(table.columns)) {
+            const auto& column = as<RangeTableFuncCol>(node_of(cell));
+            type_name(column.typeName);
+            expression(column.colexpr);
+            expression(column.coldefexpr);
+        }
+        return push_alias(table.alias);
+    }
+    default: return give_up();
+    }
+}
+
+void Walker::from_relation(const RangeVar& node, bool is_restricted) {
+    const std::string_view name = text_of(node.alias ? node.alias->aliasname : node.relname);
+    FromItem item{is_restricted ? name : std::string_view(), nullptr, -1};
+    if (!is_cte(node)) {
+        add_read(node);
+        // Under AS t(a, b) the columns have other names than in the relation.
+        if (is_restricted && !(node.alias && node.alias->colnames)) {
+            facts_.reads.back().key_tests_known = true;
+            item.read = static_cast<int>(facts_.reads.size()) - 1;
+        }
+    }
+    items_.push_back(item);
+}
+
+// A chain of joins leans to the left as well, but is walked by recursion: hundreds of joins are beyond PostgreSQL's planner, too.
+void Walker::from_join(const JoinExpr& node, bool is_restricted) {
+    // An alias for the whole join hides the names inside.
+    if (node.alias) is_restricted = false;
+    const std::size_t first_item = items_.size();
+    const bool is_inner = node.jointype == JOIN_INNER;
+    from_item(node.larg, is_restricted && (is_inner || node.jointype == JOIN_LEFT));
+    from_item(node.rarg, is_restricted && (is_inner || node.jointype == JOIN_RIGHT));
+    if (node.usingClause || node.isNatural) add_once(facts_.operators, Name{"", "="});
+    if (!node.quals) return;
+    if (is_inner && is_restricted) conditions_.push_back({node.quals, first_item, items_.size()});
+    expression(node.quals);
+}
+
+}  // namespace larder::sql

@@ -88,7 +88,7 @@ FROM product_variants v ORDER BY v.id;
 \echo 'orders and order lines'
 -- The lines first, so that an order is inserted with its total.
 CREATE TEMP TABLE drawn AS
-SELECT n AS id, pg_temp.skewed((SELECT users FROM size)) AS user_id,
+SELECT n AS id, 1 + floor(power(random(), 1.6) * (SELECT users FROM size))::bigint AS user_id,
        timestamptz '2026-06-30' - power(random(), 1.4) * interval '1000 days' AS placed_at, random() AS luck, 1 + floor(power(random(), 1.7) * 6)::int AS lines
 FROM generate_series(1, (SELECT orders FROM size)) AS n;
 CREATE TEMP TABLE drawn_lines AS

@@ -123,7 +123,7 @@ class TimedOut(Exception):
 class Connection:
     """One socket. Nothing is sent but what is asked for; login() is the usual start."""
 
-    def __init__(self, host, port, byte_by_byte=False, seconds_max=30):
+    def __init__(self, host, port, byte_by_byte=False, seconds_max=20):
         self.byte_by_byte = byte_by_byte
         self.seconds_max = seconds_max
         self.sock = socket.create_connection((host, port), timeout=seconds_max)

@@ -102,6 +102,7 @@ void append_bind(std::string& out, Bytes portal, Bytes statement, std::span<cons
     write(writer, formats);
     write(writer, values);
     write(writer, result_formats);
+    writer.finish();
 }
 
 Decoded<Describe> Describe::decode(Bytes body) { return decode_target_and_name<Describe>(body); }
@@ -147,6 +148,7 @@ void append_function_call(std::string& out, Oid function, std::span<const std::u
     write(writer, formats);
     write(writer, arguments);
     writer.u16(result_format);
+    writer.finish();
 }
 
 Decoded<CopyFail> CopyFail::decode(Bytes body) {

@@ -4,14 +4,14 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 RELEASE := build/release
-DEV := build/dev
 
-.PHONY: build run test bench soak fuzz format clean help packages-% FORCE
+.PHONY: build run test bench soak fuzz format clean help
 
 packages-%:
 	@scripts/install_packages $(subst +, ,$*)
 
 build: packages-build  ## the release binary, build/release/larder (installs what is missing)
+	@mkdir -p build
 	@cmake --preset release >$(RELEASE).log 2>&1 || { cat $(RELEASE).log; exit 1; }
 	@cmake --build $(RELEASE) --parallel $(JOBS) --target larder
 
@@ -21,16 +21,16 @@ run: packages-build+run build  ## Larder in front of UPSTREAM=postgres://…, el
 test: packages-build+test  ## all tests, against a scratch PostgreSQL (ONLY=regex: those alone)
 	@scripts/test
 
-bench: packages-build+bench build  ## what a hit costs, against PostgreSQL, PgBouncer and the physical limit
-	@scripts/bench
+bench: packages-build+bench build  ## what a hit costs, against PostgreSQL, poolers and the physical limit (BENCH=--quick)
+	@bench/run $(BENCH)
 
-soak: packages-build+run build  ## Larder under load for SOAK_SECONDS (default 1800), watched for growth and stale reads
+soak: packages-build+run+test build  ## Larder under load for SOAK_SECONDS (default 1800), watched for growth and stale reads
 	@scripts/soak
 
 fuzz: packages-build+fuzz  ## every fuzz target for FUZZ_SECONDS each (default 60)
 	@scripts/fuzz
 
-format:  ## clang-format over all sources
+format: packages-format  ## clang-format over all sources
 	@git ls-files '*.h' '*.cpp' | xargs clang-format-14 -i
 
 clean:  ## removes build/ (a scratch cluster of `make run` with it)

@@ -32,8 +32,15 @@ struct RelationRow {
     // User code (triggers, rules, functions of defaults, checks, generated columns, index expressions, domains, policies)
     // that runs when rows are written; it may do anything.
     bool runs_code_on_insert = false, runs_code_on_update = false, runs_code_on_delete = false, runs_code_on_truncate = false;
-    std::string view_definition;  // view: pg_get_viewdef with an empty search_path, so that every name is qualified
+    // View, materialised view: pg_get_viewdef with an empty search_path, so that every name outside pg_catalog is qualified.
+    std::string view_definition;
     bool view_security_invoker = false;
+};
+// A function that runs when a relation is read or written, without standing in the statement: of a trigger, default,
+// generated column, check, index, partition key, policy or column type. build() judges it.
+struct CodeUse {
+    Oid relation = 0, function = 0;
+    bool on_read = false, on_insert = false, on_update = false, on_delete = false, on_truncate = false;
 };
 struct InheritanceRow { Oid child, parent; };  // pg_inherits: partitions and inheritance
 struct ForeignKeyRow {
@@ -48,10 +55,17 @@ struct FunctionRow {
     bool is_native;        // language internal or C
     bool is_extension_member;
     bool is_procedure;
+    std::string extension = {};  // whose member it is
 };
-struct OperatorRow { std::string schema, name; };  // only those whose function is not a builtin and not immutable native code
+// Operators and types that are not builtin. `function` is the code that they run; zero: code that is not understood.
+// build() keeps those whose function is not harmless.
+struct OperatorRow {
+    std::string schema, name;
+    Oid function = 0;
+};
 struct TypeRow {
-    std::string schema, name;   // only user-defined types that run user code that is not immutable native code (domain checks, in and out functions)
+    std::string schema, name;  // one row per function of a domain check, of input and output, of a range; also for what contains such a type
+    Oid function = 0;
 };
 
 struct CatalogueRows {
@@ -60,11 +74,16 @@ struct CatalogueRows {
     std::vector<RelationRow> relations;        // all schemas but pg_toast; system ones too (name and kind only)
     std::vector<InheritanceRow> inheritance;
     std::vector<ForeignKeyRow> foreign_keys;
-    std::vector<FunctionRow> functions;        // all
+    std::vector<FunctionRow> functions;        // all; of an aggregate the worst of its parts
+    std::vector<CodeUse> code_uses;
     std::vector<OperatorRow> user_operators;
     std::vector<TypeRow> user_types;
-    std::vector<std::string> user_type_columns_of;  // unused names are fine
-    bool has_user_casts = false;               // a cast through a function that is neither builtin nor immutable native code
+    // Functions that run without any name in a statement: of casts, and support functions of operator classes.
+    std::vector<Oid> implicit_functions;
+    bool has_user_casts = false;               // some implicit code is not harmless; build() sets it from implicit_functions
+    bool has_timetz_columns = false;           // AT TIME ZONE on timetz depends on the present date
+    std::vector<std::string> extensions_with_relations;  // their functions may read tables, whatever their label
+    std::string state_digest;                  // privileges, roles and all else that can change an answer: hashed by the server
 };
 
 // One relation after the closure.
@@ -79,10 +98,12 @@ struct Relation {
     Reason read_reason = Reason::none;
     // Writing it: roots whose rows change, per action: itself, and what foreign-key actions reach at any level.
     std::vector<Oid> on_insert, on_update, on_delete, on_truncate_cascade;
+    // Reading it (of a materialised view: refreshing it) runs code that may write or do anything.
+    bool reading_is_opaque = false;
     bool insert_is_opaque = false, update_is_opaque = false, delete_is_opaque = false, truncate_is_opaque = false;  // user code runs somewhere in that closure
 };
 
-// A cheap digest of the rows, to tell whether a load found a change.
+// Threads: any; immutable after build().
 class Catalogue {
 public:
     static std::shared_ptr<const Catalogue> build(CatalogueRows rows);
@@ -92,6 +113,9 @@ public:
     // relation (it may be a temporary one, or an error).
     const Relation* find_relation(const sql::Name& name, const std::vector<std::string>& search_path) const;
     const Relation* find_relation(Oid oid) const;
+    // Every relation that the name may mean in any of `schemas`, whichever comes first on the path at that moment: a schema
+    // can drop out of the effective path by a REVOKE alone. In the order of `schemas`.
+    std::vector<const Relation*> find_candidates(const sql::Name& name, const std::vector<std::string>& schemas) const;
 
     // The worst verdict over every function of that name that the path can reach (overloads too). Reason::none: each is
     // IMMUTABLE native code, or a builtin STABLE one that depends on its arguments and keyed settings alone.
@@ -102,10 +126,15 @@ public:
     };
     FunctionVerdict function_verdict(const sql::Name& name, const std::vector<std::string>& search_path) const;
 
+    FunctionVerdict function_verdict(Oid function) const;
+
+    FunctionVerdict operator_code(const sql::Name& name) const;
+    FunctionVerdict type_code(const sql::Name& name) const;
     Reason operator_verdict(const sql::Name& name) const;
     Reason type_verdict(const sql::Name& name) const;
     bool has_user_casts() const;
 
+    // A hash of all rows, to tell whether a load found a change.
     std::uint64_t digest() const;
     std::size_t relation_count() const;
     std::size_t bytes() const;
@@ -114,6 +143,7 @@ public:
 
 private:
     Catalogue();
+    friend class CatalogueBuilder;
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

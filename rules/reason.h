@@ -38,6 +38,7 @@ enum class Reason : std::uint8_t {
     no_catalogue,         // facts are not loaded, or not valid any more
     settings_unknown,     // this session's settings are not known
     unsafe_lexing,        // standard_conforming_strings off, or an encoding that is not safe for ASCII
+    debug_messages,       // client_min_messages asks for more than notices, which hits could not give
     isolation,            // REPEATABLE READ or SERIALIZABLE
     transaction_wrote,    // the block has written
     transaction_failed,

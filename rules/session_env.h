@@ -20,10 +20,14 @@ struct SessionEnv {
     std::string current_user;                  // the effective role
     std::string session_user;
     std::vector<std::string> search_path;      // current_schemas(true): effective, in order, pg_catalog where it really is
+    // Every schema that an unqualified name may be found in: search_path, and what the setting names but what was not
+    // effective when it was read (the schema did not exist yet, or no USAGE was granted).
+    std::vector<std::string> schemas;
     bool owns_temp_objects = false;
+    bool temp_objects_run_code = false;        // among them are views, triggers, checks, domains or defaults that call functions
     std::vector<std::pair<std::string, std::string>> settings;  // name and value as read back, in the order of kKeyedSettings
 
-    std::string_view setting(std::string_view name) const;  // empty if it is not among them
+    std::string_view setting(std::string_view name) const;  // empty if it is not among them; case does not matter
 
     bool is_lexing_safe() const;       // standard_conforming_strings on, backslash_quote, transform_null_equals at their defaults, ASCII-safe client encoding
     bool is_default_isolation_servable() const;  // default_transaction_isolation is read committed (or read uncommitted)
@@ -39,7 +43,7 @@ extern const std::vector<std::string_view> kKeyedSettings;
 bool is_environment_setting(std::string_view name);
 
 // One statement that reads an environment back: columns current_user, session_user, current_schemas(true) as text[],
-// owns_temp_objects, then each of kKeyedSettings (current_setting with missing_ok). It fails in no transaction that is not failed.
+// owns_temp_objects ("none", "data", "code"), then each of kKeyedSettings (current_setting with missing_ok). It fails in no transaction that is not failed.
 std::string environment_query();
 
 // Parses one row of environment_query(). `columns` are the text values; an empty optional is NULL. Returns null if it is malformed.

@@ -1,0 +1,36 @@
+// From rows to a snapshot: verdicts over functions first, then trees and write closures, then views.
+#pragma once
+
+#include <unordered_set>
+
+#include "rules/catalogue_impl.h"
+#include "rules/write_closure.h"
+
+namespace larder::rules {
+
+class CatalogueBuilder {
+public:
+    explicit CatalogueBuilder(CatalogueRows rows);
+    std::shared_ptr<const Catalogue> build();
+
+private:
+    void judge_functions();
+    void judge_operators_and_types();
+    void add_relations();
+    void join_trees();
+    void spread_read_reasons();
+    void close_writes();
+    void resolve_view(std::size_t index, int depth);
+    void read_through(Relation& view, const sql::Facts& facts, int depth);
+    void write_through(Relation& view, const std::vector<const Relation*>& bases);
+    std::size_t bytes() const;
+
+    CatalogueRows rows_;
+    std::shared_ptr<Catalogue> catalogue_;
+    Catalogue::Impl& impl_;
+    TreeRoots roots_;
+    std::unordered_set<Oid> reads_code_;       // tables whose policies run code when they are read
+    std::unordered_set<std::size_t> visited_;  // views that are resolved, or being resolved
+};
+
+}  // namespace larder::rules

@@ -1,0 +1,130 @@
+// Which counters a statement moves.
+#include "rules/plan_parts.h"
+#include "rules/statement_code.h"
+
+namespace larder::rules {
+
+namespace {
+
+void write_anything(WritePlan& writes) { writes.any = writes.catalogue = true; }
+
+void add_roots(WritePlan& writes, const std::vector<Oid>& roots) { writes.scans.insert(writes.scans.end(), roots.begin(), roots.end()); }
+
+// One event on one relation: its closure, and everything if code that is not understood runs in it.
+void add_event(WritePlan& writes, const std::vector<Oid>& roots, bool is_opaque) {
+    add_roots(writes, roots);
+    if (is_opaque) write_anything(writes);
+}
+
+void add_lock(WritePlan& writes, const Relation& relation) {
+    writes.exclusive = true;
+    if (relation.kind == RelationKind::view) add_roots(writes, relation.reads);  // LOCK TABLE on a view locks what it reads
+    else writes.scans.push_back(relation.root);
+}
+
+// REFRESH runs the materialised view's query. Also CONCURRENTLY, which lets readers pass, is held: it costs only hits.
+void add_refresh(WritePlan& writes, const Relation& relation) {
+    writes.exclusive = true;
+    add_event(writes, {relation.root}, relation.reading_is_opaque);
+}
+
+void add_action(WritePlan& writes, const Relation& relation, const sql::WriteUse& use) {
+    using sql::WriteAction;
+    switch (use.action) {
+        case WriteAction::insert:
+        case WriteAction::copy_from:
+            add_event(writes, relation.on_insert, relation.insert_is_opaque);
+            if (use.on_conflict_update) add_event(writes, relation.on_update, relation.update_is_opaque);
+            return;
+        case WriteAction::update: return add_event(writes, relation.on_update, relation.update_is_opaque);
+        case WriteAction::delete_: return add_event(writes, relation.on_delete, relation.delete_is_opaque);
+        case WriteAction::merge:
+            add_event(writes, relation.on_insert, relation.insert_is_opaque);
+            add_event(writes, relation.on_update, relation.update_is_opaque);
+            return add_event(writes, relation.on_delete, relation.delete_is_opaque);
+        case WriteAction::truncate:
+            writes.exclusive = true;
+            return add_event(writes, {relation.root}, relation.truncate_is_opaque);
+        case WriteAction::truncate_cascade:
+            writes.exclusive = true;
+            return add_event(writes, relation.on_truncate_cascade, relation.truncate_is_opaque);
+        case WriteAction::lock: return add_lock(writes, relation);
+        case WriteAction::refresh: return add_refresh(writes, relation);
+    }
+    write_anything(writes);
+}
+
+void add_target(WritePlan& writes, const sql::WriteUse& use, const Scope& scope) {
+    const auto& name = use.target.name;
+    if (scope.may_be_temporary(name) && scope.temporary_may_run_code()) write_anything(writes);
+    if (is_temp_schema(name.schema)) return;
+    const auto candidates = scope.candidates(name);
+    // Not known: made by another session just now, or temporary, or an error.
+    if (candidates.empty() && !(scope.env != nullptr && scope.env->owns_temp_objects)) writes.any = true;
+    if (!scope.is_known()) write_anything(writes);
+    for (const auto* relation : candidates) {
+        if (relation->is_system) write_anything(writes);  // a superuser changes the catalogue by hand
+        else add_action(writes, *relation, use);
+    }
+}
+
+// Functions, operators and views in the statement can write whatever its kind.
+void add_code(WritePlan& writes, const sql::Facts& facts, const Scope& scope) {
+    if (scope.catalogue == nullptr) {
+        if (!facts.functions.empty() || !facts.reads.empty()) write_anything(writes);
+        return;
+    }
+    static const std::vector<std::string> kNoPath;
+    const auto& path = scope.env != nullptr ? scope.env->search_path : kNoPath;
+    if (judge_code(facts, *scope.catalogue, path, NameScope::session).may_write) write_anything(writes);
+    for (const auto& use : facts.reads) {
+        if (scope.may_be_temporary(use.name) && scope.temporary_may_run_code()) write_anything(writes);
+        for (const auto* relation : scope.candidates(use.name)) {
+            if (relation->reading_is_opaque && relation->kind != RelationKind::materialized_view) write_anything(writes);
+        }
+    }
+}
+
+void add_ddl(WritePlan& writes, const sql::Facts& facts, const Scope& scope) {
+    // Every answer depends on `catalogue`, so that this covers rewritten tables and new rows as well.
+    writes.catalogue = writes.exclusive = true;
+    if (facts.selects_into) add_code(writes, facts, scope);
+}
+
+}  // namespace
+
+void plan_write(Plan& plan, const sql::Facts& facts, const Scope& scope) {
+    auto& writes = plan.writes;
+    using sql::Kind;
+    if (!facts.understood) return write_anything(writes);
+    switch (facts.kind) {
+        case Kind::begin: case Kind::commit: case Kind::rollback: case Kind::savepoint: case Kind::release: case Kind::rollback_to:
+        case Kind::rollback_prepared: case Kind::prepare_transaction: case Kind::set: case Kind::reset: case Kind::show: case Kind::discard:
+        case Kind::prepare: case Kind::deallocate: case Kind::fetch: case Kind::close_cursor: case Kind::listen: case Kind::unlisten:
+        case Kind::notify: case Kind::set_transaction: case Kind::set_constraints: case Kind::empty:
+            // PREPARE TRANSACTION: its writes become visible by COMMIT PREPARED, from whoever. FETCH: what a cursor's query may
+            // write was noted by DECLARE and stays noted until the block ends. PREPARE runs nothing yet.
+            return;
+        case Kind::select: case Kind::insert: case Kind::update: case Kind::delete_: case Kind::merge: case Kind::copy_from:
+        case Kind::copy_to: case Kind::truncate: case Kind::lock_table: case Kind::declare_cursor: case Kind::maintenance:
+            break;
+        case Kind::explain:  // also without ANALYZE: planning runs IMMUTABLE functions
+            break;
+        case Kind::ddl:
+            // REFRESH MATERIALIZED VIEW alone says which rows change, and changes nothing else.
+            if (facts.writes.size() == 1 && facts.writes.front().action == sql::WriteAction::refresh) return add_target(writes, facts.writes.front(), scope);
+            return add_ddl(writes, facts, scope);
+        case Kind::create_temp:
+            if (facts.selects_into) add_code(writes, facts, scope);
+            return;
+        case Kind::server_ddl:
+            writes.server = writes.catalogue = writes.exclusive = true;
+            return;
+        case Kind::commit_prepared: case Kind::do_block: case Kind::call: case Kind::execute: case Kind::load: case Kind::unknown:
+            return write_anything(writes);
+    }
+    for (const auto& use : facts.writes) add_target(writes, use, scope);
+    add_code(writes, facts, scope);
+}
+
+}  // namespace larder::rules

@@ -18,8 +18,8 @@ struct Owed {
     Kind kind = Kind::query;
     bool swallow = false;              // Larder asked for itself: the client sees nothing of the answer
     bool is_environment = false;       // a Query whose row is the session's environment
-    std::string name;                  // parse, close of a statement: its name, to undo or confirm what the session remembers
-    std::unique_ptr<Capture> capture;  // query, execute: the answer is being captured
+    std::string name = {};             // parse, close of a statement: its name, to undo or confirm what the session remembers
+    std::unique_ptr<Capture> capture = nullptr;  // query, execute: the answer is being captured
 
     bool ends_with_ready() const { return kind == Kind::query || kind == Kind::sync || kind == Kind::function_call; }
 };
@@ -52,6 +52,15 @@ public:
         return owed;
     }
 
+    // Takes out an entry that will have no answer. index > 0: the front has begun to be answered.
+    Owed erase_at(std::size_t index) {
+        const auto at = entries_.begin() + static_cast<std::ptrdiff_t>(first_ + index);
+        Owed owed = std::move(*at);
+        if (owed.ends_with_ready()) --ready_owed_;
+        entries_.erase(at);
+        return owed;
+    }
+
     void clear() {
         entries_.clear();
         first_ = 0;
@@ -59,7 +68,7 @@ public:
     }
     // Idle sessions hold no memory.
     void release() {
-        if (empty()) entries_ = {};
+        if (empty()) std::vector<Owed>().swap(entries_);
     }
 
 private:

@@ -1,0 +1,135 @@
+#include "base/log.h"
+
+#include <memory>
+#include <stdexcept>
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "base/thread_annotations.h"
+
+namespace larder {
+namespace {
+
+spdlog::level::level_enum to_spdlog(LogLevel level) {
+    switch (level) {
+        case LogLevel::trace: return spdlog::level::trace;
+        case LogLevel::debug: return spdlog::level::debug;
+        case LogLevel::info: return spdlog::level::info;
+        case LogLevel::warn: return spdlog::level::warn;
+        case LogLevel::error: return spdlog::level::err;
+    }
+    return spdlog::level::info;
+}
+
+struct Target {
+    std::shared_ptr<spdlog::logger> logger;
+    bool json = false;
+};
+
+Mutex target_mutex;
+
+std::shared_ptr<const Target>& target_slot() {
+    static std::shared_ptr<const Target> slot = [] {
+        auto target = std::make_shared<Target>();
+        target->logger = std::make_shared<spdlog::logger>("larder", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+        target->logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+        return target;
+    }();
+    return slot;
+}
+
+std::shared_ptr<const Target> target() {
+    const Lock lock(target_mutex);
+    return target_slot();
+}
+
+bool is_plain_word(std::string_view text) {
+    if (text.empty()) return false;
+    for (const char c : text) {
+        if (c <= ' ' || c == '"' || c == '=' || c == 0x7f) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (const char c : text) out.push_back((c >= 0 && c < ' ') || c == 0x7f ? '?' : c);
+    return out;
+}
+
+std::string json_escaped(std::string_view text) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    std::string out;
+    out.reserve(text.size() + 8);
+    for (const char c : text) {
+        const auto u = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            out.push_back('\\');
+            out.push_back(c);
+        } else if (c == '\n') {
+            out += "\\n";
+        } else if (u < 0x20 || u == 0x7f) {
+            out += "\\u00";
+            out.push_back(kHex[u >> 4]);
+            out.push_back(kHex[u & 15]);
+        } else {
+            out.push_back(c);
+        }
+    }
+    return out;
+}
+
+void init_log(const LogOptions& options) {
+    auto next = std::make_shared<Target>();
+    spdlog::sink_ptr sink;
+    if (options.file.empty()) {
+        sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    } else {
+        try {
+            sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file);
+        } catch (const spdlog::spdlog_ex& e) {
+            throw std::runtime_error("log.file: " + std::string(e.what()));
+        }
+    }
+    next->logger = std::make_shared<spdlog::logger>("larder", std::move(sink));
+    next->json = options.json;
+    next->logger->set_level(to_spdlog(options.level));
+    next->logger->set_pattern(options.json ? "{\"time\":\"%Y-%m-%dT%H:%M:%S.%f%z\",\"level\":\"%l\",%v}" : "%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+    next->logger->flush_on(spdlog::level::info);
+    const Lock lock(target_mutex);
+    target_slot() = std::move(next);
+}
+
+LogLevel log_level(std::string_view name) {
+    if (name == "trace") return LogLevel::trace;
+    if (name == "debug") return LogLevel::debug;
+    if (name == "warn" || name == "warning") return LogLevel::warn;
+    if (name == "error") return LogLevel::error;
+    return LogLevel::info;
+}
+
+bool is_logged(LogLevel level) { return target()->logger->should_log(to_spdlog(level)); }
+
+void log(LogLevel level, std::string_view event, LogFields fields) {
+    const auto to = target();
+    if (!to->logger->should_log(to_spdlog(level))) return;
+    std::string line;
+    if (to->json) {
+        line = "\"event\":\"" + json_escaped(event) + "\"";
+        for (const auto& field : fields) line += ",\"" + json_escaped(field.name) + "\":\"" + json_escaped(field.value) + "\"";
+    } else {
+        line = printable(event);
+        for (const auto& field : fields) {
+            const std::string value = printable(field.value);
+            line += " " + std::string(field.name) + "=" + (is_plain_word(value) ? value : "\"" + json_escaped(value) + "\"");
+        }
+    }
+    to->logger->log(to_spdlog(level), "{}", line);
+}
+
+}  // namespace larder

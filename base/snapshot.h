@@ -1,0 +1,91 @@
+// What admin/ may know about the running proxy: plain numbers and rows, taken at one moment, read only.
+//
+// Implemented by proxy/, used by the HTTP server and the console, wired by main.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace larder {
+
+struct Snapshot {
+    std::string version, upstream, server_version, listen;
+    std::string not_serving;               // empty: answers are served from the cache; else the reason's name
+    std::string not_serving_explained;     // one sentence
+    bool is_upstream_reachable = false;
+    double uptime_seconds = 0;
+
+    // Sums over all workers since the start.
+    std::uint64_t hits = 0, misses = 0, stored = 0, joined_flights = 0, hit_bytes = 0, saved_server_us = 0;
+    std::uint64_t statements = 0, write_marks = 0, opaque_marks = 0, environment_reads = 0;
+    std::uint64_t logins = 0, login_failures = 0, protocol_errors = 0, broken_invariants = 0;
+    std::uint64_t client_bytes_in = 0, client_bytes_out = 0;
+    std::uint64_t refused_clients = 0;     // over listen.clients_max
+    std::uint64_t unknown_outcomes_kept = 0, unknown_outcomes_open = 0;
+    std::vector<std::pair<std::string, std::uint64_t>> bypasses;  // by reason, all reasons
+
+    struct CacheNumbers {
+        bool is_enabled = true;
+        std::uint64_t bytes_max = 0, entries = 0, bytes = 0, stored = 0, evicted = 0, expired = 0;
+        std::uint64_t refused_admission = 0, found_stale = 0, flights = 0, waiters = 0;
+    } cache;
+
+    std::uint64_t clients = 0, clients_max = 0;
+    std::uint64_t servers = 0;             // connections to the upstream, lent to clients
+    int workers = 0;
+
+    struct Database {
+        std::string name;
+        bool has_facts = false, facts_valid = false;
+        std::uint64_t relations = 0, catalogue_bytes = 0, catalogue_loads = 0;
+        double unknown_in_flight_seconds = 0;  // for which `any` or `catalogue` was in flight, sampled
+        std::string load_error;                // why the last load failed
+    };
+    std::vector<Database> databases;
+};
+
+// Strings are printable: names and addresses come from clients.
+struct ClientRow {
+    std::uint64_t id = 0;
+    std::string user, database, application_name, address, state;
+    std::int64_t connected_us = 0;         // wall clock, microseconds since 1970
+    bool is_tls = false, has_server = false;
+    std::int32_t server_pid = 0;
+    std::uint64_t pending_bytes = 0;       // waiting to be sent to the client
+};
+
+struct RelationRow {
+    std::string database, relation;
+    std::uint32_t oid = 0;
+    std::uint64_t version = 0;             // writes begun and ended since the start
+    std::uint64_t in_flight = 0;
+};
+
+struct CacheEntryRow {
+    std::string key;                       // a digest: keys hold statement texts with values
+    std::uint64_t bytes = 0, rows = 0, hits = 0, server_us = 0, counters = 0;
+    double age_seconds = 0;
+    bool is_fresh = false;
+};
+
+struct ReasonRow {
+    std::string name, explanation;
+    std::uint64_t count = 0;
+};
+
+// Threads: any. None blocks on I/O or waits for a worker.
+class SnapshotSource {
+public:
+    virtual ~SnapshotSource() = default;
+    virtual Snapshot snapshot() const = 0;
+    virtual std::vector<ClientRow> clients() const = 0;               // up to a second old
+    virtual std::vector<RelationRow> relations() const = 0;
+    virtual std::vector<CacheEntryRow> cache_entries(std::size_t max) const = 0;
+    virtual std::vector<ReasonRow> reasons() const = 0;
+    virtual void purge_cache() = 0;
+};
+
+}  // namespace larder

@@ -1,0 +1,301 @@
+// The server's messages: whose they are, what they settle, and what of them is captured.
+#include "base/check.h"
+#include "proxy/session/session_impl.h"
+#include "protocol/error.h"
+
+namespace larder::session {
+
+using protocol::Frame;
+
+std::size_t Session::Impl::on_reply(Bytes in, Outputs& out) {
+    std::size_t at = 0;
+    std::size_t run_begin = 0;   // DataRows and CopyData that follow each other are passed on, and captured, at once
+    std::int64_t run_rows = 0;
+    const auto end_run = [&] {
+        if (run_begin < at) on_row_run(in.substr(run_begin, at - run_begin), run_rows, out);
+        run_rows = 0;
+    };
+    while (has_server && phase != Phase::closed) {
+        if (server_relay_bytes > 0) {
+            const auto piece = in.substr(at, server_relay_bytes);
+            if (piece.empty()) break;
+            server_relay_bytes -= piece.size();
+            out.client.append_borrowed(piece);
+            at += piece.size();
+            run_begin = at;
+            if (server_relay_bytes == 0) on_backend_frame(server_relay_type, {}, {}, out);
+            continue;
+        }
+        const auto rest = in.substr(at);
+        const auto header = protocol::peek_header(rest);
+        if (!header) break;
+        if (header->type == protocol::DataRow::kType && header->total_bytes <= rest.size() && header->total_bytes >= protocol::kHeaderBytes && !owed.empty() &&
+            !owed.front().swallow) {
+            at += static_cast<std::size_t>(header->total_bytes);
+            ++run_rows;
+            continue;
+        }
+        end_run();
+        run_begin = at;
+        const auto limit = protocol::backend_body_bytes_max(header->type);
+        if (!limit || header->check(*limit)) {
+            broken_protocol("a message that cannot be one", out);
+            return in.size();
+        }
+        const auto total = static_cast<std::size_t>(header->total_bytes);
+        if (rest.size() < total) {
+            const bool is_captured = header->type == protocol::DataRow::kType && active_capture() != nullptr;
+            const bool is_swallowed = !owed.empty() && owed.front().swallow;
+            if (total <= kWholeFrameBytesMax || is_swallowed) {
+                if (is_swallowed && total > kWholeFrameBytesMax) {
+                    broken_protocol("an answer to Larder's own question that is too long", out);
+                    return in.size();
+                }
+                break;
+            }
+            if (is_captured) {
+                if (total <= context.cache.limits().entry_bytes_max) break;  // bounded by the entry limit; the caller keeps it
+                spoil_captures(rules::Reason::too_large);
+            }
+            server_relay_type = header->type;
+            server_relay_bytes = total;
+            continue;
+        }
+        at += total;
+        run_begin = at;
+        on_backend_frame(header->type, rest.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes), rest.substr(0, total), out);
+    }
+    if (has_server && phase != Phase::closed) end_run();
+    return phase == Phase::closed || !has_server ? in.size() : at;
+}
+
+void Session::Impl::on_row_run(Bytes run, std::int64_t rows, Outputs& out) {
+    if (auto* capture = active_capture()) capture->rows(run, rows);
+    out.client.append_borrowed(run);
+}
+
+// The capture that rows and their end belong to now: of the oldest owed message, if it has one.
+Capture* Session::Impl::active_capture() {
+    if (owed.empty()) return nullptr;
+    auto& front = owed.front();
+    if (front.capture) return front.capture.get();
+    // A portal is described before it is executed.
+    if (front.kind == Owed::Kind::describe_portal && owed.size() > 1) return owed.at(1).capture.get();
+    return nullptr;
+}
+
+void Session::Impl::spoil_captures(rules::Reason reason) {
+    for (std::size_t i = 0; i < owed.size(); ++i) {
+        auto& capture = owed.at(i).capture;
+        if (!capture || capture->is_given_up()) continue;
+        context.metrics.bypasses[static_cast<std::size_t>(reason)].add();
+        capture->give_up();
+    }
+    complete_captures.clear();
+}
+
+// One message. `body` and `whole` are empty if it was too long and has been passed on in pieces already.
+void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs& out) {
+    using Kind = Owed::Kind;
+    const bool has_front = !owed.empty();
+    const auto kind = has_front ? owed.front().kind : Kind::query;
+    const bool swallow = has_front && owed.front().swallow;
+    switch (type) {
+        case protocol::ReadyForQuery::kType: return on_ready_for_query(body, whole, out);
+        case protocol::ErrorResponse::kType: return on_error_reply(body, whole, out);
+        case protocol::ErrorResponse::kNoticeType:
+            if (swallow) return;  // a question of Larder's own is nobody else's business
+            spoil_captures(rules::Reason::had_notice);
+            out.client.append_borrowed(whole);
+            return;
+        case protocol::ParameterStatus::kType:
+            on_parameter_status(body);
+            out.client.append_borrowed(whole);
+            return;
+        case protocol::NotificationResponse::kType:
+            out.client.append_borrowed(whole);
+            return;
+        default: break;
+    }
+    if (!has_front) {
+        // Only the messages above may come unasked; CopyData of a CopyBoth is the exception.
+        if (type == protocol::CopyData::kType || type == protocol::kCopyDoneType) {
+            out.client.append_borrowed(whole);
+            return;
+        }
+        broken_protocol("an answer that nobody asked for", out);
+        return;
+    }
+    switch (type) {
+        case protocol::DataRow::kType:
+            if (swallow) return on_own_row({type, body, whole}, owed.front());
+            if (whole.empty()) return;
+            return on_row_run(whole, 1, out);
+        case protocol::RowDescription::kType:
+            if (swallow) return;
+            if (auto* capture = active_capture()) {
+                if (whole.empty()) spoil_captures(rules::Reason::too_large);
+                else capture->row_description(whole);
+            }
+            out.client.append_borrowed(whole);
+            if (kind == Kind::describe_portal || kind == Kind::describe_statement) owed.pop();
+            return;
+        case protocol::kNoDataType:
+            out.client.append_borrowed(whole);
+            if (kind == Kind::describe_portal || kind == Kind::describe_statement) owed.pop();
+            return;
+        case protocol::ParameterDescription::kType:
+        case protocol::CopyData::kType:
+        case protocol::FunctionCallResponse::kType:
+        case protocol::kCopyDoneType:
+            out.client.append_borrowed(whole);
+            return;
+        case protocol::kParseCompleteType:
+        case protocol::kBindCompleteType:
+        case protocol::kCloseCompleteType: {
+            const auto expected = type == protocol::kParseCompleteType ? Kind::parse : type == protocol::kBindCompleteType ? Kind::bind : Kind::close;
+            if (kind != expected) {
+                broken_protocol("an answer to something else", out);
+                return;
+            }
+            owed.pop();
+            if (!swallow) out.client.append_borrowed(whole);
+            return;
+        }
+        case protocol::CommandComplete::kType:
+        case protocol::kEmptyQueryResponseType:
+        case protocol::kPortalSuspendedType: return on_command_complete(type, body, whole, out);
+        case protocol::CopyResponse::kInType:
+        case protocol::CopyResponse::kBothType: return on_copy_in_response(whole, out);
+        case protocol::CopyResponse::kOutType:
+            out.client.append_borrowed(whole);
+            return;
+        default:
+            broken_protocol("a message that belongs into a login", out);
+            return;
+    }
+}
+
+void Session::Impl::on_command_complete(char type, Bytes body, Bytes whole, Outputs& out) {
+    copy_in = false;
+    if (type == protocol::CommandComplete::kType) last_tag_was_rollback = body.starts_with("ROLLBACK") && !body.starts_with("ROLLBACK PREPARED");
+    auto& front = owed.front();
+    if (front.swallow) return;
+    if (front.capture && type == protocol::CommandComplete::kType) front.capture->complete(whole);
+    out.client.append_borrowed(whole);
+    if (front.kind != Owed::Kind::execute) return;
+    auto done = owed.pop();
+    if (done.capture && done.capture->is_complete()) complete_captures.push_back(std::move(done.capture));
+}
+
+void Session::Impl::on_error_reply(Bytes body, Bytes whole, Outputs& out) {
+    copy_in = false;
+    if (owed.empty()) {
+        // The server says that it is about to end this connection.
+        error_was_forwarded = true;
+        out.client.append_borrowed(whole);
+        return;
+    }
+    auto& front = owed.front();
+    const bool is_own_question = front.swallow && front.kind == Owed::Kind::query;
+    if (const auto error = protocol::ErrorResponse::decode(body); error && error->is_fatal()) {
+        error_was_forwarded = true;
+        out.client.append_borrowed(whole);
+        complete_captures.clear();
+        return;
+    }
+    if (is_own_question) {
+        // In a block the failed question has failed the block: the client must hear of it as of its own statement's error.
+        const auto error = protocol::ErrorResponse::decode(body);
+        if (pause == Pause::environment && (status == 'T' || (error && error->sqlstate() == protocol::sqlstate::kQueryCanceled))) environment_error.assign(whole);
+        if (!front.is_environment) lock_may_be_gone = true;
+        return;
+    }
+    out.client.append_borrowed(whole);
+    complete_captures.clear();
+    front.capture.reset();
+    if (front.ends_with_ready()) return;  // its ReadyForQuery follows
+    skip_to_sync();
+}
+
+// What the client sent after the message that failed is ignored by the server up to the next Sync.
+void Session::Impl::skip_to_sync() {
+    while (!owed.empty() && owed.front().kind != Owed::Kind::sync) {
+        auto skipped = owed.pop();
+        undo(skipped);
+    }
+    if (owed.empty()) is_skipping = batch_is_open;
+}
+
+// A message whose success was taken for granted has failed or was ignored.
+void Session::Impl::undo(Owed& skipped) {
+    if (skipped.kind == Owed::Kind::parse && !skipped.name.empty()) prepared.erase(skipped.name);
+    if (skipped.kind == Owed::Kind::parse && skipped.name.empty() && unnamed) unnamed->at_server = false;
+}
+
+void Session::Impl::on_ready_for_query(Bytes body, Bytes whole, Outputs& out) {
+    const auto ready = protocol::ReadyForQuery::decode(body);
+    if (!ready || owed.empty() || !owed.front().ends_with_ready()) {
+        broken_protocol("a ReadyForQuery that is not due", out);
+        return;
+    }
+    copy_in = false;
+    auto done = owed.pop();
+    const char new_status = static_cast<char>(ready->status);
+    if (done.capture && done.capture->is_complete()) complete_captures.push_back(std::move(done.capture));
+    if (!done.swallow) out.client.append_borrowed(whole);
+    if (done.is_environment) {
+        if (env_being_read) env = context.environments.intern(std::move(env_being_read));
+        else environment_failed = true;
+        env_being_read.reset();
+    }
+    // The marks come first: what is stored below must not be older than what this answer ended.
+    const bool is_settled = owed.empty();
+    if (is_settled) settle(new_status, out);
+    else status = new_status;
+    for (auto& capture : complete_captures) {
+        if (new_status != 'E') capture->finish();
+    }
+    complete_captures.clear();
+    if (!is_settled || phase == Phase::closed) return;
+    if (phase == Phase::set_up) {
+        if (is_console) return enter_console(out);
+        phase = Phase::ready;
+        out.client.append(protocol::ready_for_query('I'));
+    } else if (pause == Pause::environment) {
+        pause = Pause::none;
+    }
+}
+
+void Session::Impl::on_copy_in_response(Bytes whole, Outputs& out) {
+    copy_in = true;
+    out.client.append_borrowed(whole);
+    // What was sent before the server came to read the data: Sync is ignored, anything else ends the COPY with an error
+    // and is eaten by it.
+    while (owed.size() > 1) {
+        const bool is_sync = owed.at(1).kind == Owed::Kind::sync;
+        auto eaten = owed.erase_at(1);
+        undo(eaten);
+        if (!is_sync) break;
+    }
+    batch_is_open = owed.front().kind == Owed::Kind::execute;
+}
+
+void Session::Impl::on_parameter_status(Bytes body) {
+    const auto parameter = protocol::ParameterStatus::decode(body);
+    if (!parameter) return;
+    if (parameter->name == "application_name") login.application_name = parameter->value;
+    else if (phase == Phase::ready && rules::is_environment_setting(parameter->name)) {
+        env.reset();  // changed by something that Larder did not see: a function, a reload
+        block.changed_environment = true;
+    }
+}
+
+// The server said what no server may say now: nothing of this connection can be trusted any more. Returns false.
+bool Session::Impl::broken_protocol(std::string_view what, Outputs& out) {
+    context.metrics.protocol_errors.add();
+    fail_client(out, protocol::sqlstate::kProtocolViolation, std::string("the server sent ").append(what), "This server connection was closed.");
+    return false;
+}
+
+}  // namespace larder::session

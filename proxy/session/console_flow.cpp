@@ -1,0 +1,186 @@
+// The virtual database `larder`: who may enter, and one statement in, one table out, in both forms of the protocol.
+#include <cctype>
+
+#include "proxy/session/session_impl.h"
+#include "protocol/error.h"
+#include "sql/analyse.h"
+
+namespace larder::session {
+
+namespace {
+
+constexpr Oid kTextType = 25;
+constexpr std::size_t kConsoleTextBytesMax = 64 * 1024;
+
+void append_columns(std::string& out, const ConsoleReply& reply) {
+    std::vector<protocol::Field> fields;
+    for (const auto& name : reply.columns) fields.push_back({.name = name, .type = kTextType, .type_bytes = -1});
+    protocol::append_row_description(out, fields);
+}
+
+void append_rows(std::string& out, const ConsoleReply& reply) {
+    std::vector<protocol::ValueList::Value> values;
+    for (const auto& row : reply.rows) {
+        values.clear();
+        for (const auto& value : row) values.push_back(value ? protocol::ValueList::Value(Bytes(*value)) : std::nullopt);
+        protocol::append_data_row(out, values);
+    }
+    protocol::CommandComplete{reply.tag}.append_to(out);
+}
+
+void append_reply_error(std::string& out, const ConsoleReply& reply) {
+    protocol::append_error(out, {protocol::severity::kError, reply.sqlstate, reply.error, {}, reply.hint});
+}
+
+// Drivers send these on their own; there is nothing here for them to change.
+std::string_view harmless_tag(Bytes text) {
+    const auto facts = sql::analyse(text);
+    if (!facts.is_single()) return {};
+    switch (facts.statements.front().kind) {
+        case sql::Kind::begin: return "BEGIN";
+        case sql::Kind::commit: return "COMMIT";
+        case sql::Kind::rollback: return "ROLLBACK";
+        case sql::Kind::set: return "SET";
+        case sql::Kind::discard: return "DISCARD ALL";
+        case sql::Kind::deallocate: return "DEALLOCATE";
+        default: return {};
+    }
+}
+
+bool is_blank(Bytes text) {
+    for (const char c : text) {
+        if (!std::isspace(static_cast<unsigned char>(c)) && c != ';') return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+void Session::Impl::on_console_login_row(const std::vector<std::optional<std::string>>& columns) {
+    if (columns.size() != 2) return;
+    is_console_admin = columns[0] == "t";
+    may_use_console = is_console_admin || columns[1] == "t";
+}
+
+void Session::Impl::enter_console(Outputs& out) {
+    out.server.append(protocol::kTerminate);
+    drop_server();
+    if (!may_use_console) {
+        return fail_client(out, protocol::sqlstate::kInsufficientPrivilege, "permission denied for database \"larder\"",
+                           "The console is for superusers and members of pg_monitor.");
+    }
+    phase = Phase::console;
+    auto& text = out.client.text();
+    protocol::ParameterStatus{"server_version", context.server_version}.append_to(text);
+    protocol::ParameterStatus{"server_encoding", "UTF8"}.append_to(text);
+    protocol::ParameterStatus{"client_encoding", "UTF8"}.append_to(text);
+    protocol::ParameterStatus{"DateStyle", "ISO, MDY"}.append_to(text);
+    protocol::ParameterStatus{"TimeZone", "UTC"}.append_to(text);
+    protocol::ParameterStatus{"integer_datetimes", "on"}.append_to(text);
+    protocol::ParameterStatus{"standard_conforming_strings", "on"}.append_to(text);
+    send_client_key(out);
+    text.append(protocol::ready_for_query('I'));
+}
+
+std::size_t Session::Impl::on_console_bytes(Bytes in, Outputs& out) {
+    std::size_t consumed = 0;
+    while (phase == Phase::console) {
+        const auto rest = in.substr(consumed);
+        const auto header = protocol::peek_header(rest);
+        if (!header) break;
+        const auto limit = protocol::frontend_body_bytes_max(header->type);
+        if (!limit || header->check(std::min<std::uint32_t>(*limit, kConsoleTextBytesMax))) {
+            context.metrics.protocol_errors.add();
+            fail_client(out, protocol::sqlstate::kProtocolViolation, "the console does not take a message like this");
+            return in.size();
+        }
+        if (rest.size() < header->total_bytes) break;
+        const auto total = static_cast<std::size_t>(header->total_bytes);
+        consumed += total;
+        if (!on_console_frame({header->type, rest.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes), rest.substr(0, total)}, out)) return in.size();
+    }
+    return phase == Phase::closed ? in.size() : consumed;
+}
+
+ConsoleReply Session::Impl::run_console(Bytes text) {
+    while (!text.empty() && (text.back() == ';' || std::isspace(static_cast<unsigned char>(text.back())))) text.remove_suffix(1);
+    if (const auto tag = harmless_tag(text); !tag.empty()) {
+        ConsoleReply reply;
+        reply.tag = tag;
+        return reply;
+    }
+    return context.console->run(text, is_console_admin);
+}
+
+// False: the session ended.
+bool Session::Impl::on_console_frame(const protocol::Frame& frame, Outputs& out) {
+    auto& text = out.client.text();
+    if (frame.type == protocol::kTerminateType) {
+        close_all();
+        return false;
+    }
+    if (frame.type == protocol::kSyncType) {
+        console_skips = false;
+        text.append(protocol::ready_for_query('I'));
+        return true;
+    }
+    if (console_skips || frame.type == protocol::kFlushType) return true;
+    const auto fail = [&](std::string_view sqlstate, std::string_view message) {
+        protocol::append_error(text, {protocol::severity::kError, sqlstate, message});
+        console_skips = true;
+    };
+    switch (frame.type) {
+        case protocol::Query::kType: {
+            const auto query = protocol::Query::decode(frame.body);
+            if (!query) fail(protocol::sqlstate::kProtocolViolation, "invalid message format");
+            else if (is_blank(query->text)) text.append(protocol::kEmptyQueryResponse);
+            else if (const auto reply = run_console(query->text); !reply.sqlstate.empty()) append_reply_error(text, reply);
+            else {
+                if (!reply.columns.empty()) append_columns(text, reply);
+                append_rows(text, reply);
+            }
+            console_skips = false;
+            text.append(protocol::ready_for_query('I'));
+            return true;
+        }
+        case protocol::Parse::kType: {
+            const auto parse = protocol::Parse::decode(frame.body);
+            if (!parse) return fail(protocol::sqlstate::kProtocolViolation, "invalid message format"), true;
+            console_text = parse->text;
+            console_reply = {};
+            text.append(protocol::kParseComplete);
+            return true;
+        }
+        case protocol::Bind::kType:
+        case protocol::Describe::kType: {
+            // The one statement is run when it is bound or described, so that its columns are known.
+            if (console_reply.tag == "SHOW" && console_reply.columns.empty() && !is_blank(console_text)) console_reply = run_console(console_text);
+            if (!console_reply.sqlstate.empty()) {
+                append_reply_error(text, console_reply);
+                console_skips = true;
+                return true;
+            }
+            if (frame.type == protocol::Bind::kType) {
+                text.append(protocol::kBindComplete);
+                return true;
+            }
+            if (frame.body.starts_with('S')) protocol::append_parameter_description(text, {});
+            if (console_reply.columns.empty()) text.append(protocol::kNoData);
+            else append_columns(text, console_reply);
+            return true;
+        }
+        case protocol::Execute::kType:
+            if (is_blank(console_text)) text.append(protocol::kEmptyQueryResponse);
+            else append_rows(text, console_reply);
+            console_reply = {};
+            return true;
+        case protocol::Close::kType:
+            text.append(protocol::kCloseComplete);
+            return true;
+        default:
+            fail_client(out, protocol::sqlstate::kFeatureNotSupported, "the console does not take a message like this");
+            return false;
+    }
+}
+
+}  // namespace larder::session

@@ -1,0 +1,547 @@
+// The client's messages on their way to the server: in order, with the marks of what they may write set before them,
+// and with what they will change remembered.
+#include "base/check.h"
+#include "proxy/session/session_impl.h"
+#include "protocol/byte_writer.h"
+#include "protocol/error.h"
+
+namespace larder::session {
+
+using protocol::Frame;
+
+namespace {
+
+// Kinds of a walsender's own language, which libpg_query does not know and which write no relation.
+bool is_replication_command(Bytes text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\n' || text.front() == '\t')) text.remove_prefix(1);
+    for (const Bytes word : {"IDENTIFY_SYSTEM", "START_REPLICATION", "CREATE_REPLICATION_SLOT", "DROP_REPLICATION_SLOT", "READ_REPLICATION_SLOT",
+                             "TIMELINE_HISTORY", "BASE_BACKUP", "ALTER_REPLICATION_SLOT", "UPLOAD_MANIFEST"}) {
+        if (text.size() < word.size()) continue;
+        bool equal = true;
+        for (std::size_t i = 0; i < word.size(); ++i) equal &= std::toupper(static_cast<unsigned char>(text[i])) == word[i];
+        if (equal) return true;
+    }
+    return false;
+}
+
+bool controls_transaction(sql::Kind kind) {
+    using sql::Kind;
+    return kind == Kind::begin || kind == Kind::commit || kind == Kind::rollback || kind == Kind::prepare_transaction ||
+           kind == Kind::commit_prepared || kind == Kind::rollback_prepared;
+}
+
+// Statements that leave the meaning of later reads alone.
+bool is_plain_read(const Statement* statement, const rules::Plan& plan) {
+    return statement != nullptr && statement->kind() == sql::Kind::select && plan.writes.empty() && !plan.changes_environment &&
+           !plan.may_release_locks && !plan.may_commit_inside;
+}
+
+}  // namespace
+
+bool Session::Impl::is_lexing_safe() const { return env == nullptr || env->is_lexing_safe(); }
+
+std::shared_ptr<Statement> Session::Impl::statement_named(Bytes name) const {
+    if (name.empty()) return unnamed ? unnamed->statement : nullptr;
+    const auto found = prepared.find(std::string(name));
+    return found == prepared.end() ? nullptr : found->second->statement;
+}
+
+bool Session::Impl::touches_modes(Statement* statement) { return statement != nullptr && plan_of(*statement).plan.touches_transaction_modes; }
+
+std::size_t Session::Impl::on_ready_bytes(Bytes in, Outputs& out) {
+    std::size_t consumed = 0;
+    while (pause == Pause::none && phase != Phase::closed) {
+        const auto used = on_frame_start(in.substr(consumed), out);
+        if (!used) break;
+        consumed += *used;
+    }
+    return phase == Phase::closed ? in.size() : consumed;
+}
+
+// Deals with what is at the front of `in`. Returns how much of it was used; nothing if more has to come, or to happen, first.
+std::optional<std::size_t> Session::Impl::on_frame_start(Bytes in, Outputs& out) {
+    if (client_relay_bytes > 0) {
+        const auto piece = in.substr(0, client_relay_bytes);
+        if (piece.empty()) return std::nullopt;
+        client_relay_bytes -= piece.size();
+        out.server.append_borrowed(piece);
+        return piece.size();
+    }
+    const auto header = protocol::peek_header(in);
+    if (!header) return std::nullopt;
+    const auto limit = phase == Phase::login ? protocol::authentication_body_bytes_max(header->type) : protocol::frontend_body_bytes_max(header->type);
+    if (!limit) {
+        context.metrics.protocol_errors.add();
+        protocol::append_invalid_frontend_type(out.client.text(), header->type);
+        close_all();
+        return in.size();
+    }
+    if (const auto error = header->check(*limit)) {
+        context.metrics.protocol_errors.add();
+        protocol::append_error(out.client.text(), *error);
+        close_all();
+        return in.size();
+    }
+    if (owed.size() > context.limits.owed_max) {
+        pause = Pause::owed;
+        return std::nullopt;
+    }
+    if (header->total_bytes > kWholeFrameBytesMax) {
+        // Its name is at the front, and that much is needed; the rest is passed on as it comes.
+        if (in.size() < kWholeFrameBytesMax / 2) return std::nullopt;
+        begin_large_frame(*header, in.substr(0, std::min<std::size_t>(in.size(), header->total_bytes)), out);
+        return phase == Phase::closed ? in.size() : std::optional(std::min<std::size_t>(in.size(), header->total_bytes));
+    }
+    const auto total = static_cast<std::size_t>(header->total_bytes);
+    if (in.size() < total) return std::nullopt;
+    if (phase == Phase::ready && !is_skipping && !batch_is_open && (header->type == protocol::Parse::kType || header->type == protocol::Bind::kType)) {
+        Batch batch;
+        switch (match_batch(in, batch)) {
+            case Match::incomplete: return std::nullopt;
+            case Match::yes:
+                if (!on_batch(batch, in.substr(0, batch.bytes), out)) return std::nullopt;
+                return batch.bytes;
+            case Match::no: break;
+        }
+    }
+    const Frame frame{header->type, in.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes), in.substr(0, total)};
+    if (!on_frontend_frame(frame, out)) return std::nullopt;
+    return phase == Phase::closed ? in.size() : total;
+}
+
+// False: paused, the frame has to be given again.
+bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
+    if (phase == Phase::login) {
+        out.server.append_borrowed(frame.whole);
+        return true;
+    }
+    if (frame.type == protocol::kTerminateType) {
+        out.server.append(protocol::kTerminate);
+        close_all();
+        return true;
+    }
+    // After an error the server ignores everything up to the next Sync, and so does Larder.
+    if (is_skipping && frame.type != protocol::kSyncType) return true;
+    if (copy_in && frame.type != protocol::CopyData::kType && frame.type != protocol::kCopyDoneType && frame.type != protocol::CopyFail::kType) {
+        on_copy_message(frame.whole, out);
+        return true;
+    }
+    switch (frame.type) {
+        case protocol::Query::kType:
+            if (const auto query = protocol::Query::decode(frame.body)) return on_query(query->text, frame.whole, out);
+            break;
+        case protocol::Parse::kType:
+            if (const auto parse = protocol::Parse::decode(frame.body)) return on_parse(*parse, frame.whole, out), true;
+            break;
+        case protocol::Bind::kType:
+            if (const auto bind = protocol::Bind::decode(frame.body)) return on_bind(*bind, frame.whole, out), true;
+            break;
+        case protocol::Execute::kType:
+            if (const auto execute = protocol::Execute::decode(frame.body)) return on_execute(*execute, frame.whole, out), true;
+            break;
+        case protocol::Describe::kType:
+            if (const auto describe = protocol::Describe::decode(frame.body)) return on_describe(*describe, frame.whole, out), true;
+            break;
+        case protocol::Close::kType:
+            if (const auto close = protocol::Close::decode(frame.body)) return on_close(*close, frame.whole, out), true;
+            break;
+        case protocol::kSyncType: return on_sync(frame.whole, out), true;
+        case protocol::kFlushType:
+            out.server.append(frame.whole);
+            return true;
+        case protocol::FunctionCall::kType:
+            before_sending(false, out);
+            sending_statement(nullptr, out);
+            send(out, frame.whole, {.kind = Owed::Kind::function_call});
+            return true;
+        case protocol::CopyData::kType:
+        case protocol::kCopyDoneType:
+        case protocol::CopyFail::kType:
+            // Outside a COPY the server throws these away without a word, which costs less than knowing better.
+            if (frame.type != protocol::CopyData::kType) copy_in = false;
+            out.server.append_borrowed(frame.whole);
+            return true;
+        default:  // 'p' after the login
+            protocol::append_invalid_frontend_type(out.client.text(), frame.type);
+            close_all();
+            return true;
+    }
+    on_malformed_frame(frame, out);
+    return true;
+}
+
+// A frame whose inside cannot be read. What PostgreSQL answers depends on how far it read, so it is PostgreSQL's to answer;
+// what such a message may do is not known.
+void Session::Impl::on_malformed_frame(const Frame& frame, Outputs& out) {
+    context.metrics.protocol_errors.add();
+    before_sending(false, out);
+    sending_statement(nullptr, out);
+    prepared.clear();
+    portals.clear();
+    last_hit = {};
+    Owed reply;
+    switch (frame.type) {
+        case protocol::Query::kType: reply.kind = Owed::Kind::query; break;
+        case protocol::Parse::kType: reply.kind = Owed::Kind::parse; break;
+        case protocol::Bind::kType: reply.kind = Owed::Kind::bind; break;
+        case protocol::Execute::kType: reply.kind = Owed::Kind::execute; break;
+        case protocol::Close::kType: reply.kind = Owed::Kind::close; break;
+        default: reply.kind = frame.body.starts_with('S') ? Owed::Kind::describe_statement : Owed::Kind::describe_portal; break;
+    }
+    send(out, frame.whole, std::move(reply));
+}
+
+bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
+    context.metrics.statements.add();
+    const auto statement = context.memo->find(text, is_lexing_safe());
+    if (statement->command().kind != LarderCommand::Kind::none && status != 'E') {
+        if (!owed.empty() || batch_is_open) {
+            pause = Pause::owed;
+            return false;
+        }
+        run_own_command(statement->command(), true, nullptr, out);
+        return true;
+    }
+    const auto* resolved = &plan_of(*statement);
+    cache::ResultRef hit;
+    std::unique_ptr<Capture> capture;
+    if (statement->looks_cacheable()) {
+        if (wants_environment(*statement, *resolved)) {
+            send_set_up(out);
+            pause = Pause::environment;
+            return false;
+        }
+        if (!environment_error.empty()) {
+            out.client.append(environment_error);
+            out.client.append(protocol::ready_for_query(status));
+            environment_error.clear();
+            environment_failed = false;
+            return true;
+        }
+        auto reason = resolved->plan.reason;
+        if (reason == rules::Reason::none) reason = obstacle();
+        // The server would close its unnamed portal, and it can only do so if it sees the Query.
+        if (reason == rules::Reason::none && status == 'T' && portals.contains("")) reason = rules::Reason::protocol_shape;
+        if (reason == rules::Reason::none) {
+            make_key(key, env->id, statement->text());
+            switch (decide_read(*resolved, true, hit, capture, out)) {
+                case ReadStep::pause: return false;
+                case ReadStep::fetch: break;
+                case ReadStep::hit:
+                    unnamed.reset();
+                    served(hit, out);
+                    out.client.append_result(hit, hit->all());
+                    out.client.append(protocol::ready_for_query(status));
+                    return true;
+            }
+        } else {
+            count_bypass(reason, out);
+        }
+        if (cancelled) {
+            cancelled = false;
+            protocol::append_error(out.client.text(), {protocol::severity::kError, protocol::sqlstate::kQueryCanceled, "canceling statement due to user request"});
+            out.client.append(protocol::ready_for_query(status));
+            return true;
+        }
+    } else if (own.values().trace && statement->facts().is_single()) {
+        trace_bypass(resolved->plan.reason, out);
+    }
+    leave_flight();  // a lead that was handed over and is of no use here goes on
+    environment_failed = false;
+    last_hit = {};
+    portals.erase("");
+    unnamed.reset();
+    server_has_unnamed = false;  // PostgreSQL drops it with each simple Query
+    before_sending(resolved->plan.touches_transaction_modes, out);
+    if (login.is_replication && is_replication_command(text)) block.is_opaque = true;
+    else sending_statement(statement.get(), out);
+    if (!is_plain_read(statement.get(), resolved->plan)) owed_reads_only = false;
+    send(out, whole, {.kind = Owed::Kind::query, .capture = std::move(capture)});
+    return true;
+}
+
+// Everything that has to be done before a statement is sent: marks first, then what will be different after it.
+// Null: Larder does not know what it is.
+void Session::Impl::sending_statement(Statement* statement, Outputs&) {
+    if (statement == nullptr || database == nullptr) {
+        if (database != nullptr) writes.sending_unknown(*database, is_block_known(), context);
+        env.reset();
+        block.changed_environment = true;
+        block.is_opaque = true;
+        lock_may_be_gone = true;
+        batch_controls_transaction = true;
+        owed_reads_only = false;
+        return;
+    }
+    const auto& resolved = plan_of(*statement);
+    const auto& plan = resolved.plan;
+    writes.sending(resolved, is_block_known(), context);
+    if (plan.ends_block || plan.may_commit_inside) writes.may_commit(*database, context);
+    apply_effects(statement, plan);
+}
+
+void Session::Impl::apply_effects(const Statement* statement, const rules::Plan& plan) {
+    if (plan.changes_environment) {
+        env.reset();
+        block.changed_environment = true;
+    }
+    if (plan.changes_environment_locally) block.changed_environment = true;
+    if (plan.may_release_locks) lock_may_be_gone = true;
+    if (plan.touches_transaction_modes) block.is_opaque = true;
+    const auto& text = statement->facts();
+    if (!text.parsed) {
+        block.is_opaque = true;
+        batch_controls_transaction = true;
+    }
+    for (const auto& facts : text.statements) {
+        if (controls_transaction(facts.kind)) {
+            batch_controls_transaction = true;
+            if (!text.is_single() || facts.is_chain) block.is_opaque = true;
+            else if (facts.kind == sql::Kind::begin && !block.is_understood && status == 'I' && owed.ready_owed() == 0) block.began(facts.isolation);
+            else if (facts.kind == sql::Kind::begin) block.is_opaque = true;
+        }
+        forget_statements(facts);
+        follow_savepoints(facts);
+    }
+    if (!is_plain_read(statement, plan)) owed_reads_only = false;
+}
+
+// DEALLOCATE and DISCARD at the SQL level share the names of the protocol's statements. Forgetting one that lives on costs
+// a hit; remembering one that is gone would answer where PostgreSQL gives an error.
+void Session::Impl::forget_statements(const sql::Facts& facts) {
+    if (facts.kind == sql::Kind::deallocate && !facts.savepoint.empty()) prepared.erase(facts.savepoint);
+    else if (facts.kind == sql::Kind::deallocate || facts.kind == sql::Kind::discard) prepared.clear();
+}
+
+void Session::Impl::follow_savepoints(const sql::Facts& facts) {
+    if (facts.kind == sql::Kind::savepoint) own.savepoint(facts.savepoint);
+    else if (facts.kind == sql::Kind::release) own.release(facts.savepoint);
+    else if (facts.kind == sql::Kind::rollback_to) own.rollback_to(facts.savepoint);
+}
+
+// True: whatever is sent now runs in a block that only a COMMIT can end, so that nothing it writes becomes visible yet.
+bool Session::Impl::is_block_known() const { return status != 'I' && owed.ready_owed() == 0 && !batch_controls_transaction; }
+
+// Questions of Larder's own that must reach the server before the next message does.
+void Session::Impl::before_sending(bool is_transaction_mode, Outputs& out) {
+    if (batch_is_open) return;
+    if (is_transaction_mode) {
+        // A read of this block was answered from the cache. The server must see a query in its place, so that it refuses
+        // the change of modes as it would have.
+        if (!block.had_hit || status != 'T' || !owed.empty()) return;
+        owed.push({.kind = Owed::Kind::query, .swallow = true});
+        protocol::Query{"SELECT 1"}.append_to(out.server.text());
+        return;
+    }
+    if (lock_may_be_gone && context.has_upstream_login && !login.is_replication && status != 'E') send_lock_query(out);
+}
+
+void Session::Impl::send(Outputs& out, Bytes whole, Owed entry) {
+    const auto kind = entry.kind;
+    if (!is_skipping) owed.push(std::move(entry));
+    batch_is_open = kind != Owed::Kind::query && kind != Owed::Kind::sync && kind != Owed::Kind::function_call;
+    out.server.append_borrowed(whole);
+}
+
+void Session::Impl::on_parse(const protocol::Parse& parse, Bytes whole, Outputs& out) {
+    context.metrics.statements.add();
+    auto entry = std::make_shared<Prepared>();
+    entry->statement = context.memo->find(parse.text, is_lexing_safe());
+    before_sending(touches_modes(entry->statement.get()), out);
+    entry->types = parse.types.raw();
+    Owed reply{.kind = Owed::Kind::parse};
+    if (parse.statement.empty()) {
+        unnamed = std::move(entry);
+        server_has_unnamed = true;
+    } else if (!prepared.contains(std::string(parse.statement)) && prepared.size() < context.limits.prepared_statements_max) {
+        reply.name = parse.statement;  // undone if the server refuses it
+        prepared.emplace(reply.name, std::move(entry));
+    }  // else: the server will say that the name is taken
+    send(out, whole, std::move(reply));
+}
+
+void Session::Impl::ensure_at_server(Bytes name, Outputs& out) {
+    if (!name.empty()) return;  // only the unnamed statement is ever kept from the server
+    if (unnamed == nullptr) {
+        if (server_has_unnamed) {
+            // The session has dropped it by a Query that never reached the server.
+            owed.push({.kind = Owed::Kind::close, .swallow = true});
+            protocol::Close{protocol::Target::statement, {}}.append_to(out.server.text());
+            server_has_unnamed = false;
+        }
+        return;
+    }
+    if (unnamed->at_server || unnamed->statement == nullptr) return;
+    protocol::MessageWriter message(out.server.text(), protocol::Parse::kType);
+    message.cstring({}).cstring(unnamed->statement->text());
+    message.u16(static_cast<std::uint16_t>(unnamed->types.size() / 4)).bytes(unnamed->types);
+    owed.push({.kind = Owed::Kind::parse, .swallow = true});
+    unnamed->at_server = true;
+    server_has_unnamed = true;
+}
+
+void Session::Impl::on_bind(const protocol::Bind& bind, Bytes whole, Outputs& out) {
+    auto statement = statement_named(bind.statement);
+    before_sending(touches_modes(statement.get()), out);
+    ensure_at_server(bind.statement, out);
+    last_hit = {};
+    // A portal whose statement is not known is executed as one that may do anything.
+    if (portals.size() < context.limits.prepared_statements_max) portals[std::string(bind.portal)] = std::move(statement);
+    else portals.erase(std::string(bind.portal));
+    send(out, whole, {.kind = Owed::Kind::bind});
+}
+
+void Session::Impl::on_execute(const protocol::Execute& execute, Bytes whole, Outputs& out) {
+    if (last_hit && execute.portal.empty() && owed.empty()) {
+        // The portal of a read that was answered from the cache: it is at its end.
+        protocol::CommandComplete{"SELECT 0"}.append_to(out.client.text());
+        return;
+    }
+    const auto found = portals.find(std::string(execute.portal));
+    auto* statement = found == portals.end() ? nullptr : found->second.get();
+    if (statement != nullptr) {
+        const auto& plan = plan_of(*statement).plan;
+        if (statement->looks_cacheable()) count_bypass(plan.reason == rules::Reason::none ? rules::Reason::protocol_shape : plan.reason, out);
+    }
+    sending_statement(statement, out);
+    send(out, whole, {.kind = Owed::Kind::execute});
+}
+
+void Session::Impl::on_describe(const protocol::Describe& describe, Bytes whole, Outputs& out) {
+    before_sending(false, out);
+    if (describe.target == protocol::Target::statement) {
+        ensure_at_server(describe.name, out);
+        return send(out, whole, {.kind = Owed::Kind::describe_statement});
+    }
+    if (last_hit && describe.name.empty() && last_hit->has_row_description() && owed.empty()) {
+        out.client.append_result(last_hit, last_hit->row_description());
+        return;
+    }
+    send(out, whole, {.kind = Owed::Kind::describe_portal});
+}
+
+void Session::Impl::on_close(const protocol::Close& close, Bytes whole, Outputs& out) {
+    before_sending(false, out);
+    if (close.target == protocol::Target::portal) {
+        portals.erase(std::string(close.name));
+        last_hit = {};
+    } else if (close.name.empty()) {
+        unnamed.reset();
+        server_has_unnamed = false;
+    } else {
+        prepared.erase(std::string(close.name));
+    }
+    send(out, whole, {.kind = Owed::Kind::close});
+}
+
+void Session::Impl::on_sync(Bytes whole, Outputs& out) {
+    is_skipping = false;
+    send(out, whole, {.kind = Owed::Kind::sync});
+}
+
+// During COPY FROM STDIN the server reads on: Flush and Sync are ignored, anything else is an error that eats it.
+void Session::Impl::on_copy_message(Bytes whole, Outputs& out) {
+    if (whole.front() != protocol::kSyncType && whole.front() != protocol::kFlushType) copy_in = false;
+    out.server.append_borrowed(whole);
+}
+
+void Session::Impl::begin_large_frame(const protocol::FrameHeader& header, Bytes in, Outputs& out) {
+    client_relay_bytes = static_cast<std::size_t>(header.total_bytes) - in.size();
+    if (copy_in || is_skipping || header.type == protocol::CopyData::kType) {
+        if (copy_in && header.type != protocol::CopyData::kType) copy_in = false;
+        out.server.append_borrowed(in);
+        return;
+    }
+    before_sending(false, out);
+    const auto body = in.substr(protocol::kHeaderBytes);
+    const auto first_end = body.find('\0');
+    const Bytes first = body.substr(0, first_end);
+    switch (header.type) {
+        case protocol::Query::kType:
+            unnamed.reset();
+            server_has_unnamed = false;
+            sending_statement(nullptr, out);
+            return send(out, in, {.kind = Owed::Kind::query});
+        case protocol::FunctionCall::kType:
+            sending_statement(nullptr, out);
+            return send(out, in, {.kind = Owed::Kind::function_call});
+        case protocol::Parse::kType: {
+            // Too long to be parsed: the session knows that the name exists, and nothing of what it does.
+            Owed reply{.kind = Owed::Kind::parse};
+            if (first_end != Bytes::npos && first.empty()) {
+                unnamed = std::make_shared<Prepared>();
+                server_has_unnamed = true;
+            } else if (first_end != Bytes::npos) {
+                prepared.erase(std::string(first));
+            }
+            return send(out, in, std::move(reply));
+        }
+        case protocol::Bind::kType: {
+            last_hit = {};
+            const Bytes rest = first_end == Bytes::npos ? Bytes{} : body.substr(first_end + 1);
+            const auto second_end = rest.find('\0');
+            std::shared_ptr<Statement> statement;
+            if (second_end != Bytes::npos) {
+                const auto name = rest.substr(0, second_end);
+                ensure_at_server(name, out);
+                statement = statement_named(name);
+            }
+            if (first_end != Bytes::npos) portals[std::string(first)] = std::move(statement);
+            return send(out, in, {.kind = Owed::Kind::bind});
+        }
+        default:  // the limits of the other messages are lower, and were checked
+            LARDER_ASSERT(false);
+    }
+}
+
+// --- SET larder.trace = on, and its like
+
+void Session::Impl::run_own_command(const LarderCommand& command, bool simple, const Batch* batch, Outputs& out) {
+    auto& text = out.client.text();
+    const auto outcome = own.run(command, status == 'T');
+    if (!simple && batch->parse) text.append(protocol::kParseComplete);
+    if (!simple) text.append(protocol::kBindComplete);
+    if (!outcome.sqlstate.empty()) {
+        protocol::append_error(text, {protocol::severity::kError, outcome.sqlstate, outcome.error, {}, "Larder knows larder.cache, larder.trace and larder.max_age."});
+        if (status == 'T') {
+            // The server's block must fail as well: let it fail in its own way, and swallow how.
+            owed.push({.kind = Owed::Kind::query, .swallow = true});
+            protocol::Query{"SELECT 1/0"}.append_to(out.server.text());
+            status = 'E';
+        }
+        text.append(protocol::ready_for_query(status));
+        return;
+    }
+    const bool describes = simple || batch->describes_portal;
+    if (outcome.shown) {
+        const std::string name = "larder." + command.setting;
+        const protocol::Field field{.name = name, .type = 25, .type_bytes = -1};
+        if (describes) protocol::append_row_description(text, std::span(&field, 1));
+        const protocol::ValueList::Value value = Bytes(*outcome.shown);
+        protocol::append_data_row(text, std::span(&value, 1));
+    } else if (describes && !simple) {
+        text.append(protocol::kNoData);
+    }
+    protocol::CommandComplete{outcome.tag}.append_to(text);
+    if (!simple && batch->closes_portal) text.append(protocol::kCloseComplete);
+    text.append(protocol::ready_for_query(status));
+}
+
+// --- telling people
+
+void Session::Impl::trace(Outputs& out, std::string_view text) {
+    if (!owed.empty() || server_relay_bytes > 0) return;  // a notice may not come between two rows of another answer
+    protocol::append_notice(out.client.text(), {protocol::severity::kNotice, protocol::sqlstate::kSuccessfulCompletion, std::string("larder: ").append(text)});
+}
+
+void Session::Impl::count_bypass(rules::Reason reason, Outputs& out) {
+    context.metrics.bypasses[static_cast<std::size_t>(reason)].add();
+    trace_bypass(reason, out);
+}
+
+void Session::Impl::trace_bypass(rules::Reason reason, Outputs& out) {
+    if (!own.values().trace) return;
+    trace(out, std::string("bypass, ").append(rules::name(reason)).append(": ").append(rules::explain(reason)));
+}
+
+}  // namespace larder::session

@@ -1,0 +1,312 @@
+// A read that may be answered from the cache: when to look, when to wait for another's flight, when to fetch and keep.
+// The rules are those of docs/freshness.md; each condition here is one of them.
+#include "base/check.h"
+#include "proxy/session/session_impl.h"
+#include "protocol/error.h"
+
+namespace larder::session {
+
+namespace {
+
+bool are_valid(const CatalogueFacts& facts, const DatabaseState& database) {
+    // The words were noted with nothing in flight, so equality also says that nothing is in flight now.
+    return facts.server_word == database.server().server.load() && facts.catalogue_word == database.counters().catalogue.load();
+}
+
+std::string age_text(std::chrono::microseconds age) {
+    if (age.count() < 10'000'000) return std::to_string(age.count() / 1'000) + " ms";
+    return std::to_string(age.count() / 1'000'000) + " s";
+}
+
+}  // namespace
+
+const ResolvedPlan& Session::Impl::plan_of(Statement& statement) {
+    if (catalogue_facts == nullptr || !are_valid(*catalogue_facts, *database)) {
+        catalogue_facts = database->facts();
+        if (catalogue_facts != nullptr && !are_valid(*catalogue_facts, *database)) catalogue_facts.reset();
+        if (catalogue_facts == nullptr && context.has_upstream_login) database->want_facts();
+    }
+    // A role, or the server's configuration, changed since this session's environment was read.
+    if (env != nullptr && env_server_word != database->server().server.load()) env.reset();
+    return statement.plan(*database, catalogue_facts, env, context.rules);
+}
+
+// Why this session may not be served right now, whatever the statement is.
+rules::Reason Session::Impl::obstacle() const {
+    using rules::Reason;
+    if (const auto reason = context.upstream.not_serving(); reason != Reason::none) return reason;
+    if (!own.values().cache) return Reason::session_off;
+    if (login.is_replication) return Reason::replication;
+    if (!owed.empty() || batch_is_open || copy_in) return Reason::pipelined;
+    if (server_is_replica) return Reason::replica;
+    if (verified_number == 0 || verified_number != context.upstream.instance_number()) return Reason::settings_unknown;
+    if (status == 'E') return Reason::transaction_failed;
+    if (status == 'I') return env->is_default_isolation_serializable() ? Reason::isolation : Reason::none;
+    if (writes.has_written()) return Reason::transaction_wrote;
+    if (!block.is_understood || block.is_opaque) return Reason::isolation;
+    switch (block.isolation) {
+        case sql::Isolation::unspecified: return env->is_default_isolation_servable() ? Reason::none : Reason::isolation;
+        case sql::Isolation::read_uncommitted:
+        case sql::Isolation::read_committed: return Reason::none;
+        case sql::Isolation::repeatable_read:
+        case sql::Isolation::serializable: return Reason::isolation;
+    }
+    return Reason::isolation;
+}
+
+// True: the statement would be served but for the session's environment (or the verification of its connection), and
+// this is a moment at which it can be read back.
+bool Session::Impl::wants_environment(const Statement& statement, const ResolvedPlan& resolved) const {
+    using rules::Reason;
+    if (environment_failed || !context.has_upstream_login || login.is_replication || server_is_replica) return false;
+    if (!statement.looks_cacheable() || context.upstream.not_serving() != Reason::none || !own.values().cache) return false;
+    if (!owed.empty() || batch_is_open || copy_in || status == 'E') return false;
+    if (status == 'T' && (writes.has_written() || !block.is_understood || block.is_opaque || block.isolation >= sql::Isolation::repeatable_read)) return false;
+    const auto number = context.upstream.instance_number();
+    // A connection that failed its verification is asked again only under a new number.
+    if (verified_number != number) return number != 0 && asked_number != number;
+    return resolved.env == nullptr && (resolved.plan.reason == Reason::settings_unknown || resolved.plan.reason == Reason::none);
+}
+
+std::int64_t Session::Impl::ttl_us(const rules::Plan& plan) const {
+    const auto own_ttl = std::chrono::microseconds(plan.ttl).count();
+    const auto bound = context.upstream.ttl_us_max();
+    return bound > 0 ? std::min(own_ttl, bound) : own_ttl;
+}
+
+Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved, bool needs_row_description, cache::ResultRef& result,
+                                                   std::unique_ptr<Capture>& capture, Outputs& out) {
+    const auto taken_flight = std::exchange(flight, {});
+    const bool is_for_this_key = taken_flight.state != Flight::State::none && taken_flight.key == key;
+    if (taken_flight.state == Flight::State::leads && !is_for_this_key) context.cache.fail({taken_flight.key, taken_flight.hash}, true);
+    if (cancelled) return ReadStep::fetch;  // the caller answers it
+    if (is_for_this_key && taken_flight.state == Flight::State::landed && (!needs_row_description || taken_flight.result->has_row_description())) {
+        result = taken_flight.result;
+        context.metrics.joined_flights.add();
+        return ReadStep::hit;
+    }
+    const cache::KeyView view{key, is_for_this_key ? taken_flight.hash : cache::hash_key(key)};
+    if (!is_for_this_key) {
+        auto found = context.cache.find(view, context.now, own.values().max_age, needs_row_description);
+        if (found.result) {
+            result = std::move(found.result);
+            return ReadStep::hit;
+        }
+    }
+    const bool was_handed_the_lead = is_for_this_key && taken_flight.state == Flight::State::leads;
+    context.metrics.misses.add();
+    const auto lifetime_us = ttl_us(resolved.plan);
+    cache::Note note;
+    const bool is_noted = cache::take_note(resolved.reads, note);
+    // The facts that say what this read depends on must be true of the version that was noted.
+    const bool facts_hold = note[0].word == resolved.facts->server_word && note[1].word == resolved.facts->catalogue_word;
+    if (!is_noted || !facts_hold || lifetime_us <= 0) {
+        if (was_handed_the_lead) context.cache.fail(view, true);
+        count_bypass(!is_noted ? rules::Reason::in_flight : !facts_hold ? rules::Reason::no_catalogue : rules::Reason::hint_off, out);
+        return ReadStep::fetch;
+    }
+    bool leads = was_handed_the_lead;
+    if (was_handed_the_lead) {
+        context.cache.lead(view, note);
+    } else if (status == 'I' && taken_flight.state == Flight::State::none) {
+        // A block may hold locks that the leader waits for, so it never waits for a leader.
+        switch (context.cache.join(view, note, &waiter)) {
+            case cache::Join::leads: leads = true; break;
+            case cache::Join::alone: break;
+            case cache::Join::waits:
+                flight.state = Flight::State::waiting;
+                flight.key = key;
+                flight.hash = view.hash;
+                pause = Pause::flight;
+                return ReadStep::pause;
+        }
+    }
+    trace(out, "miss, " + std::string(leads ? "fetched and kept" : "fetched"));
+    capture = std::make_unique<Capture>(context, key, view.hash, std::move(note), lifetime_us, leads);
+    return ReadStep::fetch;
+}
+
+void Session::Impl::served(const cache::ResultRef& result, Outputs& out) {
+    context.metrics.hits.add();
+    context.metrics.saved_server_us.add(static_cast<std::uint64_t>(result->cost().server_us));
+    context.metrics.hit_bytes.add(result->rows_and_complete().size());
+    if (status == 'T') block.had_hit = true;
+    if (own.values().trace) {
+        trace(out, "hit, stored " + age_text(context.now - result->stored()) + " ago, saved " + std::to_string(result->cost().server_us) + " us of server time");
+    }
+}
+
+// Looks whether `in` begins with the one shape that can be served. incomplete: it may, once the rest is here.
+Session::Impl::Match Session::Impl::match_batch(Bytes in, Batch& batch) const {
+    enum class Expect { parse_or_bind, bind, describe_or_execute, execute, close_or_sync, sync } expect = Expect::parse_or_bind;
+    std::size_t at = 0;
+    for (;;) {
+        const auto rest = in.substr(at);
+        const auto header = protocol::peek_header(rest);
+        // An end between two messages is the client's pause: what it has sent goes to the server now. An end inside a
+        // message is the network's, and the rest is on its way.
+        if (!header) return rest.empty() ? Match::no : Match::incomplete;
+        const auto limit = protocol::frontend_body_bytes_max(header->type);
+        if (!limit || header->check(*limit) || at + header->total_bytes > kWholeFrameBytesMax) return Match::no;
+        const auto total = static_cast<std::size_t>(header->total_bytes);
+        if (rest.size() < total) return Match::incomplete;
+        const auto body = rest.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes);
+        at += total;
+        switch (header->type) {
+            case protocol::Parse::kType: {
+                if (expect != Expect::parse_or_bind) return Match::no;
+                const auto parse = protocol::Parse::decode(body);
+                if (!parse) return Match::no;
+                batch.parse = *parse;
+                expect = Expect::bind;
+                break;
+            }
+            case protocol::Bind::kType: {
+                if (expect != Expect::parse_or_bind && expect != Expect::bind) return Match::no;
+                const auto bind = protocol::Bind::decode(body);
+                if (!bind || (batch.parse && batch.parse->statement != bind->statement)) return Match::no;
+                batch.bind = *bind;
+                expect = Expect::describe_or_execute;
+                break;
+            }
+            case protocol::Describe::kType: {
+                const auto describe = protocol::Describe::decode(body);
+                if (expect != Expect::describe_or_execute || !describe || describe->target != protocol::Target::portal || describe->name != batch.bind.portal) return Match::no;
+                batch.describes_portal = true;
+                expect = Expect::execute;
+                break;
+            }
+            case protocol::Execute::kType: {
+                const auto execute = protocol::Execute::decode(body);
+                if (expect != Expect::describe_or_execute && expect != Expect::execute) return Match::no;
+                if (!execute || execute->rows_max > 0 || execute->portal != batch.bind.portal) return Match::no;
+                expect = Expect::close_or_sync;
+                break;
+            }
+            case protocol::Close::kType: {
+                const auto close = protocol::Close::decode(body);
+                if (expect != Expect::close_or_sync || !close || close->target != protocol::Target::portal || close->name != batch.bind.portal) return Match::no;
+                batch.closes_portal = true;
+                expect = Expect::sync;
+                break;
+            }
+            case protocol::kSyncType:
+                if ((expect != Expect::close_or_sync && expect != Expect::sync) || !body.empty()) return Match::no;
+                batch.bytes = at;
+                return Match::yes;
+            default: return Match::no;
+        }
+    }
+}
+
+// A whole batch of the servable shape. False: paused, it has to be given again.
+bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
+    std::shared_ptr<Prepared> fresh;
+    const Prepared* source = nullptr;
+    if (batch.parse) {
+        fresh = std::make_shared<Prepared>();
+        fresh->statement = context.memo->find(batch.parse->text, is_lexing_safe());
+        fresh->types = batch.parse->types.raw();
+        source = fresh.get();
+    } else if (batch.bind.statement.empty()) {
+        source = unnamed.get();
+    } else if (const auto found = prepared.find(std::string(batch.bind.statement)); found != prepared.end()) {
+        source = found->second.get();
+    }
+    Statement* statement = source == nullptr ? nullptr : source->statement.get();
+    std::unique_ptr<Capture> capture;
+    if (statement != nullptr && statement->command().kind != LarderCommand::Kind::none && status != 'E') {
+        if (!owed.empty()) {
+            pause = Pause::owed;
+            return false;
+        }
+        if (fresh && batch.bind.statement.empty()) {
+            fresh->at_server = false;
+            unnamed = std::move(fresh);
+        }
+        run_own_command(statement->command(), false, &batch, out);
+        return true;
+    }
+    if (statement != nullptr && statement->looks_cacheable()) {
+        const auto* resolved = &plan_of(*statement);
+        if (wants_environment(*statement, *resolved)) {
+            send_set_up(out);
+            pause = Pause::environment;
+            return false;
+        }
+        if (!environment_error.empty() || cancelled) {
+            if (cancelled) protocol::append_error(out.client.text(), {protocol::severity::kError, protocol::sqlstate::kQueryCanceled, "canceling statement due to user request"});
+            else out.client.append(environment_error);
+            out.client.append(protocol::ready_for_query(status));
+            environment_error.clear();
+            environment_failed = cancelled = false;
+            flight = {};
+            return true;
+        }
+        auto reason = resolved->plan.reason;
+        if (reason == rules::Reason::none) reason = obstacle();
+        // A named portal lives on in a block, and a named statement has to exist at the server.
+        if (reason == rules::Reason::none && status == 'T' && !batch.bind.portal.empty() && !batch.closes_portal) reason = rules::Reason::protocol_shape;
+        const bool is_named_parse = batch.parse && !batch.parse->statement.empty();
+        if (reason == rules::Reason::none) {
+            make_key(key, env->id, statement->text(), source->types, batch.bind);
+            cache::ResultRef hit;
+            if (is_named_parse) {
+                count_bypass(rules::Reason::protocol_shape, out);
+            } else {
+                switch (decide_read(*resolved, batch.describes_portal, hit, capture, out)) {
+                    case ReadStep::pause: return false;
+                    case ReadStep::fetch: break;
+                    case ReadStep::hit: {
+                        auto& text = out.client;
+                        served(hit, out);
+                        if (fresh) {
+                            text.append(protocol::kParseComplete);
+                            fresh->at_server = false;
+                            unnamed = std::move(fresh);
+                        }
+                        text.append(protocol::kBindComplete);
+                        if (batch.describes_portal) text.append_result(hit, hit->row_description());
+                        text.append_result(hit, hit->rows_and_complete());
+                        if (batch.closes_portal) text.append(protocol::kCloseComplete);
+                        text.append(protocol::ready_for_query(status));
+                        if (status == 'T' && !batch.closes_portal) last_hit = std::move(hit);
+                        return true;
+                    }
+                }
+            }
+        } else {
+            count_bypass(reason, out);
+        }
+        environment_failed = false;
+    }
+    leave_flight();
+    send_batch(batch, frames, std::move(capture), out);
+    return true;
+}
+
+// Forwards the frames of a batch one by one; the answer of its Execute goes to `capture`.
+void Session::Impl::send_batch(const Batch& batch, Bytes frames, std::unique_ptr<Capture> capture, Outputs& out) {
+    while (!frames.empty()) {
+        const auto header = protocol::peek_header(frames);
+        const auto total = static_cast<std::size_t>(header->total_bytes);
+        const protocol::Frame frame{header->type, frames.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes), frames.substr(0, total)};
+        frames.remove_prefix(total);
+        switch (frame.type) {
+            case protocol::Parse::kType: on_parse(*batch.parse, frame.whole, out); break;
+            case protocol::Bind::kType: on_bind(batch.bind, frame.whole, out); break;
+            case protocol::Execute::kType:
+                sending_statement(portals[std::string(batch.bind.portal)].get(), out);
+                send(out, frame.whole, {.kind = Owed::Kind::execute, .capture = std::move(capture)});
+                break;
+            case protocol::Describe::kType: send(out, frame.whole, {.kind = Owed::Kind::describe_portal}); break;
+            case protocol::Close::kType:
+                portals.erase(std::string(batch.bind.portal));
+                send(out, frame.whole, {.kind = Owed::Kind::close});
+                break;
+            default: on_sync(frame.whole, out); break;
+        }
+    }
+}
+
+}  // namespace larder::session

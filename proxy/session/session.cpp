@@ -1,0 +1,215 @@
+#include "proxy/session/session.h"
+
+#include "base/check.h"
+#include "proxy/session/session_impl.h"
+#include "protocol/error.h"
+
+namespace larder::session {
+
+Session::Impl::~Impl() {
+    // Whoever destroys a session tells it first that its connections ended; marks that are left have an unknown outcome.
+    leave_flight();
+    writes.lost(context, backend_pid);
+}
+
+void Session::Impl::fail_client(Outputs& out, std::string_view sqlstate, std::string_view message, std::string_view hint) {
+    protocol::append_error(out.client.text(), {"FATAL", sqlstate, message, {}, hint});
+    close_all();
+}
+
+void Session::Impl::close_all() {
+    if (has_server) drop_server();
+    leave_flight();
+    phase = Phase::closed;
+    pause = Pause::none;
+    needs.close_client = true;
+}
+
+void Session::Impl::drop_server() {
+    needs.close_server = true;
+    has_server = false;
+    complete_captures.clear();
+    owed.clear();
+    writes.lost(context, backend_pid);
+}
+
+bool Session::Impl::leave_flight() {
+    if (flight.state == Flight::State::waiting) {
+        // False: the call is under way; on_flight() will find that nobody waits any more.
+        if (!context.cache.leave({flight.key, flight.hash}, &waiter)) return false;
+    } else if (flight.state == Flight::State::leads) {
+        context.cache.fail({flight.key, flight.hash}, true);
+    }
+    flight = {};
+    return true;
+}
+
+bool Session::Impl::is_idle() const { return phase == Phase::ready && owed.empty() && !batch_is_open && status == 'I' && pause == Pause::none && !copy_in; }
+
+void Session::Impl::settle(char new_status, Outputs& out) {
+    const bool was_in_block = status != 'I';
+    status = new_status;
+    writes.settled(status);
+    owed_reads_only = true;
+    if (!batch_is_open) batch_controls_transaction = false;
+    if (status == 'I') {
+        own.block_ended(!last_tag_was_rollback);
+        if (block.changed_environment) env.reset();
+        block = {};
+        portals.clear();
+        last_hit = {};
+        owed.release();
+        if (shutdown_wanted) return fail_client(out, "57P01", "terminating connection because Larder is shutting down");
+    } else if (!was_in_block && !block.is_understood) {
+        block.is_opaque = true;  // a block that nobody saw begin
+    }
+    if (pause == Pause::owed) pause = Pause::none;
+}
+
+Session::Session(Context& context, ClientInfo client, cache::FlightWaiter& waiter)
+    : impl_(std::make_unique<Impl>(context, std::move(client), waiter)) {}
+Session::~Session() = default;
+
+std::size_t Session::on_client_bytes(Bytes in, Outputs& out) {
+    auto& s = *impl_;
+    switch (s.phase) {
+        case Impl::Phase::startup: return s.on_startup(in, out);
+        case Impl::Phase::login:
+        case Impl::Phase::ready: return s.pause == Impl::Pause::none ? s.on_ready_bytes(in, out) : 0;
+        case Impl::Phase::console: return s.on_console_bytes(in, out);
+        case Impl::Phase::tls_handshake:
+        case Impl::Phase::connecting:
+        case Impl::Phase::set_up: return 0;
+        case Impl::Phase::closed: return in.size();
+    }
+    return in.size();
+}
+
+std::size_t Session::on_server_bytes(Bytes in, Outputs& out) {
+    auto& s = *impl_;
+    if (!s.has_server) return in.size();
+    if (s.phase == Impl::Phase::login) {
+        const auto consumed = s.on_login_reply(in, out);
+        if (s.phase == Impl::Phase::login || !s.has_server) return consumed;
+        return consumed + s.on_reply(in.substr(consumed), out);
+    }
+    return s.on_reply(in, out);
+}
+
+void Session::on_client_tls_ready() {
+    impl_->is_client_tls = true;
+    impl_->phase = Impl::Phase::startup;
+}
+
+void Session::on_server_connected(bool over_tls, Outputs& out) {
+    auto& s = *impl_;
+    if (s.phase != Impl::Phase::connecting) {
+        s.needs.close_server = true;
+        return;
+    }
+    s.has_server = true;
+    s.is_server_tls = over_tls;
+    s.phase = Impl::Phase::login;
+    s.context.metrics.server_connections.add();
+    s.send_startup(out);
+}
+
+void Session::on_server_failed(std::string_view sqlstate, std::string_view message, Outputs& out) {
+    if (impl_->phase == Impl::Phase::connecting) impl_->fail_client(out, sqlstate, message);
+}
+
+void Session::on_server_closed(Outputs& out) {
+    auto& s = *impl_;
+    if (!s.has_server) return;
+    s.drop_server();
+    if (s.phase == Impl::Phase::closed) return;
+    if (s.error_was_forwarded) return s.close_all();
+    s.fail_client(out, "08006", "server closed the connection unexpectedly",
+                  "The PostgreSQL server behind Larder ended this connection, perhaps by a crash or a restart.");
+}
+
+void Session::on_client_closed(Outputs& out) {
+    auto& s = *impl_;
+    if (s.phase == Impl::Phase::closed) return;
+    if (s.has_server) {
+        // An idle server is told; a busy one is cancelled, since it may not look at its socket for a long time.
+        if (s.owed.empty() && s.phase == Impl::Phase::ready) out.server.append(protocol::kTerminate);
+        else if (!s.server_key.secret().empty()) s.needs.cancel_server = true;
+    }
+    s.close_all();
+}
+
+void Session::on_flight(cache::ResultRef result, bool leads) {
+    auto& s = *impl_;
+    if (s.flight.state != Impl::Flight::State::waiting) {
+        // The session left meanwhile. A lead that nobody takes goes on to the next waiter.
+        if (leads && !s.flight.key.empty()) s.context.cache.fail({s.flight.key, s.flight.hash}, true);
+        return;
+    }
+    s.flight.result = std::move(result);
+    if (s.flight.result) s.flight.state = Impl::Flight::State::landed;
+    else s.flight.state = leads ? Impl::Flight::State::leads : Impl::Flight::State::alone;
+    if (s.phase == Impl::Phase::closed) {
+        s.leave_flight();
+        return;
+    }
+    if (s.pause == Impl::Pause::flight) s.pause = Impl::Pause::none;
+}
+
+void Session::on_cancel(Outputs&) {
+    auto& s = *impl_;
+    if (s.pause == Impl::Pause::flight) {
+        if (!s.leave_flight()) return;  // its answer is here already
+        s.cancelled = true;
+        s.pause = Impl::Pause::none;
+    } else if (s.has_server && !s.owed.empty()) {
+        s.needs.cancel_server = true;
+    }
+}
+
+void Session::on_shutdown(Outputs& out) {
+    auto& s = *impl_;
+    if (s.phase == Impl::Phase::closed) return;
+    if (s.phase == Impl::Phase::ready && !s.is_idle()) s.shutdown_wanted = true;
+    else s.fail_client(out, "57P01", "terminating connection because Larder is shutting down");
+}
+
+Needs Session::take_needs() { return std::exchange(impl_->needs, {}); }
+bool Session::is_paused() const {
+    const auto phase = impl_->phase;
+    return impl_->pause != Impl::Pause::none || phase == Impl::Phase::tls_handshake || phase == Impl::Phase::connecting || phase == Impl::Phase::set_up;
+}
+bool Session::is_logged_in() const { return impl_->phase == Impl::Phase::ready || impl_->phase == Impl::Phase::console; }
+bool Session::is_idle() const { return impl_->is_idle() || impl_->phase == Impl::Phase::console; }
+bool Session::must_read_server() const {
+    for (std::size_t i = 0; i < impl_->owed.size(); ++i) {
+        const auto* capture = impl_->owed.at(i).capture.get();
+        if (capture != nullptr && !capture->is_given_up()) return true;
+    }
+    return false;
+}
+const protocol::CancelKey& Session::cancel_request() const { return impl_->cancel_request; }
+const protocol::CancelKey& Session::server_key() const { return impl_->server_key; }
+std::string_view Session::database() const { return impl_->login.database; }
+std::string_view Session::user() const { return impl_->login.user; }
+std::string_view Session::application_name() const { return impl_->login.application_name; }
+const ClientInfo& Session::client() const { return impl_->client; }
+
+std::string_view Session::state_name() const {
+    const auto& s = *impl_;
+    switch (s.phase) {
+        case Impl::Phase::startup:
+        case Impl::Phase::tls_handshake:
+        case Impl::Phase::connecting:
+        case Impl::Phase::login:
+        case Impl::Phase::set_up: return "login";
+        case Impl::Phase::console: return "console";
+        case Impl::Phase::closed: return "closed";
+        case Impl::Phase::ready: break;
+    }
+    if (s.pause == Impl::Pause::flight) return "waiting";
+    if (!s.owed.empty() || s.batch_is_open) return "active";
+    return s.status == 'I' ? "idle" : "idle in transaction";
+}
+
+}  // namespace larder::session

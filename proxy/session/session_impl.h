@@ -1,0 +1,234 @@
+// The inside of a session. One class, in files by what they do:
+//   session.cpp        events, needs and the pauses
+//   startup_flow.cpp   the client's first packets, the relayed login, the set-up of the server connection
+//   frontend_flow.cpp  the client's messages: forward them in order, and remember what they will change
+//   read_flow.cpp      a cacheable read: lookup, flight, capture
+//   backend_flow.cpp   the server's messages: to whom they belong, what they settle
+//   console_flow.cpp   the virtual database `larder`
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "proxy/session/block.h"
+#include "proxy/session/cache_key.h"
+#include "proxy/session/own_settings.h"
+#include "proxy/session/reply_queue.h"
+#include "proxy/session/session.h"
+#include "proxy/session/statement_memo.h"
+#include "proxy/session/writes.h"
+#include "protocol/backend.h"
+#include "protocol/frame.h"
+#include "protocol/frontend.h"
+
+namespace larder::session {
+
+// Frames up to this size are looked at as a whole; longer ones are passed on in pieces and never parsed.
+inline constexpr std::size_t kWholeFrameBytesMax = 128 * 1024;
+
+// The statement of a Parse, by its name in this session.
+struct Prepared {
+    std::shared_ptr<Statement> statement;  // null: the text was too long to be kept
+    std::string types;                     // the declared parameter types, as on the wire
+    bool at_server = true;                 // false: its Parse was answered by Larder (unnamed statements only)
+};
+
+// Parse, Bind, Describe, Execute, Close, Sync in direct succession: the one shape that can be answered from the cache.
+struct Batch {
+    std::optional<protocol::Parse> parse;
+    protocol::Bind bind;
+    bool describes_portal = false;
+    bool closes_portal = false;
+    std::size_t bytes = 0;                 // of all its frames
+};
+
+struct Session::Impl {
+    enum class Phase : std::uint8_t {
+        startup,        // waiting for the client's first packets
+        tls_handshake,  // the I/O layer shakes hands
+        connecting,     // to the server
+        login,          // the server asks, the client answers
+        set_up,         // logged in; Larder verifies the server and reads the environment
+        ready,          // conversation
+        console,        // virtual database: no server
+        closed,         // nothing more is read or answered
+    };
+    // Why the client's next message has to wait.
+    enum class Pause : std::uint8_t { none, flight, environment, owed };
+    // Who waits for whom.
+    struct Flight {
+        enum class State : std::uint8_t { none, waiting, landed, leads, alone } state = State::none;
+        std::string key;
+        std::uint64_t hash = 0;
+        cache::ResultRef result;
+    };
+    struct LoginParameters {
+        std::vector<std::pair<std::string, std::string>> all;  // in the client's order, without _pq_. options
+        std::vector<std::string> unknown_options;              // _pq_. options
+        std::string user, database, application_name;
+        std::uint16_t minor = 0;                               // asked for
+        bool is_replication = false;
+    };
+    enum class ReadStep : std::uint8_t { hit, pause, fetch };
+
+    Impl(Context& context_in, ClientInfo client_in, cache::FlightWaiter& waiter_in)
+        : context(context_in), client(std::move(client_in)), waiter(waiter_in) {}
+    ~Impl();
+
+    // --- session.cpp
+    void fail_client(Outputs& out, std::string_view sqlstate, std::string_view message, std::string_view hint = {});
+    void close_all();
+    void drop_server();
+    bool leave_flight();
+    void settle(char status, Outputs& out);
+    bool is_idle() const;
+
+    // --- startup_flow.cpp
+    std::size_t on_startup(Bytes in, Outputs& out);
+    void on_startup_message(const protocol::StartupMessage& message, Outputs& out);
+    void send_startup(Outputs& out);
+    std::size_t on_login_reply(Bytes in, Outputs& out);
+    bool on_login_message(const protocol::Frame& frame, Outputs& out);
+    void relay_authentication(const protocol::Frame& frame, Outputs& out);
+    void send_client_key(Outputs& out);
+    void negotiate(std::uint16_t server_minor, Outputs& out);
+    void begin_set_up(Outputs& out);
+    void send_set_up(Outputs& out);
+    void send_lock_query(Outputs& out);
+    void send_environment_query(Outputs& out);
+    void on_own_row(const protocol::Frame& frame, Owed& owed);
+    void verified(const std::vector<std::optional<std::string>>& columns);
+
+    // --- frontend_flow.cpp
+    std::size_t on_ready_bytes(Bytes in, Outputs& out);
+    std::optional<std::size_t> on_frame_start(Bytes in, Outputs& out);
+    bool on_frontend_frame(const protocol::Frame& frame, Outputs& out);
+    bool on_query(Bytes text, Bytes whole, Outputs& out);
+    void on_parse(const protocol::Parse& parse, Bytes whole, Outputs& out);
+    void on_bind(const protocol::Bind& bind, Bytes whole, Outputs& out);
+    void on_execute(const protocol::Execute& execute, Bytes whole, Outputs& out);
+    void on_describe(const protocol::Describe& describe, Bytes whole, Outputs& out);
+    void on_close(const protocol::Close& close, Bytes whole, Outputs& out);
+    void on_sync(Bytes whole, Outputs& out);
+    void on_copy_message(Bytes whole, Outputs& out);
+    void begin_large_frame(const protocol::FrameHeader& header, Bytes in, Outputs& out);
+    void on_malformed_frame(const protocol::Frame& frame, Outputs& out);
+    bool is_lexing_safe() const;
+    std::shared_ptr<Statement> statement_named(Bytes name) const;
+    bool touches_modes(Statement* statement);
+    void run_own_command(const LarderCommand& command, bool simple, const Batch* batch, Outputs& out);
+    // Marks and effects of a statement that is about to be sent.
+    void sending_statement(Statement* statement, Outputs& out);
+    void apply_effects(const Statement* statement, const rules::Plan& plan);
+    void forget_statements(const sql::Facts& facts);
+    void follow_savepoints(const sql::Facts& facts);
+    void ensure_at_server(Bytes name, Outputs& out);
+    void before_sending(bool is_transaction_mode, Outputs& out);
+    void send(Outputs& out, Bytes whole, Owed owed);
+    bool is_block_known() const;
+    void trace(Outputs& out, std::string_view text);
+    void count_bypass(rules::Reason reason, Outputs& out);
+    void trace_bypass(rules::Reason reason, Outputs& out);
+
+    // --- read_flow.cpp
+    bool on_batch(const Batch& batch, Bytes frames, Outputs& out);
+    void send_batch(const Batch& batch, Bytes frames, std::unique_ptr<Capture> capture, Outputs& out);
+    enum class Match : std::uint8_t { yes, no, incomplete };
+    Match match_batch(Bytes in, Batch& batch) const;
+    const ResolvedPlan& plan_of(Statement& statement);
+    rules::Reason obstacle() const;
+    bool wants_environment(const Statement& statement, const ResolvedPlan& plan) const;
+    // Decides one cacheable read whose key is in `key`. fetch: send it, with `capture` if its answer may be kept.
+    ReadStep decide_read(const ResolvedPlan& plan, bool needs_row_description, cache::ResultRef& result,
+                         std::unique_ptr<Capture>& capture, Outputs& out);
+    std::int64_t ttl_us(const rules::Plan& plan) const;
+    void served(const cache::ResultRef& result, Outputs& out);
+
+    // --- backend_flow.cpp
+    std::size_t on_reply(Bytes in, Outputs& out);
+    void on_backend_frame(char type, Bytes body, Bytes whole, Outputs& out);
+    void on_row_run(Bytes run, std::int64_t rows, Outputs& out);
+    void on_error_reply(Bytes body, Bytes whole, Outputs& out);
+    void on_ready_for_query(Bytes body, Bytes whole, Outputs& out);
+    void on_command_complete(char type, Bytes body, Bytes whole, Outputs& out);
+    void on_copy_in_response(Bytes whole, Outputs& out);
+    void on_parameter_status(Bytes body);
+    void skip_to_sync();
+    void undo(Owed& owed);
+    void spoil_captures(rules::Reason reason);
+    Capture* active_capture();
+    bool broken_protocol(std::string_view what, Outputs& out);
+
+    // --- console_flow.cpp
+    std::size_t on_console_bytes(Bytes in, Outputs& out);
+    void on_console_login_row(const std::vector<std::optional<std::string>>& columns);
+    void enter_console(Outputs& out);
+    bool on_console_frame(const protocol::Frame& frame, Outputs& out);
+    ConsoleReply run_console(Bytes text);
+
+    // --- who
+    Context& context;
+    ClientInfo client;
+    cache::FlightWaiter& waiter;
+    Needs needs;
+    Phase phase = Phase::startup;
+    bool is_client_tls = false, tls_was_asked = false, gss_was_asked = false;
+    bool shutdown_wanted = false, error_was_forwarded = false;
+    LoginParameters login;
+    protocol::CancelKey cancel_request, server_key;
+
+    // --- the server connection
+    bool has_server = false, is_server_tls = false;
+    char status = 'I';                       // of the last ReadyForQuery
+    ReplyQueue owed;
+    bool batch_is_open = false;              // extended messages were sent since the last Sync
+    bool batch_controls_transaction = false;  // among them COMMIT, BEGIN and the like
+    bool is_skipping = false;                // an error came: the server ignores everything up to the next Sync
+    bool copy_in = false;                    // CopyInResponse or CopyBothResponse came: the client's CopyData has no answers
+    bool owed_reads_only = true;             // nothing that is owed can change what a later read means
+    std::size_t server_relay_bytes = 0;      // of a long message whose rest is passed on as it comes
+    char server_relay_type = '\0';
+    std::size_t client_relay_bytes = 0;
+    std::int32_t backend_pid = 0;
+    bool server_has_unnamed = false;         // an unnamed statement exists at the server, whatever the session thinks
+    std::vector<std::unique_ptr<Capture>> complete_captures;  // until ReadyForQuery says that all was well
+
+    // --- the session
+    DatabaseState* database = nullptr;
+    std::shared_ptr<const CatalogueFacts> catalogue_facts;
+    std::shared_ptr<const rules::SessionEnv> env;      // null: not known
+    std::uint64_t env_server_word = 0;                 // `server` when it was read
+    std::shared_ptr<rules::SessionEnv> env_being_read;
+    std::int32_t verified_number = 0;                  // the instance number that this connection was verified against
+    std::int32_t asked_number = 0;                     // the one of the last verification, whatever came of it
+    bool server_is_replica = false;
+    bool lock_may_be_gone = false;                     // the backend lock must be retaken before anything else
+    bool environment_failed = false;                   // for the message in hand: do not ask again
+    std::string environment_error;                     // the answer of that message, if it failed in its stead
+    std::shared_ptr<Prepared> unnamed;
+    boost::unordered_flat_map<std::string, std::shared_ptr<Prepared>> prepared;
+    boost::unordered_flat_map<std::string, std::shared_ptr<Statement>> portals;  // until the transaction ends
+    Block block;
+    Writes writes;
+    OwnSettings own;
+    bool last_tag_was_rollback = false;
+    cache::ResultRef last_hit;                         // in a block: what the unnamed portal would still show
+
+    Pause pause = Pause::none;
+    Flight flight;
+    bool cancelled = false;                            // while it waited: the message in hand is answered with 57014
+    std::string key;                                   // scratch of the read in hand
+
+    // --- the console
+    bool is_console = false, is_console_admin = false, may_use_console = false;
+    std::string console_text;
+    ConsoleReply console_reply;
+    bool console_skips = false;
+};
+
+}  // namespace larder::session

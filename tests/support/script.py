@@ -10,6 +10,8 @@ from . import wire
 
 # simple: one Query. extended: unnamed statement, text. binary: the same with binary results. prepared: a named statement that
 # is parsed once per connection, whole-number parameters typed and binary.
+INT4 = 23
+UNTIL_CLOSED = -1  # for Step.ready: the answer ends with the connection
 FORMS = ("simple", "extended", "binary", "prepared")
 
 
@@ -111,7 +113,6 @@ def literal(value):
     return "'" + value.replace("'", "''") + "'"
 
 
-INT4 = 23
 
 
 def encode(form, text, values, known_statements):

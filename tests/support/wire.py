@@ -227,6 +227,15 @@ class Connection:
             count -= seen[-1][0] in kinds
         return seen
 
+    def read_messages_to_end(self):
+        """All messages until the other side closes."""
+        seen = []
+        try:
+            while True:
+                seen.append(self.read())
+        except Closed:
+            return seen
+
     def start_tls(self, context=None, server_hostname=None):
         """SSLRequest and, if 'S' comes back, the handshake. Returns the answer's byte."""
         self.send(SSL_REQUEST)

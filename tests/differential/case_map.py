@@ -1,0 +1,40 @@
+"""Where a cache in front of PostgreSQL usually goes wrong, as a numbered list, and what of this project looks at each point.
+
+A script names the points that it covers (Script.cases); for a point without a script a sentence here says where else it is
+covered, what it waits for, or why it cannot arise. case_map_test.py fails on a point that has neither, and prints the table.
+"""
+LAST = 121
+
+ELSEWHERE = {
+    24: "Waits for replicas: Larder has one upstream and reads from no other server.",
+    65: "Cannot arise: dropping is a move of a counter in memory and cannot fail; an outside store is never asked whether a value is fresh.",
+    98: "Cannot arise: no clock decides about freshness, counters do; several Larders wait for their own tests.",
+    100: "Waits for the change feed.",
+    101: "Cannot arise: rows are never built from a feed.",
+    102: "Waits for the change feed.",
+    103: "Waits for a cache that outlives the process: today a restart begins with an empty one.",
+    97: "The order of mark, send and end is the subject of the cache's unit tests and of the simulation; torture_test.py looks for the race with real servers.",
+}
+
+# What the numbers mean, in a few words each.
+POINTS = {
+    1: "search_path set in the session", 2: "search_path in startup options", 3: "search_path of the role", 4: "SET within a multi-statement string", 5: "set_config() in a SELECT", 6: "SET LOCAL, and settings of functions",
+    7: "temporary table shadows a permanent one", 8: "DateStyle", 9: "TimeZone", 10: "bytea_output", 11: "extra_float_digits", 12: "IntervalStyle", 13: "client_encoding", 14: "standard_conforming_strings and rarer settings", 15: "binary and text results",
+    16: "same text, other parameter types", 17: "parameters that differ in case alone", 18: "current_setting, current_user, policies that read them", 19: "row security under other roles and changed later", 20: "a refused SET ROLE", 21: "privileges taken away", 22: "keys that only look alike",
+    23: "two databases", 24: "answers of a lagging replica", 25: "volatile functions", 26: "IMMUTABLE function that reads a table", 27: "function replaced", 28: "overloads", 29: "operators, casts, aggregates, domains with user code", 30: "user function hides a built-in", 31: "function that writes in a SELECT",
+    32: "CTE that writes", 33: "SELECT INTO, CREATE TABLE AS", 34: "row locks", 35: "TABLESAMPLE", 36: "LIMIT", 37: "system tables, foreign tables, unlogged tables, materialized views", 38: "EXPLAIN ANALYZE of a write", 39: "DDL hidden in code", 40: "literals that are no parameters", 41: "comments", 42: "hints that would force",
+    43: "referential actions", 44: "triggers", 45: "rules", 46: "updatable views", 47: "partition written by the parent", 48: "partition written directly", 49: "rows that move, ATTACH, DETACH", 50: "inheritance", 51: "TRUNCATE", 52: "DO", 53: "CALL", 54: "SQL PREPARE of a write", 55: "dynamic SQL", 56: "MERGE",
+    57: "INSERT … SELECT, ON CONFLICT, UPDATE … FROM, COPY, DELETE USING, key changes", 58: "WHERE CURRENT OF", 59: "multi-statement strings", 60: "REFRESH MATERIALIZED VIEW", 61: "VACUUM, CLUSTER, REINDEX", 62: "sequences are not tables", 63: "LISTEN, large objects, foreign data", 64: "one table without an entry",
+    65: "dropping that fails", 66: "names in all spellings", 67: "dependency in every shape of a query", 68: "ALTER TABLE", 69: "DROP and CREATE", 70: "rename swap", 71: "DROP SCHEMA, DROP OWNED, DROP EXTENSION", 72: "schema renamed, table moved", 73: "table created earlier in the path", 74: "views, types and domains changed",
+    75: "DDL rolled back", 76: "result type of a cached plan", 77: "DDL during a read", 78: "own uncommitted write", 79: "uncommitted result published", 80: "result of a block published late", 81: "slow read over a commit", 82: "REPEATABLE READ, SERIALIZABLE", 83: "default isolation", 84: "savepoints", 85: "two-phase commit",
+    86: "COMMIT that rolls back, chains", 87: "writer lost", 88: "write cancelled or timed out", 89: "hit in a failed block", 90: "other statements after a write in the block", 91: "state of writing overridden", 92: "synchronous_commit off", 93: "exported snapshots", 94: "READ ONLY DEFERRABLE", 95: "deferred BEGIN", 96: "commit in flight",
+    97: "drop before forwarding alone", 98: "clocks across nodes", 99: "own write, immediate read", 100: "ghost row of a feed", 101: "unchanged TOAST in a feed", 102: "order of a feed", 103: "restart while filling", 104: "LIMIT windows", 105: "row limits", 106: "write with a row limit", 107: "write bound again",
+    108: "several Binds before a Sync", 109: "error in a pipeline", 110: "Flush, Close, Describe", 111: "rows doubled", 112: "lost Sync", 113: "equal reads before one Sync", 114: "unnamed statement", 115: "errors, notices, large results", 116: "empty queries", 117: "state bytes of this session", 118: "shapes of results",
+    119: "held cursors", 120: "prepared on one server, missing on another", 121: "stampede",
+}
+
+# Covered by tests of another kind than scripts.
+OTHER_TESTS = {
+    120: "Waits for pooling: one client has one server today.",
+    121: "tests/unit/cache (one flight per key) and torture_test.py, whose readers ask for few keys at once.",
+}

@@ -6,10 +6,9 @@
 //
 // Every Query gets the same rows; so does every Execute. Logs everybody in.
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -187,15 +186,15 @@ int main(int argc, char** argv) {
     using namespace larder::bench;
     std::string host = "127.0.0.1";
     int port = 0, rows = 1, row_bytes = 60;
+    bool is_understood = argc % 2 == 1;
     for (int i = 1; i + 1 < argc; i += 2) {
-        const std::string_view name = argv[i];
-        if (name == "--host") host = argv[i + 1];
-        else if (name == "--port") port = std::atoi(argv[i + 1]);
-        else if (name == "--rows") rows = std::atoi(argv[i + 1]);
-        else if (name == "--row-bytes") row_bytes = std::atoi(argv[i + 1]);
-        else port = -1;
+        const std::string_view name = argv[i], value = argv[i + 1];
+        int* target = name == "--port" ? &port : name == "--rows" ? &rows : name == "--row-bytes" ? &row_bytes : nullptr;
+        if (target != nullptr) is_understood &= std::from_chars(value.data(), value.data() + value.size(), *target).ec == std::errc();
+        else if (name == "--host") host = value;
+        else is_understood = false;
     }
-    if (port <= 0 || port > 65535 || rows < 0 || row_bytes < 0 || argc % 2 == 0) {
+    if (!is_understood || port <= 0 || port > 65535 || rows < 0 || row_bytes < 0) {
         std::fprintf(stderr, "usage: bench_responder --port N [--host ADDRESS] [--rows N] [--row-bytes N]\n");
         return 2;
     }

@@ -2,16 +2,19 @@
 import os
 import signal
 import subprocess
+import time
 
 from lib.process import BenchError, Server, as_server_user, free_port, own
 
 BIN = os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin")
 ROWS = 1_200_000
 HOT_KEYS = 1_000
+LARGE_ROWS = 10_000
+CONNECTIONS_MAX = 600
 PASSWORD = "bench-password"
 
 SETTINGS = {
-    "listen_addresses": "'127.0.0.1'", "max_connections": "600", "shared_buffers": "'512MB'", "fsync": "off", "synchronous_commit": "off",
+    "listen_addresses": "'127.0.0.1'", "max_connections": str(CONNECTIONS_MAX), "shared_buffers": "'512MB'", "fsync": "off", "synchronous_commit": "off",
     "full_page_writes": "off", "autovacuum": "off", "max_wal_size": "'4GB'", "checkpoint_timeout": "'1h'", "log_min_messages": "fatal",
     "jit": "off", "max_parallel_workers_per_gather": "0",
 }
@@ -33,7 +36,7 @@ INSERT INTO bench_uncached SELECT k, v, pad FROM bench_rows WHERE k <= {HOT_KEYS
 CREATE TABLE bench_mixed (k int PRIMARY KEY, v bigint NOT NULL, pad text NOT NULL) WITH (fillfactor = 50);
 INSERT INTO bench_mixed SELECT k, v, pad FROM bench_rows WHERE k <= {HOT_KEYS};
 CREATE TABLE bench_large (id int PRIMARY KEY, pad text NOT NULL);
-INSERT INTO bench_large SELECT k, rpad('', 95, 'large ') FROM generate_series(1, 10000) k;
+INSERT INTO bench_large SELECT k, rpad('', 95, 'large ') FROM generate_series(1, {LARGE_ROWS}) k;
 CREATE TABLE bench_large_uncached (id int PRIMARY KEY, pad text NOT NULL);
 INSERT INTO bench_large_uncached SELECT id, pad FROM bench_large;
 SET password_encryption = 'md5';
@@ -61,7 +64,7 @@ class Cluster:
         own(os.path.join(self._data, "pg_hba.conf"))
         self.server = Server("PostgreSQL", [f"{BIN}/postgres", "-D", self._data], self.port, os.path.join(folder, "postgresql.log"))
         try:
-            self._run([f"{BIN}/pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-t", "30"])
+            self._wait_until_ready()
             self.sql("CREATE ROLE bench LOGIN SUPERUSER", database="postgres")
             self.sql("CREATE DATABASE bench OWNER bench", database="postgres")
             self.sql(TABLES)
@@ -70,6 +73,14 @@ class Cluster:
         except BaseException:
             self.stop()
             raise
+
+    def _wait_until_ready(self):
+        # The port is open before the start-up process has finished.
+        deadline = time.monotonic() + 60
+        while subprocess.run([f"{BIN}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False).returncode != 0:
+            if time.monotonic() > deadline or not self.server.is_alive():
+                raise BenchError("PostgreSQL does not get ready")
+            time.sleep(0.05)
 
     @property
     def pid(self):

@@ -12,7 +12,7 @@ from lib.cpu import Meter, tree_memory_bytes
 from lib.process import BenchError
 from lib.workloads import cold_range
 
-# The load client gives up by itself after a minute without an answer.
+# The load client gives up by itself after 30 seconds without an answer.
 PATIENCE_S = 150
 
 
@@ -70,7 +70,9 @@ class Runner:
             raise BenchError(self._failure(process))
         self._finish(process)
         seen = json.loads(line)
-        if seen["stuck"] or seen["requests"] == 0:
+        if seen["stuck"]:
+            raise BenchError(("got stuck; first error: " + seen["first_error"]) if seen["first_error"] else "got stuck: some request had no answer for 30 s")
+        if seen["requests"] == 0:
             raise BenchError(seen["first_error"] or "no answer")
         seen["cpu_ns"] = cpu
         return seen

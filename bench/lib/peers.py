@@ -3,7 +3,7 @@ import os
 import shutil
 import sys
 
-from lib.cluster import PASSWORD
+from lib.cluster import CONNECTIONS_MAX, LARGE_ROWS, PASSWORD
 from lib.process import Server, free_port, own
 
 # Sizes of the caches of those that have one. "small" is for the workload that does not fit.
@@ -29,8 +29,8 @@ class Peer:
         """Why this peer cannot run the workload; None if it can."""
         return None
 
-    def variant(self, cache):  # pylint: disable=unused-argument
-        """The same peer with another size of its cache; itself where that means nothing."""
+    def another(self, cache):  # pylint: disable=unused-argument
+        """A fresh process of the same kind, with that size of its cache; itself where there is no process of its own."""
         return self
 
     def stop(self):
@@ -39,33 +39,33 @@ class Peer:
 
 
 class Responder(Peer):
+    """One answer: a row as long as those of bench_rows, or as many as bench_large has."""
     name = "responder"
     is_canned = True
 
-    def __init__(self, tools, folder):
+    def __init__(self, tools, folder, rows=1):
         self._tools, self._folder = tools, folder
         self._large = None
         super().__init__("127.0.0.1", free_port(), [])
-        self.server = Server(self.name, [tools.responder, "--port", str(self.port), "--row-bytes", "91"], self.port,
-                             os.path.join(folder, "responder.log"))
+        command = [tools.responder, "--port", str(self.port), "--rows", str(rows), "--row-bytes", "91" if rows == 1 else "103"]
+        self.server = Server(self.name, command, self.port, os.path.join(folder, "responder.log"))
         self.roots = [self.server.pid]
 
     def refuses(self, workload):
         return None if workload.on_responder else "the responder has one answer only"
 
+    def another(self, cache):
+        return Responder(self._tools, self._folder)
+
     def for_large_answers(self):
         if not self._large:
-            self._large = Responder.__new__(Responder)
-            Peer.__init__(self._large, "127.0.0.1", free_port(), [])
-            self._large.server = Server("responder", [self._tools.responder, "--port", str(self._large.port), "--rows", "10000", "--row-bytes", "103"],
-                                        self._large.port, os.path.join(self._folder, "responder-large.log"))
-            self._large.roots = [self._large.server.pid]
+            self._large = Responder(self._tools, self._folder, LARGE_ROWS)
         return self._large
 
     def stop(self):
         super().stop()
         if self._large:
-            self._large.server.stop()
+            self._large.stop()
 
 
 class Direct(Peer):
@@ -73,6 +73,9 @@ class Direct(Peer):
 
     def __init__(self, cluster):
         super().__init__("127.0.0.1", cluster.port, [])
+
+    def refuses(self, workload):
+        return "more than max_connections" if workload.connections > CONNECTIONS_MAX - 50 else None
 
 
 class PgBouncer(Peer):
@@ -99,25 +102,30 @@ log_stats = 0
 """
 
     def __init__(self, cluster, folder):
+        self._arguments = (cluster, folder)
         super().__init__("127.0.0.1", free_port(), [])
         files = {
-            "pgbouncer.ini": self.CONF.format(upstream=cluster.port, port=self.port, folder=folder),
+            f"pgbouncer-{self.port}.ini": self.CONF.format(upstream=cluster.port, port=self.port, folder=folder),
             "pgbouncer_hba.conf": "host all bench_md5 127.0.0.0/8 md5\nhost all bench_scram 127.0.0.0/8 scram-sha-256\n"
                                   "host all bench_plain 127.0.0.0/8 password\nhost all all 127.0.0.0/8 trust\n",
             "pgbouncer_users.txt": '"bench" ""\n' + "".join(f'"bench_{kind}" "{PASSWORD}"\n' for kind in ("md5", "scram", "plain")),
         }
         for name, text in files.items():
             _write(os.path.join(folder, name), text)
-        self.server = Server(self.name, ["/usr/sbin/pgbouncer", os.path.join(folder, "pgbouncer.ini")], self.port,
+        self.server = Server(self.name, ["/usr/sbin/pgbouncer", os.path.join(folder, f"pgbouncer-{self.port}.ini")], self.port,
                              os.path.join(folder, "pgbouncer.log"))
         self.roots = [self.server.pid]
+
+    def another(self, cache):
+        return PgBouncer(*self._arguments)
 
     def database(self, mode):
         return "bench_session" if mode == "prepared" else "bench"
 
 
 class Pgpool(Peer):
-    """With its query cache in shared memory. A process per client: more clients than children have to wait."""
+    """With its query cache in shared memory. A process per client: more clients than children have to wait. In the
+    extended protocol it sends Parse and Bind to PostgreSQL for a hit too, and saves the Execute alone."""
     name = "pgpool"
     has_cache = True
 
@@ -174,9 +182,11 @@ cache_unsafe_memqcache_table_list = 'bench_uncached,bench_large_uncached'
     def refuses(self, workload):
         if workload.connections >= PGPOOL_CHILDREN:
             return f"one process per client, {PGPOOL_CHILDREN} allowed here"
-        return "its own user list" if workload.password else None
+        if workload.mode == "prepared" and workload.group == "mixes":
+            return "updates by prepared statements deadlock in 4.3.5 and hang"
+        return "needs its own copy of the passwords" if workload.password else None
 
-    def variant(self, cache):
+    def another(self, cache):
         return Pgpool(self._cluster, self._folder, cache)
 
 
@@ -196,7 +206,7 @@ class Larder(Peer):
         self.server = Server(self.name, command, self.port, os.path.join(folder, f"{name}-{cache}.log"), privileged=True)
         self.roots = [self.server.pid]
 
-    def variant(self, cache):
+    def another(self, cache):
         return Larder(*self._arguments, cache=cache, name=self.name)
 
 

@@ -67,6 +67,8 @@ def markdown(record, workloads):
         parts += ["## Memory per idle client, KB: proxy + PostgreSQL", "", *_table(memory, names, titles, _memory_cell), ""]
     findings = _findings(results, titles)
     parts += ["## Answers", "", *(findings or ["No error; no answer was wrong or stale."]), ""]
+    if record["refused"]:
+        parts += ["## Not run", "", *(f"- {titles[workload].title}: {peer}: {why}" for workload, peer, why in record["refused"]), ""]
     return "\n".join(parts)
 
 

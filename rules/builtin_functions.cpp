@@ -76,7 +76,13 @@ BuiltinTrait builtin_trait(std::string_view function) {
     return BuiltinTrait::plain;
 }
 
-bool is_harmless_extension(std::string_view extension) { return extension == "uuid-ossp" || extension == "pgcrypto"; }
+bool is_harmless_extension(std::string_view extension) {
+    for (const std::string_view harmless : {"uuid-ossp", "pgcrypto", "pg_stat_statements", "pg_buffercache", "pgstattuple", "pg_freespacemap",
+                                            "pageinspect", "pgrowlocks", "pg_prewarm", "pg_walinspect", "pg_qualstats", "hypopg"}) {
+        if (extension == harmless) return true;
+    }
+    return false;
+}
 
 bool is_sql_running_extension(std::string_view extension) { return extension == "tablefunc" || extension == "xml2"; }
 

@@ -21,7 +21,7 @@ enum class BuiltinTrait {
 
 BuiltinTrait builtin_trait(std::string_view function);
 
-// Extensions whose VOLATILE functions in C touch no table, e.g. uuid_generate_v4().
+// Extensions whose VOLATILE functions in C change no table, e.g. uuid_generate_v4(), and those that monitoring asks.
 bool is_harmless_extension(std::string_view extension);
 
 // Extensions whose functions in C run SQL that they are given, whatever their label.

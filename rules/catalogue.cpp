@@ -111,6 +111,12 @@ Catalogue::FunctionVerdict Catalogue::type_code(const sql::Name& name) const {
 Reason Catalogue::operator_verdict(const sql::Name& name) const { return operator_code(name).reason; }
 Reason Catalogue::type_verdict(const sql::Name& name) const { return type_code(name).reason; }
 bool Catalogue::has_user_casts() const { return impl_->has_user_casts; }
+
+bool Catalogue::has_names_in(std::string_view client_encoding) const {
+    // SQL_ASCII on either side means that nothing is converted.
+    return client_encoding == impl_->encoding || client_encoding == "SQL_ASCII" || impl_->encoding == "SQL_ASCII";
+}
+
 std::uint64_t Catalogue::digest() const { return impl_->digest; }
 std::size_t Catalogue::relation_count() const { return impl_->relations.size(); }
 std::size_t Catalogue::bytes() const { return impl_->bytes; }

@@ -71,6 +71,7 @@ struct TypeRow {
 struct CatalogueRows {
     std::string database;
     int server_version_num = 0;
+    std::string encoding = "UTF8";             // the server's, in which all names here are written
     std::vector<RelationRow> relations;        // all schemas but pg_toast; system ones too (name and kind only)
     std::vector<InheritanceRow> inheritance;
     std::vector<ForeignKeyRow> foreign_keys;
@@ -133,6 +134,9 @@ public:
     Reason operator_verdict(const sql::Name& name) const;
     Reason type_verdict(const sql::Name& name) const;
     bool has_user_casts() const;
+
+    // A name in a text of this client encoding is the same bytes here.
+    bool has_names_in(std::string_view client_encoding) const;
 
     // A hash of all rows, to tell whether a load found a change.
     std::uint64_t digest() const;

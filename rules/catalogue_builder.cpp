@@ -51,6 +51,7 @@ std::shared_ptr<const Catalogue> CatalogueBuilder::build() {
     std::sort(rows_.relations.begin(), rows_.relations.end(), by_oid);
     std::sort(rows_.functions.begin(), rows_.functions.end(), by_oid);
     impl_.digest = digest_of(rows_);
+    impl_.encoding = rows_.encoding;
     judge_functions();
     judge_operators_and_types();
     add_relations();

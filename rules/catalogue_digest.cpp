@@ -74,6 +74,7 @@ void add_links(Digest& digest, const CatalogueRows& rows) {
 std::uint64_t digest_of(const CatalogueRows& rows) {
     Digest digest;
     digest.add(rows.database);
+    digest.add(rows.encoding);
     digest.add(static_cast<std::uint64_t>(rows.server_version_num));
     for (const auto& row : rows.relations) add_relation(digest, row);
     for (const auto& row : rows.functions) add_function(digest, row);

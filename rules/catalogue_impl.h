@@ -28,6 +28,7 @@ struct Catalogue::Impl {
     VerdictsByName functions, operators, types;
     std::unordered_map<Oid, FunctionVerdict> functions_by_oid;
     bool has_user_casts = false;
+    std::string encoding;
     std::uint64_t digest = 0;
     std::size_t bytes = 0;
 };

@@ -45,12 +45,17 @@ bool controls_transactions(sql::Kind kind) {
     }
 }
 
+// The server reads the text as libpg_query did, and names in it are the bytes that the catalogue has.
+bool reads_as_parsed(const PlanInput& input) {
+    if (input.env == nullptr || !input.env->is_lexing_safe()) return false;
+    return input.catalogue == nullptr || input.catalogue->has_names_in(input.env->setting("client_encoding"));
+}
+
 }  // namespace
 
 Plan make_plan(const PlanInput& input) {
     Plan plan;
-    const bool is_lexing_known = input.env != nullptr ? input.env->is_lexing_safe() : false;
-    if (!input.facts.parsed || (!is_lexing_known && !is_lexed_alike_everywhere(input.text))) {
+    if (!input.facts.parsed || (!reads_as_parsed(input) && !is_lexed_alike_everywhere(input.text))) {
         plan_anything(plan);
         plan.reason = !input.facts.parsed ? Reason::not_parsed : input.env == nullptr ? Reason::settings_unknown : Reason::unsafe_lexing;
         return plan;

@@ -1,0 +1,173 @@
+#include "proxy/catalogue_loader.h"
+
+#include <charconv>
+#include <memory>
+#include <string_view>
+
+#include "proxy/catalogue_queries.h"
+
+namespace larder::proxy {
+
+namespace {
+
+using rules::CatalogueRows;
+
+struct ClearResult {
+    void operator()(PGresult* result) const { PQclear(result); }
+};
+
+// One query's rows, read column by column. Throws if the server refused the query.
+class Rows {
+public:
+    Rows(PGconn* connection, const char* what, const char* query) : result_(PQexec(connection, query)), what_(what) {
+        const auto status = PQresultStatus(result_.get());
+        if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return;
+        const char* sqlstate = result_ ? PQresultErrorField(result_.get(), PG_DIAG_SQLSTATE) : nullptr;
+        throw CatalogueLoadError("reading " + what_ + ": " + (sqlstate != nullptr ? std::string(sqlstate) + " " : "") + PQerrorMessage(connection));
+    }
+
+    int size() const { return PQntuples(result_.get()); }
+    std::string_view text(int row, int column) const {
+        return {PQgetvalue(result_.get(), row, column), static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+    }
+    bool flag(int row, int column) const { return text(row, column) == "t"; }
+    char letter(int row, int column) const {
+        const auto value = text(row, column);
+        if (value.size() != 1) fail(value);
+        return value.front();
+    }
+    template <typename Number = Oid>
+    Number number(int row, int column) const {
+        const auto value = text(row, column);
+        Number number{};
+        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+        if (error != std::errc{} || end != value.data() + value.size()) fail(value);
+        return number;
+    }
+
+private:
+    [[noreturn]] void fail(std::string_view value) const {
+        throw CatalogueLoadError("reading " + what_ + ": unexpected value '" + std::string(value) + "'");
+    }
+
+    std::unique_ptr<PGresult, ClearResult> result_;
+    std::string what_;
+};
+
+// Ends the transaction however the load ends, so that the connection can be used again.
+class Snapshot {
+public:
+    explicit Snapshot(PGconn* connection) : connection_(connection) {
+        // Views are opened to be written out, which waits for DDL on them: better to come again than to wait long.
+        Rows(connection, "snapshot",
+             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'; "
+             "SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL standard_conforming_strings = on; SET LOCAL quote_all_identifiers = off; SET LOCAL jit = off");
+    }
+    ~Snapshot() { PQclear(PQexec(connection_, "ROLLBACK")); }
+    Snapshot(const Snapshot&) = delete;
+    Snapshot& operator=(const Snapshot&) = delete;
+
+private:
+    PGconn* connection_;
+};
+
+void load_relations(PGconn* connection, CatalogueRows& out) {
+    const Rows rows(connection, "relations", kRelationsQuery);
+    out.relations.reserve(static_cast<std::size_t>(rows.size()));
+    for (int i = 0; i < rows.size(); ++i) {
+        rules::RelationRow relation;
+        relation.oid = rows.number(i, 0);
+        relation.schema = rows.text(i, 1);
+        relation.name = rows.text(i, 2);
+        relation.kind = static_cast<rules::RelationKind>(rows.letter(i, 3));
+        relation.is_unlogged = rows.flag(i, 4);
+        relation.has_row_security = rows.flag(i, 5);
+        relation.view_definition = rows.text(i, 6);
+        relation.view_security_invoker = rows.flag(i, 7);
+        relation.runs_code_on_insert = rows.flag(i, 8);
+        relation.runs_code_on_update = rows.flag(i, 9);
+        relation.runs_code_on_delete = rows.flag(i, 10);
+        out.relations.push_back(std::move(relation));
+    }
+}
+
+void load_links(PGconn* connection, CatalogueRows& out) {
+    const Rows inheritance(connection, "inheritance", kInheritanceQuery);
+    for (int i = 0; i < inheritance.size(); ++i) out.inheritance.push_back({inheritance.number(i, 0), inheritance.number(i, 1)});
+    const Rows keys(connection, "foreign keys", kForeignKeysQuery);
+    for (int i = 0; i < keys.size(); ++i) out.foreign_keys.push_back({keys.number(i, 0), keys.number(i, 1), keys.letter(i, 2), keys.letter(i, 3)});
+}
+
+void load_functions(PGconn* connection, CatalogueRows& out) {
+    const Rows rows(connection, "functions", kFunctionsQuery);
+    out.functions.reserve(static_cast<std::size_t>(rows.size()));
+    for (int i = 0; i < rows.size(); ++i) {
+        rules::FunctionRow function{};
+        function.oid = rows.number(i, 0);
+        function.schema = rows.text(i, 1);
+        function.name = rows.text(i, 2);
+        function.volatility = rows.letter(i, 3);
+        function.is_builtin = rows.flag(i, 4);
+        function.is_native = rows.flag(i, 5);
+        function.is_extension_member = rows.flag(i, 6);
+        function.is_procedure = rows.flag(i, 7);
+        function.extension = rows.text(i, 8);
+        out.functions.push_back(std::move(function));
+    }
+}
+
+void load_code_uses(PGconn* connection, CatalogueRows& out) {
+    const Rows uses(connection, "triggers and expressions", kCodeUsesQuery);
+    for (int i = 0; i < uses.size(); ++i) {
+        out.code_uses.push_back({uses.number(i, 0), uses.number(i, 1), uses.flag(i, 2), uses.flag(i, 3), uses.flag(i, 4), uses.flag(i, 5), uses.flag(i, 6)});
+    }
+    const Rows columns(connection, "columns of types that run code", kTypeColumnsQuery);
+    for (int i = 0; i < columns.size(); ++i) {
+        out.code_uses.push_back({.relation = columns.number(i, 0), .function = columns.number(i, 1), .on_insert = true, .on_update = true});
+    }
+    const Rows implicit(connection, "casts and operator classes", kImplicitFunctionsQuery);
+    for (int i = 0; i < implicit.size(); ++i) out.implicit_functions.push_back(implicit.number(i, 0));
+}
+
+void load_named(PGconn* connection, CatalogueRows& out) {
+    const Rows operators(connection, "operators", kOperatorsQuery);
+    for (int i = 0; i < operators.size(); ++i) {
+        out.user_operators.push_back({std::string(operators.text(i, 0)), std::string(operators.text(i, 1)), operators.number(i, 2)});
+    }
+    const Rows types(connection, "types", kTypesQuery);
+    for (int i = 0; i < types.size(); ++i) out.user_types.push_back({std::string(types.text(i, 0)), std::string(types.text(i, 1)), types.number(i, 2)});
+    const Rows extensions(connection, "extensions", kExtensionsQuery);
+    for (int i = 0; i < extensions.size(); ++i) out.extensions_with_relations.emplace_back(extensions.text(i, 0));
+}
+
+std::string read_digest(PGconn* connection) {
+    const Rows digest(connection, "digest", kStateDigestQuery);
+    return std::string(digest.text(0, 0));
+}
+
+}  // namespace
+
+rules::CatalogueRows load_catalogue_rows(PGconn* connection) {
+    const Snapshot snapshot(connection);
+    CatalogueRows rows;
+    // The digest first: a definition that is newer than the snapshot then meets an old digest, which the next poll notices.
+    rows.state_digest = read_digest(connection);
+    const Rows database(connection, "database", kDatabaseQuery);
+    rows.database = database.text(0, 0);
+    rows.server_version_num = database.number<int>(0, 1);
+    rows.encoding = database.text(0, 2);
+    rows.has_timetz_columns = database.flag(0, 3);
+    load_relations(connection, rows);
+    load_links(connection, rows);
+    load_functions(connection, rows);
+    load_code_uses(connection, rows);
+    load_named(connection, rows);
+    return rows;
+}
+
+std::string load_catalogue_digest(PGconn* connection) {
+    const Snapshot snapshot(connection);
+    return read_digest(connection);
+}
+
+}  // namespace larder::proxy

@@ -1,0 +1,152 @@
+// 16384 is FirstNormalObjectId: objects below it were made by initdb. Dependencies on those are pinned and not recorded,
+// so that pg_depend leads to user code alone.
+#include "proxy/catalogue_queries.h"
+
+namespace larder::proxy {
+
+// Functions that an expression depends on, directly or through an operator; (classid, objid) is what holds the expression.
+#define LARDER_EXPRESSION_FUNCTIONS \
+    "expression_functions(classid, objid, function) AS MATERIALIZED (" \
+    " SELECT classid, objid, refobjid FROM pg_depend" \
+    "  WHERE refclassid = 'pg_proc'::regclass AND refobjid >= 16384" \
+    "    AND classid IN ('pg_attrdef'::regclass, 'pg_constraint'::regclass, 'pg_class'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass)" \
+    " UNION SELECT d.classid, d.objid, o.oprcode::oid FROM pg_depend d JOIN pg_operator o ON o.oid = d.refobjid" \
+    "  WHERE d.refclassid = 'pg_operator'::regclass AND d.refobjid >= 16384" \
+    "    AND d.classid IN ('pg_attrdef'::regclass, 'pg_constraint'::regclass, 'pg_class'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass))"
+
+// Types that run user code, and the functions they run: domain checks, input and output, canonical forms of ranges; then
+// all that is made of such types (domains over them, arrays, rows, ranges), at any depth.
+#define LARDER_CODE_TYPES \
+    "parts(part, whole) AS MATERIALIZED (" \
+    " SELECT typbasetype, oid FROM pg_type WHERE typbasetype >= 16384" \
+    " UNION SELECT typelem, oid FROM pg_type WHERE typelem >= 16384" \
+    " UNION SELECT rngsubtype, rngtypid FROM pg_range WHERE rngsubtype >= 16384" \
+    " UNION SELECT a.atttypid, c.reltype FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid" \
+    "  WHERE a.atttypid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND c.reltype <> 0 AND c.relpersistence <> 't')," \
+    " code_types(type, function) AS (" \
+    " SELECT c.contypid, f.function FROM expression_functions f JOIN pg_constraint c ON c.oid = f.objid" \
+    "  WHERE f.classid = 'pg_constraint'::regclass AND c.contypid <> 0" \
+    " UNION SELECT t.oid, f FROM pg_type t," \
+    "  unnest(ARRAY[t.typinput::oid, t.typoutput::oid, t.typreceive::oid, t.typsend::oid, t.typmodin::oid, t.typmodout::oid]) f" \
+    "  WHERE t.oid >= 16384 AND f >= 16384" \
+    " UNION SELECT rngtypid, rngcanonical::oid FROM pg_range WHERE rngcanonical::oid >= 16384" \
+    " UNION SELECT p.whole, c.function FROM code_types c JOIN parts p ON p.part = c.type)"
+
+// Temporary relations are left out: those of other sessions cannot be read, and a session that owns some is not served.
+const char* const kRelationsQuery =
+    "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', c.relrowsecurity,"
+    " CASE WHEN c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') THEN pg_get_viewdef(c.oid) END,"
+    " coalesce('security_invoker=true' = ANY (c.reloptions) OR 'security_invoker=on' = ANY (c.reloptions), false),"
+    " coalesce(r.on_insert, false), coalesce(r.on_update, false), coalesce(r.on_delete, false)"
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " LEFT JOIN (SELECT ev_class, bool_or(ev_type = '3') AS on_insert, bool_or(ev_type = '2') AS on_update, bool_or(ev_type = '4') AS on_delete"
+    "            FROM pg_rewrite WHERE ev_type <> '1' GROUP BY ev_class) r ON r.ev_class = c.oid"
+    " WHERE c.relpersistence <> 't' AND c.relkind NOT IN ('i', 'I', 't') AND n.nspname <> 'pg_toast'"
+    " ORDER BY c.oid";
+
+const char* const kInheritanceQuery = "SELECT inhrelid, inhparent FROM pg_inherits ORDER BY inhrelid, inhparent";
+
+const char* const kForeignKeysQuery =
+    "SELECT DISTINCT conrelid, confrelid, confdeltype, confupdtype FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2, 3, 4";
+
+// An aggregate's own row says nothing; what counts are the functions it is made of.
+const char* const kFunctionsQuery =
+    "WITH parts AS (SELECT a.aggfnoid::oid AS aggregate, max(CASE p.provolatile WHEN 'i' THEN 1 WHEN 's' THEN 2 ELSE 3 END) AS volatility,"
+    "   bool_and(l.lanname IN ('internal', 'c')) AS is_native"
+    "  FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn::oid, a.aggfinalfn::oid, a.aggcombinefn::oid, a.aggserialfn::oid, a.aggdeserialfn::oid,"
+    "   a.aggmtransfn::oid, a.aggminvtransfn::oid, a.aggmfinalfn::oid]) AS part"
+    "  JOIN pg_proc p ON p.oid = part JOIN pg_language l ON l.oid = p.prolang WHERE a.aggfnoid::oid >= 16384 GROUP BY 1)"
+    " SELECT p.oid, n.nspname, p.proname,"
+    " CASE WHEN parts.aggregate IS NULL THEN p.provolatile::text ELSE (ARRAY['i', 's', 'v'])[parts.volatility] END,"
+    " p.oid < 16384 AND n.nspname = 'pg_catalog', l.lanname IN ('internal', 'c') AND coalesce(parts.is_native, true), e.extname IS NOT NULL,"
+    " p.prokind = 'p', coalesce(e.extname, '')"
+    " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang"
+    " LEFT JOIN parts ON parts.aggregate = p.oid"
+    " LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass"
+    " LEFT JOIN pg_extension e ON e.oid = d.refobjid"
+    " ORDER BY p.oid";
+
+// relation, function, then whether on read, insert, update, delete, truncate.
+const char* const kCodeUsesQuery =
+    "WITH " LARDER_EXPRESSION_FUNCTIONS ","
+    " opclass_functions(opclass, function) AS MATERIALIZED (SELECT DISTINCT o.oid, p.amproc::oid FROM pg_opclass o"
+    "  JOIN pg_amproc p ON p.amprocfamily = o.opcfamily WHERE p.amproc::oid >= 16384)"
+    " SELECT relation, function, bool_or(r), bool_or(i), bool_or(u), bool_or(d), bool_or(t) FROM ("
+    " SELECT tgrelid, tgfoid, false, tgtype & 4 <> 0, tgtype & 16 <> 0, tgtype & 8 <> 0, tgtype & 32 <> 0 FROM pg_trigger WHERE NOT tgisinternal"
+    " UNION ALL SELECT t.tgrelid, f.function, false, true, true, true, true FROM expression_functions f JOIN pg_trigger t ON t.oid = f.objid"
+    "  WHERE f.classid = 'pg_trigger'::regclass"
+    " UNION ALL SELECT a.adrelid, f.function, false, true, true, false, false FROM expression_functions f JOIN pg_attrdef a ON a.oid = f.objid"
+    "  WHERE f.classid = 'pg_attrdef'::regclass"
+    " UNION ALL SELECT c.conrelid, f.function, false, true, true, false, false FROM expression_functions f JOIN pg_constraint c ON c.oid = f.objid"
+    "  WHERE f.classid = 'pg_constraint'::regclass AND c.conrelid <> 0"
+    " UNION ALL SELECT c.confrelid, f.function, false, false, true, true, false FROM expression_functions f JOIN pg_constraint c ON c.oid = f.objid"
+    "  WHERE f.classid = 'pg_constraint'::regclass AND c.confrelid <> 0"
+    " UNION ALL SELECT i.indrelid, f.function, false, true, true, false, false FROM expression_functions f JOIN pg_index i ON i.indexrelid = f.objid"
+    "  WHERE f.classid = 'pg_class'::regclass"
+    " UNION ALL SELECT p.partrelid, f.function, false, true, true, false, false FROM expression_functions f JOIN pg_partitioned_table p ON p.partrelid = f.objid"
+    "  WHERE f.classid = 'pg_class'::regclass"
+    " UNION ALL SELECT p.polrelid, f.function, true, true, true, true, false FROM expression_functions f JOIN pg_policy p ON p.oid = f.objid"
+    "  WHERE f.classid = 'pg_policy'::regclass"
+    " UNION ALL SELECT i.indrelid, o.function, false, true, true, false, false FROM pg_index i, unnest(i.indclass::oid[]) AS c"
+    "  JOIN opclass_functions o ON o.opclass = c"
+    " UNION ALL SELECT p.partrelid, o.function, false, true, true, false, false FROM pg_partitioned_table p, unnest(p.partclass::oid[]) AS c"
+    "  JOIN opclass_functions o ON o.opclass = c"
+    " ) AS uses(relation, function, r, i, u, d, t) GROUP BY relation, function ORDER BY relation, function";
+
+const char* const kOperatorsQuery =
+    "SELECT n.nspname, o.oprname, o.oprcode::oid FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid >= 16384 ORDER BY o.oid";
+
+const char* const kTypesQuery =
+    "WITH RECURSIVE " LARDER_EXPRESSION_FUNCTIONS ", " LARDER_CODE_TYPES
+    " SELECT n.nspname, t.typname, c.function FROM code_types c JOIN pg_type t ON t.oid = c.type JOIN pg_namespace n ON n.oid = t.typnamespace"
+    " ORDER BY t.oid, c.function";
+
+const char* const kTypeColumnsQuery =
+    "WITH RECURSIVE " LARDER_EXPRESSION_FUNCTIONS ", " LARDER_CODE_TYPES
+    " SELECT DISTINCT a.attrelid, t.function FROM code_types t JOIN pg_attribute a ON a.atttypid = t.type JOIN pg_class c ON c.oid = a.attrelid"
+    " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' ORDER BY 1, 2";
+
+const char* const kImplicitFunctionsQuery =
+    "SELECT castfunc FROM pg_cast WHERE castfunc >= 16384"
+    " UNION SELECT amproc::oid FROM pg_amproc WHERE amproc::oid >= 16384"
+    " UNION SELECT o.oprcode::oid FROM pg_amop a JOIN pg_operator o ON o.oid = a.amopopr WHERE o.oprcode::oid >= 16384 ORDER BY 1";
+
+const char* const kExtensionsQuery =
+    "SELECT DISTINCT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid"
+    " WHERE d.deptype = 'e' AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass ORDER BY 1";
+
+// 1266 and 1270 are timetz and its array.
+const char* const kDatabaseQuery =
+    "SELECT current_database(), current_setting('server_version_num'), current_setting('server_encoding'),"
+    " EXISTS (SELECT 1 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.atttypid IN (1266, 1270) AND c.oid >= 16384"
+    "  AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT a.attisdropped)";
+
+// A sum of hashes per catalogue, so that nothing need be sorted. xmin tells every change of a row; where rows change
+// without meaning (pg_class on every VACUUM FULL or TRUNCATE, pg_database) the columns that mean something are hashed instead.
+#define LARDER_HASH_ROWS(what, from) "(SELECT count(*) || ':' || coalesce(sum(hashtextextended(" what ", 0)), 0) FROM " from ")"
+#define LARDER_HASH_XMIN(table) LARDER_HASH_ROWS("oid || ' ' || xmin::text", table " WHERE oid >= 16384")
+
+const char* const kStateDigestQuery =
+    "SELECT md5(concat_ws(' '," LARDER_HASH_ROWS("concat_ws(' ', oid, relname, relnamespace, relkind, relpersistence, relowner, reltype, relrowsecurity,"
+                                                 " relforcerowsecurity, relispartition, relacl, reloptions)", "pg_class WHERE relpersistence <> 't' AND relkind <> 't'") ", "
+    LARDER_HASH_ROWS("attrelid || ' ' || attnum || ' ' || a.xmin::text", "pg_attribute a JOIN pg_class c ON c.oid = attrelid"
+                     " WHERE attrelid >= 16384 AND attnum > 0 AND relpersistence <> 't' AND relkind IN ('r', 'p', 'v', 'm', 'f', 'c')") ", "
+    LARDER_HASH_ROWS("attrelid || ' ' || attnum || ' ' || attacl::text", "pg_attribute WHERE attacl IS NOT NULL") ", "
+    LARDER_HASH_ROWS("oid || ' ' || xmin::text", "pg_namespace WHERE nspname NOT LIKE 'pg\\_temp\\_%' AND nspname NOT LIKE 'pg\\_toast\\_temp\\_%'") ", "
+    LARDER_HASH_ROWS("oid || ' ' || proacl::text", "pg_proc WHERE oid < 16384 AND proacl IS NOT NULL") ", "
+    LARDER_HASH_ROWS("oid || ' ' || xmin::text || ' ' || typnamespace", "pg_type WHERE oid >= 16384 AND typtype <> 'c' AND typelem = 0") ", "
+    LARDER_HASH_XMIN("pg_proc") ", " LARDER_HASH_XMIN("pg_operator") ", " LARDER_HASH_XMIN("pg_cast") ", " LARDER_HASH_XMIN("pg_constraint") ", "
+    LARDER_HASH_XMIN("pg_attrdef") ", " LARDER_HASH_XMIN("pg_rewrite") ", " LARDER_HASH_XMIN("pg_policy") ", " LARDER_HASH_XMIN("pg_enum") ", "
+    LARDER_HASH_XMIN("pg_collation") ", " LARDER_HASH_XMIN("pg_conversion") ", " LARDER_HASH_XMIN("pg_ts_config") ", " LARDER_HASH_XMIN("pg_ts_dict") ", "
+    LARDER_HASH_XMIN("pg_opclass") ", " LARDER_HASH_XMIN("pg_amproc") ", " LARDER_HASH_XMIN("pg_amop") ", " LARDER_HASH_XMIN("pg_extension") ", "
+    LARDER_HASH_XMIN("pg_language") ", " LARDER_HASH_XMIN("pg_foreign_server") ", "
+    LARDER_HASH_ROWS("oid || ' ' || xmin::text", "pg_trigger WHERE NOT tgisinternal") ", "
+    LARDER_HASH_ROWS("mapcfg || ' ' || maptokentype || ' ' || mapseqno || ' ' || xmin::text", "pg_ts_config_map") ", "
+    LARDER_HASH_ROWS("inhrelid || ' ' || inhparent || ' ' || xmin::text", "pg_inherits") ", "
+    LARDER_HASH_ROWS("rngtypid || ' ' || xmin::text", "pg_range") ", "
+    LARDER_HASH_ROWS("roleid || ' ' || member || ' ' || xmin::text", "pg_auth_members") ", "
+    LARDER_HASH_ROWS("concat_ws(' ', oid, rolname, rolsuper, rolinherit, rolbypassrls, rolcanlogin)", "pg_roles") ", "
+    LARDER_HASH_ROWS("setdatabase || ' ' || setrole || ' ' || setconfig::text", "pg_db_role_setting") ", "
+    LARDER_HASH_ROWS("concat_ws(' ', oid, datname, datdba, datacl)", "pg_database WHERE datname = current_database()") "))";
+
+}  // namespace larder::proxy

@@ -1,0 +1,19 @@
+// The queries of the catalogue loader. They run under `search_path = ''`: an unqualified name is pg_catalog's.
+#pragma once
+
+namespace larder::proxy {
+
+extern const char* const kRelationsQuery;
+extern const char* const kInheritanceQuery;
+extern const char* const kForeignKeysQuery;
+extern const char* const kFunctionsQuery;
+extern const char* const kCodeUsesQuery;
+extern const char* const kOperatorsQuery;
+extern const char* const kTypesQuery;
+extern const char* const kTypeColumnsQuery;
+extern const char* const kImplicitFunctionsQuery;
+extern const char* const kExtensionsQuery;
+extern const char* const kDatabaseQuery;
+extern const char* const kStateDigestQuery;
+
+}  // namespace larder::proxy

@@ -33,6 +33,15 @@ class Peer:
         """A fresh process of the same kind, with that size of its cache; itself where there is no process of its own."""
         return self
 
+    def enter(self):
+        """Called before each run: the peer must be up when it returns."""
+
+    def obituary(self):
+        """Its last words, if the process has ended; else None."""
+        if not self.server or self.server.is_alive():
+            return None
+        return f"ended with status {self.server.status()}: {self.server.last_lines(1)}"
+
     def stop(self):
         if self.server:
             self.server.stop()
@@ -191,20 +200,34 @@ cache_unsafe_memqcache_table_list = 'bench_uncached,bench_large_uncached'
 
 
 class Larder(Peer):
+    """Two Larders in front of one server rightly do not trust each other, so only one lives at a time: enter() ends the other."""
     name = "larder"
     has_cache = True
+    _current = None
 
-    def __init__(self, cluster, folder, binary, extra, cache="normal", name="larder"):
-        self._arguments = (cluster, folder, binary, extra)
-        self.name = name
+    def __init__(self, cluster, folder, binary, settings, cache="normal", name="larder"):
         super().__init__("127.0.0.1", free_port(), [])
-        self.admin_port = free_port()
-        command = [binary, "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}", "--upstream", cluster.uri]
+        self._arguments = (cluster, folder, binary, settings)
+        self.name = name
+        self._log = os.path.join(folder, f"{name}-{self.port}.log")
+        self._command = [binary, "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{free_port()}", "--upstream", cluster.uri]
         for setting in ["freshness.writers=only-larder", f"cache.bytes_max={CACHE_BYTES[cache]}", f"cache.entry_bytes_max={ENTRY_BYTES}",
-                        "listen.clients_max=12000", *extra]:
-            command += ["--set", setting]
-        self.server = Server(self.name, command, self.port, os.path.join(folder, f"{name}-{cache}.log"), privileged=True)
+                        "listen.clients_max=12000", *settings]:
+            self._command += ["--set", setting]
+
+    def enter(self):
+        if Larder._current is self and self.server.is_alive():
+            return
+        if Larder._current:
+            Larder._current.stop()
+        self.server = Server(self.name, self._command, self.port, self._log, privileged=True)
         self.roots = [self.server.pid]
+        Larder._current = self
+
+    def stop(self):
+        super().stop()
+        if Larder._current is self:
+            Larder._current = None
 
     def another(self, cache):
         return Larder(*self._arguments, cache=cache, name=self.name)

@@ -63,12 +63,17 @@ class Server:
                     return
             time.sleep(0.05)
         self.stop()
-        with open(self.log, encoding="utf-8", errors="replace") as log:
-            tail = "".join(log.readlines()[-15:])
-        raise BenchError(f"{self.name} does not listen on port {self.port}:\n{tail}")
+        raise BenchError(f"{self.name} does not listen on port {self.port}:\n{self.last_lines(15)}")
 
     def is_alive(self):
         return self._process.poll() is None
+
+    def status(self):
+        return self._process.returncode
+
+    def last_lines(self, count):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return "".join(log.readlines()[-count:]).strip()
 
     def stop(self, signal_number=signal.SIGTERM):
         if self._process.poll() is None:

@@ -1,0 +1,289 @@
+#include "admin/console.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace larder::admin {
+namespace {
+
+using Row = std::vector<std::optional<std::string>>;
+
+std::string number(std::uint64_t value) { return std::to_string(value); }
+std::string number(double value, int decimals) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.*f", decimals, value);
+    return text;
+}
+std::string yes_no(bool value) { return value ? "yes" : "no"; }
+
+std::string timestamp(std::int64_t wall_clock_us) {
+    const auto seconds = static_cast<std::time_t>(wall_clock_us / 1'000'000);
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    char text[64];
+    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
+    return text;
+}
+
+ConsoleReply name_and_value(const std::vector<std::pair<std::string, std::string>>& pairs, const char* name = "name", const char* value = "value") {
+    ConsoleReply reply;
+    reply.columns = {name, value};
+    for (const auto& [key, text] : pairs) reply.rows.push_back({key, text});
+    return reply;
+}
+
+ConsoleReply failure(std::string_view sqlstate, std::string_view error, std::string_view hint) {
+    ConsoleReply reply;
+    reply.sqlstate = sqlstate;
+    reply.error = error;
+    reply.hint = hint;
+    return reply;
+}
+
+// "127.0.0.1:5123" in two; a Unix socket has no port.
+std::pair<std::string, std::string> split_address(const std::string& address) {
+    const auto colon = address.rfind(':');
+    if (colon == std::string::npos) return {address, "0"};
+    return {address.substr(0, colon), address.substr(colon + 1)};
+}
+
+ConsoleReply show_cache(SnapshotSource& source) {
+    const Snapshot s = source.snapshot();
+    const std::uint64_t looked_up = s.hits + s.misses;
+    return name_and_value({
+        {"serving", s.not_serving.empty() ? "yes" : "no: " + s.not_serving_explained},
+        {"hits", number(s.hits)},
+        {"misses", number(s.misses)},
+        {"hit_ratio", looked_up == 0 ? "0" : number(static_cast<double>(s.hits) / static_cast<double>(looked_up), 4)},
+        {"joined_flights", number(s.joined_flights)},
+        {"hit_bytes", number(s.hit_bytes)},
+        {"saved_server_us", number(s.saved_server_us)},
+        {"entries", number(s.cache.entries)},
+        {"bytes", number(s.cache.bytes)},
+        {"bytes_max", number(s.cache.bytes_max)},
+        {"stored", number(s.cache.stored)},
+        {"evicted", number(s.cache.evicted)},
+        {"expired", number(s.cache.expired)},
+        {"found_stale", number(s.cache.found_stale)},
+        {"refused_admission", number(s.cache.refused_admission)},
+        {"flights", number(s.cache.flights)},
+        {"waiters", number(s.cache.waiters)},
+        {"write_marks", number(s.write_marks)},
+        {"opaque_marks", number(s.opaque_marks)},
+        {"unknown_outcomes_open", number(s.unknown_outcomes_open)},
+    });
+}
+
+ConsoleReply show_cache_entries(SnapshotSource& source) {
+    ConsoleReply reply;
+    reply.columns = {"key", "bytes", "rows", "hits", "server_us", "age_seconds", "counters", "fresh"};
+    for (const auto& entry : source.cache_entries(kConsoleEntriesMax)) {
+        reply.rows.push_back({entry.key, number(entry.bytes), number(entry.rows), number(entry.hits), number(entry.server_us),
+                              number(entry.age_seconds, 3), number(entry.counters), yes_no(entry.is_fresh)});
+    }
+    return reply;
+}
+
+// PgBouncer's SHOW STATS. Larder counts over all databases together, hits included.
+ConsoleReply show_stats(SnapshotSource& source, bool totals, bool averages) {
+    const Snapshot s = source.snapshot();
+    const double seconds = std::max(1.0, s.uptime_seconds);
+    const auto per_second = [&](std::uint64_t total) { return number(static_cast<std::uint64_t>(static_cast<double>(total) / seconds)); };
+    ConsoleReply reply;
+    reply.columns = {"database"};
+    Row row{"*"};
+    const auto add = [&](const char* column, std::optional<std::string> value) {
+        reply.columns.emplace_back(column);
+        row.push_back(std::move(value));
+    };
+    if (totals) {
+        add("total_xact_count", std::nullopt);
+        add("total_query_count", number(s.statements));
+        add("total_received", number(s.client_bytes_in));
+        add("total_sent", number(s.client_bytes_out));
+        add("total_xact_time", std::nullopt);
+        add("total_query_time", std::nullopt);
+        add("total_wait_time", std::nullopt);
+    }
+    if (averages) {
+        add("avg_xact_count", std::nullopt);
+        add("avg_query_count", per_second(s.statements));
+        add("avg_recv", per_second(s.client_bytes_in));
+        add("avg_sent", per_second(s.client_bytes_out));
+        add("avg_xact_time", std::nullopt);
+        add("avg_query_time", std::nullopt);
+        add("avg_wait_time", std::nullopt);
+    }
+    if (totals && averages) {
+        add("total_cache_hits", number(s.hits));
+        add("total_cache_misses", number(s.misses));
+    }
+    reply.rows.push_back(std::move(row));
+    return reply;
+}
+
+ConsoleReply show_clients(SnapshotSource& source) {
+    ConsoleReply reply;
+    reply.columns = {"type", "user", "database", "state", "addr", "port", "connect_time", "ptr", "link", "remote_pid", "tls", "application_name", "pending_bytes"};
+    for (const auto& client : source.clients()) {
+        const auto [address, port] = split_address(client.address);
+        reply.rows.push_back({"C", client.user, client.database, client.state, address, port, timestamp(client.connected_us), number(client.id),
+                              client.has_server ? std::optional(number(client.id)) : std::nullopt, "0", client.is_tls ? "TLS" : "",
+                              client.application_name, number(client.pending_bytes)});
+    }
+    return reply;
+}
+
+ConsoleReply show_servers(SnapshotSource& source) {
+    ConsoleReply reply;
+    reply.columns = {"type", "user", "database", "state", "addr", "port", "connect_time", "ptr", "link", "remote_pid", "application_name"};
+    const auto [address, port] = split_address(source.snapshot().upstream);
+    for (const auto& client : source.clients()) {
+        if (!client.has_server) continue;
+        reply.rows.push_back({"S", client.user, client.database, client.state == "idle" ? "idle" : "active", address, port,
+                              timestamp(client.connected_us), number(client.id), number(client.id), std::to_string(client.server_pid),
+                              client.application_name});
+    }
+    return reply;
+}
+
+ConsoleReply show_databases(SnapshotSource& source) {
+    const Snapshot s = source.snapshot();
+    const auto [host, port] = split_address(s.upstream);
+    ConsoleReply reply;
+    reply.columns = {"name", "host", "port", "database", "pool_mode", "paused", "disabled", "facts", "relations", "catalogue_loads", "catalogue_bytes",
+                     "unknown_in_flight_seconds", "load_error"};
+    for (const auto& database : s.databases) {
+        reply.rows.push_back({database.name, host, port, database.name, "session", "0", "0",
+                              database.facts_valid ? "valid" : (database.has_facts ? "old" : "none"), number(database.relations),
+                              number(database.catalogue_loads), number(database.catalogue_bytes), number(database.unknown_in_flight_seconds, 3),
+                              database.load_error.empty() ? std::nullopt : std::optional(database.load_error)});
+    }
+    return reply;
+}
+
+ConsoleReply show_relations(SnapshotSource& source) {
+    ConsoleReply reply;
+    reply.columns = {"database", "relation", "oid", "version", "in_flight"};
+    for (const auto& relation : source.relations()) {
+        reply.rows.push_back({relation.database, relation.relation.empty() ? std::nullopt : std::optional(relation.relation), number(relation.oid),
+                              number(relation.version), number(relation.in_flight)});
+    }
+    return reply;
+}
+
+ConsoleReply show_reasons(SnapshotSource& source) {
+    ConsoleReply reply;
+    reply.columns = {"reason", "bypasses", "explanation"};
+    auto reasons = source.reasons();
+    std::stable_sort(reasons.begin(), reasons.end(), [](const ReasonRow& a, const ReasonRow& b) { return a.count > b.count; });
+    for (const auto& reason : reasons) reply.rows.push_back({reason.name, number(reason.count), reason.explanation});
+    return reply;
+}
+
+ConsoleReply show_lists(SnapshotSource& source) {
+    const Snapshot s = source.snapshot();
+    return name_and_value({{"databases", number(s.databases.size())}, {"used_clients", number(s.clients)}, {"used_servers", number(s.servers)},
+                           {"workers", std::to_string(s.workers)}}, "list", "items");
+}
+
+ConsoleReply show_version(SnapshotSource& source) {
+    ConsoleReply reply;
+    reply.columns = {"version"};
+    reply.rows.push_back({"Larder " + source.snapshot().version});
+    return reply;
+}
+
+ConsoleReply show_help(SnapshotSource& source);
+
+ConsoleReply purge_all(SnapshotSource& source) {
+    source.purge_cache();
+    ConsoleReply reply;
+    reply.tag = "PURGE";
+    return reply;
+}
+
+struct Command {
+    std::vector<std::string> words;
+    const char* description;
+    bool needs_admin;
+    ConsoleReply (*run)(SnapshotSource&);
+};
+
+const std::vector<Command>& commands() {
+    static const std::vector<Command> all = {
+        {{"SHOW", "HELP"}, "this list", false, show_help},
+        {{"SHOW", "VERSION"}, "Larder's version", false, show_version},
+        {{"SHOW", "CACHE"}, "what the cache holds and how often it answered", false, show_cache},
+        {{"SHOW", "CACHE", "ENTRIES"}, "up to 1000 cached answers", false, show_cache_entries},
+        {{"SHOW", "REASONS"}, "why statements were not answered from the cache, and how many", false, show_reasons},
+        {{"SHOW", "STATS"}, "statements and bytes, in total and per second since the start", false, [](SnapshotSource& s) { return show_stats(s, true, true); }},
+        {{"SHOW", "STATS_TOTALS"}, "the totals of SHOW STATS", false, [](SnapshotSource& s) { return show_stats(s, true, false); }},
+        {{"SHOW", "STATS_AVERAGES"}, "the averages of SHOW STATS", false, [](SnapshotSource& s) { return show_stats(s, false, true); }},
+        {{"SHOW", "CLIENTS"}, "client connections, as of the last second", false, show_clients},
+        {{"SHOW", "SERVERS"}, "connections to PostgreSQL", false, show_servers},
+        {{"SHOW", "DATABASES"}, "databases in use and what is known of their catalogues", false, show_databases},
+        {{"SHOW", "RELATIONS"}, "freshness counters of each relation read or written so far", false, show_relations},
+        {{"SHOW", "LISTS"}, "how many of what", false, show_lists},
+        {{"PURGE", "ALL"}, "drop every cached answer (superusers only)", true, purge_all},
+    };
+    return all;
+}
+
+ConsoleReply show_help(SnapshotSource&) {
+    ConsoleReply reply;
+    reply.columns = {"command", "description"};
+    for (const auto& command : commands()) {
+        std::string text;
+        for (const auto& word : command.words) text += (text.empty() ? "" : " ") + word;
+        reply.rows.push_back({text, command.description});
+    }
+    return reply;
+}
+
+}  // namespace
+
+std::vector<std::string> console_words(std::string_view statement) {
+    std::vector<std::string> words;
+    std::string word;
+    bool has_ended = false;
+    const auto finish_word = [&] {
+        if (!word.empty()) words.push_back(std::exchange(word, {}));
+    };
+    for (std::size_t i = 0; i < statement.size(); ++i) {
+        const char c = statement[i];
+        if (statement.substr(i).starts_with("--")) {
+            const auto end = statement.find('\n', i);
+            i = end == std::string_view::npos ? statement.size() : end;
+            finish_word();
+        } else if (statement.substr(i).starts_with("/*")) {
+            const auto end = statement.find("*/", i + 2);
+            i = end == std::string_view::npos ? statement.size() : end + 1;
+            finish_word();
+        } else if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v') {
+            finish_word();
+        } else if (c == ';') {
+            finish_word();
+            has_ended = true;
+        } else {
+            if (has_ended) return {};
+            word.push_back(c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c);
+        }
+    }
+    finish_word();
+    return words;
+}
+
+ConsoleReply Console::run(std::string_view statement, bool is_admin) {
+    const auto words = console_words(statement);
+    for (const auto& command : commands()) {
+        if (command.words != words) continue;
+        if (command.needs_admin && !is_admin) return failure("42501", "permission denied: only superusers may do this", "");
+        return command.run(source_);
+    }
+    return failure("42601", "this is Larder's console, and not one of its commands", "SHOW HELP lists them.");
+}
+
+}  // namespace larder::admin

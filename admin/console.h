@@ -1,0 +1,31 @@
+// The console: SHOW … and commands on the virtual database `larder`, with PgBouncer's names, columns and units where the
+// thing is the same (times in microseconds, sizes in bytes). What PgBouncer measures and Larder does not is NULL.
+//
+// Threads: any; it only reads snapshots.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/console.h"
+#include "base/snapshot.h"
+
+namespace larder::admin {
+
+inline constexpr std::size_t kConsoleEntriesMax = 1000;  // SHOW CACHE ENTRIES: newest knowledge of so many
+
+class Console final : public ConsoleHandler {
+public:
+    explicit Console(SnapshotSource& source) : source_(source) {}
+    ConsoleReply run(std::string_view statement, bool is_admin) override;
+
+private:
+    SnapshotSource& source_;
+};
+
+// The words of a command in upper case, without the semicolon at its end, comments and repeated blanks.
+// Empty for a text that holds more than one command. For Console and its tests.
+std::vector<std::string> console_words(std::string_view statement);
+
+}  // namespace larder::admin

@@ -1,0 +1,172 @@
+#include "admin/http_server.h"
+
+#include <stdexcept>
+#include <thread>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+
+#include "admin/routes.h"
+#include "base/log.h"
+
+namespace larder::admin {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+constexpr int kConnectionsMax = 64;
+constexpr int kRequestsPerConnection = 1000;
+constexpr std::uint32_t kHeaderBytesMax = 8 * 1024;
+constexpr std::uint64_t kBodyBytesMax = 4 * 1024;
+constexpr std::chrono::seconds kRequestTimeout{10};
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+using Response = http::response<http::string_body>;
+
+Response make_response(const HttpReply& reply, unsigned version, bool keep_alive, bool is_head) {
+    Response response{static_cast<http::status>(reply.status), version};
+    response.set(http::field::content_type, reply.content_type);
+    response.set(http::field::cache_control, "no-store");
+    response.set("X-Content-Type-Options", "nosniff");
+    // The page is the only document; nothing it shows may load or embed anything from elsewhere.
+    response.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'");
+    if (!reply.allow.empty()) response.set(http::field::allow, reply.allow);
+    response.keep_alive(keep_alive);
+    response.content_length(reply.body.size());
+    if (!is_head) response.body() = reply.body;
+    return response;
+}
+
+}  // namespace
+
+struct HttpServer::Impl {
+    const SnapshotSource& source;
+    asio::io_context io{1};
+    tcp::acceptor acceptor{io};
+    std::thread thread;
+    int connections = 0;
+
+    Impl(const config::Admin& config, const SnapshotSource& snapshots) : source(snapshots) {
+        error_code error;
+        auto address = asio::ip::make_address(config.address.host == "localhost" ? "127.0.0.1" : config.address.host, error);
+        const std::string where = config.address.host + ":" + std::to_string(config.address.port);
+        if (error) throw std::runtime_error("admin.address: \"" + config.address.host + "\" is not an IP address");
+        if (!address.is_loopback())
+            throw std::runtime_error("admin.address: " + where + " is not a loopback address; the admin port has no login, so it listens on loopback only"
+                                     " (reach it through an SSH tunnel or a reverse proxy with a login)");
+        const tcp::endpoint endpoint(address, config.address.port);
+        acceptor.open(endpoint.protocol(), error);
+        if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+        if (!error) acceptor.bind(endpoint, error);
+        if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+        if (error) throw std::runtime_error("cannot listen on " + where + " (admin): " + error.message());
+    }
+
+    asio::awaitable<void> serve(tcp::socket socket) {
+        beast::tcp_stream stream(std::move(socket));
+        beast::flat_buffer buffer(kHeaderBytesMax + kBodyBytesMax);
+        for (int i = 0; i < kRequestsPerConnection; ++i) {
+            http::request_parser<http::string_body> parser;
+            parser.header_limit(kHeaderBytesMax);
+            parser.body_limit(kBodyBytesMax);
+            stream.expires_after(kRequestTimeout);
+            auto [read_error, got] = co_await http::async_read(stream, buffer, parser, kAwait);
+            if (read_error == http::error::header_limit || read_error == http::error::body_limit || read_error == http::error::buffer_overflow) {
+                co_await write(stream, make_response(problem(413, "Too large", "the request is larger than this server reads"), 11, false, false));
+                break;
+            }
+            if (read_error && read_error != http::error::end_of_stream && read_error.category() == http::make_error_code(http::error::bad_method).category()) {
+                co_await write(stream, make_response(problem(400, "Bad request", "the request cannot be read"), 11, false, false));
+                break;
+            }
+            if (read_error) break;
+            const auto& request = parser.get();
+            const auto method = request.method_string(), target = request.target();
+            const bool keep_alive = request.keep_alive() && i + 1 < kRequestsPerConnection;
+            const HttpReply reply = answer({method.data(), method.size()}, {target.data(), target.size()}, source);
+            if (!co_await write(stream, make_response(reply, request.version(), keep_alive, request.method() == http::verb::head)) || !keep_alive) break;
+        }
+        error_code ignored;
+        stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    }
+
+    asio::awaitable<bool> write(beast::tcp_stream& stream, Response response) {
+        stream.expires_after(kRequestTimeout);
+        http::response_serializer<http::string_body> serializer(response);
+        // A HEAD answer carries the length of a body that is not sent.
+        if (response.body().empty()) {
+            auto [error, bytes] = co_await http::async_write_header(stream, serializer, kAwait);
+            co_return !error;
+        }
+        auto [error, bytes] = co_await http::async_write(stream, serializer, kAwait);
+        co_return !error;
+    }
+
+    asio::awaitable<void> accept() {
+        asio::steady_timer pause(io);
+        for (;;) {
+            auto [error, socket] = co_await acceptor.async_accept(kAwait);
+            if (error == asio::error::operation_aborted || !acceptor.is_open()) co_return;
+            if (error) {  // out of descriptors: an accept would fail again at once
+                pause.expires_after(kAcceptPause);
+                co_await pause.async_wait(kAwait);
+                continue;
+            }
+            if (connections >= kConnectionsMax) continue;  // closes it
+            ++connections;
+            asio::co_spawn(io, serve(std::move(socket)), [this](std::exception_ptr failure) {
+                --connections;
+                if (!failure) return;
+                try {
+                    std::rethrow_exception(failure);
+                } catch (const std::exception& e) {
+                    log_error("an HTTP request failed", {{"error", e.what()}});
+                }
+            });
+        }
+    }
+
+    void run() {
+        for (;;) {
+            try {
+                io.run();
+                return;
+            } catch (const std::exception& e) {
+                log_error("the HTTP server failed and goes on", {{"error", e.what()}});
+            }
+        }
+    }
+};
+
+HttpServer::HttpServer(const config::Admin& config, const SnapshotSource& source) : impl_(std::make_unique<Impl>(config, source)) {}
+HttpServer::~HttpServer() { stop(); }
+
+void HttpServer::start() {
+    asio::co_spawn(impl_->io, impl_->accept(), asio::detached);
+    impl_->thread = std::thread([this] { impl_->run(); });
+}
+
+void HttpServer::stop() {
+    impl_->io.stop();
+    if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+std::string HttpServer::url() const {
+    const auto endpoint = impl_->acceptor.local_endpoint();
+    const std::string host = endpoint.address().to_string();
+    return "http://" + (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
+}
+
+}  // namespace larder::admin

@@ -1,0 +1,33 @@
+// The HTTP server of the admin port. Beast's headers stay in http_server.cpp.
+//
+// Serves read-only pages (routes.h) without a login, so it binds to loopback only. Bounded in everything: connections,
+// header and body size, requests per connection, time per request.
+// Threads: one of its own; the calls are main's.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/snapshot.h"
+#include "config/config.h"
+
+namespace larder::admin {
+
+class HttpServer {
+public:
+    // Binds and listens. Throws std::runtime_error if it cannot, or if the address is not a loopback one.
+    HttpServer(const config::Admin& config, const SnapshotSource& source);
+    ~HttpServer();
+    HttpServer(const HttpServer&) = delete;
+    HttpServer& operator=(const HttpServer&) = delete;
+
+    void start();
+    void stop();
+    std::string url() const;  // "http://127.0.0.1:6433"
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace larder::admin

@@ -1,0 +1,111 @@
+#include "admin/metrics.h"
+
+#include <sstream>
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+namespace larder::admin {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+class Families {
+public:
+    MetricFamily& add(const char* name, const char* help, MetricType type) {
+        MetricFamily family;
+        family.name = name;
+        family.help = help;
+        family.type = type;
+        families_.push_back(std::move(family));
+        return families_.back();
+    }
+    void counter(const char* name, const char* help, double value) { put(add(name, help, MetricType::Counter), {}, value); }
+    void gauge(const char* name, const char* help, double value) { put(add(name, help, MetricType::Gauge), {}, value); }
+
+    static void put(MetricFamily& family, std::vector<ClientMetric::Label> labels, double value) {
+        ClientMetric metric;
+        metric.label = std::move(labels);
+        if (family.type == MetricType::Counter) metric.counter.value = value;
+        else metric.gauge.value = value;
+        family.metric.push_back(std::move(metric));
+    }
+    std::string text() const {
+        std::ostringstream out;
+        prometheus::TextSerializer().Serialize(out, families_);
+        return out.str();
+    }
+
+private:
+    std::vector<MetricFamily> families_;
+};
+
+double real(std::uint64_t value) { return static_cast<double>(value); }
+
+void add_cache(Families& out, const Snapshot& s) {
+    out.counter("larder_cache_hits_total", "Statements answered from the cache.", real(s.hits));
+    out.counter("larder_cache_misses_total", "Cacheable statements that were not in the cache, or not fresh.", real(s.misses));
+    auto& bypasses = out.add("larder_cache_bypasses_total", "Statements for which the cache was not asked, or whose answer was not kept, by reason.", MetricType::Counter);
+    for (const auto& [reason, count] : s.bypasses) Families::put(bypasses, {{"reason", reason}}, real(count));
+    out.counter("larder_cache_stored_total", "Answers stored.", real(s.cache.stored));
+    out.counter("larder_cache_joined_flights_total", "Statements that shared another session's miss.", real(s.joined_flights));
+    out.counter("larder_cache_invalidations_total", "Entries found stale because something they depend on was written.", real(s.cache.found_stale));
+    out.counter("larder_cache_evicted_total", "Entries dropped to make room.", real(s.cache.evicted));
+    out.counter("larder_cache_expired_total", "Entries dropped at the end of their time.", real(s.cache.expired));
+    out.counter("larder_cache_refused_admission_total", "Answers not stored because what they would have replaced is worth more.", real(s.cache.refused_admission));
+    out.counter("larder_cache_hit_bytes_total", "Bytes sent from the cache.", real(s.hit_bytes));
+    out.counter("larder_cache_saved_server_seconds_total", "What the server had spent on the answers that were served again.", real(s.saved_server_us) / 1e6);
+    out.gauge("larder_cache_bytes", "Memory taken by entries.", real(s.cache.bytes));
+    out.gauge("larder_cache_bytes_max", "The configured bound of larder_cache_bytes.", real(s.cache.bytes_max));
+    out.gauge("larder_cache_entries", "Entries in the cache.", real(s.cache.entries));
+    out.gauge("larder_cache_flights", "Misses under way.", real(s.cache.flights));
+    out.gauge("larder_cache_waiters", "Sessions that wait for another's miss.", real(s.cache.waiters));
+    out.gauge("larder_cache_serving", "1 if answers are served from the cache.", s.not_serving.empty() ? 1 : 0);
+}
+
+void add_freshness(Families& out, const Snapshot& s) {
+    out.counter("larder_write_marks_total", "Writes that moved counters.", real(s.write_marks));
+    out.counter("larder_opaque_marks_total", "Writes whose targets are not known, or that may be DDL.", real(s.opaque_marks));
+    out.counter("larder_unknown_outcomes_total", "Writes whose server connection ended before their outcome was known.", real(s.unknown_outcomes_kept));
+    out.gauge("larder_unknown_outcomes_open", "Those whose backend is not known to have ended.", real(s.unknown_outcomes_open));
+    auto& unknown = out.add("larder_unknown_in_flight_seconds_total", "Time during which a write of unknown targets, or DDL, turned the cache of a database off.", MetricType::Counter);
+    for (const auto& database : s.databases) Families::put(unknown, {{"database", database.name}}, database.unknown_in_flight_seconds);
+    auto& valid = out.add("larder_catalogue_valid", "1 if the catalogue facts of a database are loaded and valid.", MetricType::Gauge);
+    for (const auto& database : s.databases) Families::put(valid, {{"database", database.name}}, database.facts_valid ? 1 : 0);
+    auto& loads = out.add("larder_catalogue_loads_total", "Loads of a database's catalogue.", MetricType::Counter);
+    for (const auto& database : s.databases) Families::put(loads, {{"database", database.name}}, real(database.catalogue_loads));
+}
+
+void add_connections(Families& out, const Snapshot& s) {
+    out.gauge("larder_client_connections", "Client connections.", real(s.clients));
+    auto& servers = out.add("larder_server_connections", "Connections to PostgreSQL, by state.", MetricType::Gauge);
+    Families::put(servers, {{"state", "lent"}}, real(s.servers));
+    auto& limits = out.add("larder_limit_hits_total", "How often a limit was met.", MetricType::Counter);
+    Families::put(limits, {{"limit", "clients_max"}}, real(s.refused_clients));
+    out.counter("larder_logins_total", "Logins that PostgreSQL accepted.", real(s.logins));
+    out.counter("larder_login_failures_total", "Logins that failed.", real(s.login_failures));
+    out.counter("larder_statements_total", "Statements that clients sent.", real(s.statements));
+    out.counter("larder_environment_reads_total", "Times that a session's settings were read back.", real(s.environment_reads));
+    out.counter("larder_protocol_errors_total", "Connections that broke the protocol.", real(s.protocol_errors));
+    out.counter("larder_broken_invariants_total", "Connections ended by a bug of Larder.", real(s.broken_invariants));
+    out.counter("larder_client_received_bytes_total", "Bytes from clients.", real(s.client_bytes_in));
+    out.counter("larder_client_sent_bytes_total", "Bytes to clients.", real(s.client_bytes_out));
+    out.gauge("larder_upstream_reachable", "1 while the control connection stands.", s.is_upstream_reachable ? 1 : 0);
+    out.gauge("larder_uptime_seconds", "Time since the start.", s.uptime_seconds);
+    auto& build = out.add("larder_build_info", "Always 1; the version is a label.", MetricType::Gauge);
+    Families::put(build, {{"version", s.version}}, 1);
+}
+
+}  // namespace
+
+std::string metrics_text(const Snapshot& snapshot) {
+    Families families;
+    add_cache(families, snapshot);
+    add_freshness(families, snapshot);
+    add_connections(families, snapshot);
+    return families.text();
+}
+
+}  // namespace larder::admin

@@ -1,0 +1,188 @@
+#include "proxy/catalogue_service.h"
+
+#include <algorithm>
+
+#include <poll.h>
+
+#include "base/log.h"
+#include "proxy/catalogue_loader.h"
+
+namespace larder::proxy {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How soon a session's wish is noticed, and how finely time in flight is sampled.
+constexpr milliseconds kInterval{20};
+constexpr milliseconds kQueryTimeout{10'000};
+constexpr milliseconds kBackoffFirst{100};
+constexpr milliseconds kBackoffMax{30'000};
+// Databases beyond these are loaded all the same, but their connection is opened anew each time.
+constexpr std::size_t kConnectionsMax = 8;
+// A poll of a large catalogue may take this part of the loader's time.
+constexpr int kPollPartOfTime = 20;
+
+}  // namespace
+
+CatalogueService::CatalogueService(Shared& shared) : shared_(shared) {}
+CatalogueService::~CatalogueService() { stop(); }
+
+void CatalogueService::start() {
+    thread_ = std::thread([this] { run(); });
+}
+
+void CatalogueService::stop() {
+    stopping_.store(true);
+    stop_wakeup_.wake();
+    if (thread_.joinable()) thread_.join();
+}
+
+std::vector<CatalogueService::Status> CatalogueService::status() const {
+    const Lock lock(mutex_);
+    std::vector<Status> all;
+    for (const auto& [state, status] : published_) all.push_back(status);
+    return all;
+}
+
+void CatalogueService::run() {
+    Instant before = now();
+    while (!stopping_.load()) {
+        pollfd descriptor{stop_wakeup_.descriptor(), POLLIN, 0};
+        ::poll(&descriptor, 1, static_cast<int>(kInterval.count()));
+        const Instant at = now();
+        for (session::DatabaseState* state : shared_.upstream.databases()) {
+            Database& database = databases_[state];
+            if (database.state == nullptr) {
+                database.state = state;
+                database.status.database = state->name();
+            }
+        }
+        sample_in_flight(at - before);
+        before = at;
+        for (auto& [state, database] : databases_) {
+            if (stopping_.load()) break;
+            try {
+                visit(database);
+            } catch (const std::exception& e) {
+                database.connection.reset();
+                note_failure(database, e.what());
+            }
+        }
+        const Lock lock(mutex_);
+        for (const auto& [state, database] : databases_) published_[state] = database.status;
+    }
+    databases_.clear();
+}
+
+void CatalogueService::sample_in_flight(std::chrono::microseconds passed) {
+    const double seconds = static_cast<double>(passed.count()) / 1e6;
+    for (auto& [state, database] : databases_) {
+        const auto& counters = state->counters();
+        const bool is_unknown = cache::Counter::is_in_flight(counters.any.load()) || cache::Counter::is_in_flight(counters.catalogue.load());
+        if (is_unknown) database.status.unknown_in_flight_seconds += seconds;
+    }
+}
+
+bool CatalogueService::may_load() const {
+    return shared_.has_upstream_login && shared_.upstream.instance_number() != 0 &&
+           shared_.upstream.not_serving() != rules::Reason::no_upstream;
+}
+
+void CatalogueService::visit(Database& database) {
+    if (!may_load()) return;
+    const Instant at = now();
+    if (at < database.retry_at) return;
+    if (database.state->take_facts_wanted()) return load(database, false);
+    const bool is_in_use = database.state->facts() != nullptr && shared_.clients.load(std::memory_order_relaxed) > 0;
+    if (is_in_use && at >= database.poll_at) load(database, true);
+}
+
+void CatalogueService::load(Database& database, bool is_poll) {
+    session::DatabaseState& state = *database.state;
+    const Instant begun = now();
+    database.used = begun;
+    const std::uint64_t server_word = state.server().server.load();
+    const std::uint64_t catalogue_word = state.counters().catalogue.load();
+    if (cache::Counter::is_in_flight(server_word) || cache::Counter::is_in_flight(catalogue_word)) {
+        if (!is_poll) state.want_facts();
+        return;  // again at the next interval
+    }
+    std::string error;
+    if (!connect(database, error)) {
+        if (!is_poll) state.want_facts();
+        return note_failure(database, error);
+    }
+    auto catalogue = rules::Catalogue::build(load_catalogue_rows(database.connection->raw()));
+    ++database.status.loads;
+    database.status.load_error.clear();
+    database.backoff = milliseconds{0};
+    const auto took = std::chrono::duration_cast<milliseconds>(now() - begun);
+    database.poll_at = now() + std::max(shared_.config.freshness.catalogue_poll, took * kPollPartOfTime);
+    if (state.server().server.load() != server_word || state.counters().catalogue.load() != catalogue_word) {
+        if (!is_poll) state.want_facts();  // something moved meanwhile
+        return;
+    }
+    const auto before = state.facts();
+    const bool is_changed = before == nullptr || before->catalogue->digest() != catalogue->digest();
+    const bool was_valid = before != nullptr && before->server_word == server_word && before->catalogue_word == catalogue_word;
+    if (was_valid && is_changed) {
+        // DDL that did not come through Larder: whatever depends on the old facts ends, and the new ones count under the next word.
+        log_info("the catalogue was changed from elsewhere", {{"database", printable(state.name())}});
+        state.counters().catalogue.move();
+        return state.want_facts();
+    }
+    if (!is_changed) catalogue = before->catalogue;
+    auto facts = std::make_shared<session::CatalogueFacts>();
+    facts->catalogue = std::move(catalogue);
+    facts->server_word = server_word;
+    facts->catalogue_word = catalogue_word;
+    if (!was_valid) state.publish(std::move(facts));
+    if (before == nullptr || is_changed)
+        log_info("catalogue loaded", {{"database", printable(state.name())}, {"relations", std::to_string(state.facts()->catalogue->relation_count())},
+                                      {"ms", std::to_string(took.count())}});
+}
+
+bool CatalogueService::connect(Database& database, std::string& error) {
+    const std::int32_t instance = shared_.upstream.instance_number();
+    if (database.connection && (database.checked_instance != instance || !database.connection->is_alive())) database.connection.reset();
+    if (!database.connection) {
+        close_oldest();
+        database.connection = PgConnection::open(shared_.config.upstream, database.state->name(), "larder_catalogue", stop_wakeup_, error);
+        if (!database.connection) return false;
+        for (const char* setting : {"set statement_timeout = 0", "set idle_session_timeout = 0", "set default_transaction_read_only = on"}) {
+            const PgRows set = database.connection->query(setting, kQueryTimeout);
+            if (!set.ok && set.sqlstate.empty()) return error = set.error, database.connection.reset(), false;
+        }
+    }
+    const PgRows found = database.connection->query(
+        "select 1 from pg_catalog.pg_locks where locktype = 'advisory' and objsubid = 2 and granted and classid = " +
+            std::to_string(session::kInstanceLockClass) + " and objid = " + std::to_string(instance), kQueryTimeout);
+    if (!found.ok || found.rows.empty()) {
+        error = found.ok ? "this connection reached another server than the control connection" : found.error;
+        database.connection.reset();
+        return false;
+    }
+    database.checked_instance = instance;
+    return true;
+}
+
+void CatalogueService::close_oldest() {
+    Database* oldest = nullptr;
+    std::size_t open = 0;
+    for (auto& [state, database] : databases_) {
+        if (!database.connection) continue;
+        ++open;
+        if (oldest == nullptr || database.used < oldest->used) oldest = &database;
+    }
+    if (open >= kConnectionsMax) oldest->connection.reset();
+}
+
+void CatalogueService::note_failure(Database& database, const std::string& error) {
+    if (database.status.load_error != error)
+        log_warn("the catalogue cannot be loaded; nothing of this database is cached", {{"database", printable(database.state->name())}, {"error", error}});
+    database.status.load_error = error;
+    database.backoff = std::clamp(database.backoff * 2, kBackoffFirst, kBackoffMax);
+    database.retry_at = now() + database.backoff;
+}
+
+}  // namespace larder::proxy

@@ -1,0 +1,471 @@
+#include "proxy/client_connection.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "protocol/error.h"
+#include "proxy/worker.h"
+
+namespace larder::proxy {
+namespace {
+
+// After so many pieces another connection has its turn.
+constexpr int kRoundsMax = 16;
+constexpr std::chrono::milliseconds kCancelTimeout{10'000};
+
+void release(std::string& text) { std::string().swap(text); }
+
+void merge(session::Needs& into, const session::Needs& more) {
+    into.start_client_tls |= more.start_client_tls;
+    into.connect_server |= more.connect_server;
+    into.route_cancel |= more.route_cancel;
+    into.cancel_server |= more.cancel_server;
+    into.close_server |= more.close_server;
+    into.close_client |= more.close_client;
+}
+
+std::int64_t wall_clock_us() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+ClientConnection::ClientConnection(Worker& worker, PeerRef client, session::ClientInfo info)
+    : worker_(worker), id_(info.id), client_(std::move(client)), waiter_(worker, info.id), connected_us_(wall_clock_us()) {
+    session_ = std::make_unique<session::Session>(worker.context(), std::move(info), waiter_);
+}
+
+ClientConnection::~ClientConnection() = default;
+
+void ClientConnection::start() {
+    client_->set_owner(this);
+    client_->watch();
+}
+
+void ClientConnection::on_readable(bool) {
+    worker_.note_activity();
+    pump();
+}
+
+void ClientConnection::on_writable(bool is_client) {
+    worker_.note_activity();
+    Peer* peer = is_client ? client_.get() : server_.get();
+    if (peer == nullptr || is_over_) return;
+    if (peer->tls() != nullptr) peer->readable = true;  // a TLS read may have waited for this
+    if (!peer->pending.empty()) {
+        const IoStatus status = peer->write(peer->pending);
+        if (status == IoStatus::closed) {
+            fail(*peer);
+        } else if (status != IoStatus::done) {
+            peer->wait_writable();
+        } else {
+            peer->pending.release();
+        }
+    }
+    if (is_client && is_closing_ && (client_->failed || client_->pending.empty())) return finish();
+    if (is_client && wants_tls_ && client_->pending.empty()) {
+        wants_tls_ = false;
+        needs_.start_client_tls = true;
+    }
+    pump();
+}
+
+// The one place where what goes wrong inside the session, or for lack of memory, ends this connection and no other.
+template <class Call>
+void ClientConnection::guarded(Call call) {
+    try {
+        call();
+    } catch (const BrokenInvariant& e) {
+        break_off(protocol::sqlstate::kInternalError, "internal error in Larder; this connection is closed", e.what());
+    } catch (const std::bad_alloc& e) {
+        break_off(protocol::sqlstate::kOutOfMemory, "out of memory", e.what());
+    } catch (const std::exception& e) {
+        break_off(protocol::sqlstate::kInternalError, "internal error in Larder; this connection is closed", e.what());
+    }
+}
+
+void ClientConnection::pump() {
+    guarded([this] {
+        for (int round = 0; round < kRoundsMax; ++round) {
+            if (is_over_ || is_closing_) return;
+            if (needs_.any()) carry_out_needs();
+            if (is_over_ || is_closing_ || !step()) return;
+        }
+        worker_.pump_later(id_);
+    });
+}
+
+bool ClientConnection::step() {
+    if (client_lost_) {
+        client_gone();
+        return false;
+    }
+    if (is_handshaking_) return client_->readable && step_client_tls();
+    bool progressed = false;
+    if (rest_is_due_) {
+        if (!session_->is_paused()) {
+            feed_rest();
+            progressed = true;
+        }
+    } else if (client_->readable && may_read_client()) {
+        read_client();
+        progressed = true;
+    }
+    if (is_over_ || needs_.any()) return !is_over_;
+    if (server_ && server_->readable && may_read_server()) {
+        read_server();
+        progressed = true;
+    }
+    return progressed;
+}
+
+bool ClientConnection::may_read_client() const {
+    return !wants_tls_ && !is_routing_cancel_ && !session_->is_paused() && (!server_ || server_->pending.size() <= kPendingBytesMax);
+}
+
+bool ClientConnection::may_read_server() const { return client_->pending.size() <= kPendingBytesMax || session_->must_read_server(); }
+
+// One read into the worker's buffer, behind what was left over, and one call of `feed`, which says how much it consumed.
+template <class Feed>
+ClientConnection::Taken ClientConnection::take_in(Peer& peer, Feed feed) {
+    const std::span<char> buffer = worker_.read_buffer();
+    const std::size_t held = peer.rest.size();
+    if (held <= buffer.size() / 2) {
+        std::copy_n(peer.rest.data(), held, buffer.data());
+        const std::size_t room = buffer.size() - held;
+        const IoResult got = peer.read(buffer.data() + held, room);
+        if (got.status != IoStatus::done) return {got.status};
+        const Bytes in{buffer.data(), held + got.bytes};
+        const std::size_t used = feed(in);
+        if (used < in.size()) peer.rest.assign(in.substr(used));
+        else if (held > 0) release(peer.rest);
+        return {IoStatus::done, got.bytes, got.bytes < room};
+    }
+    // A long frame is being collected: read behind it, without copying it each time.
+    peer.rest.resize(held + buffer.size());
+    const IoResult got = peer.read(peer.rest.data() + held, buffer.size());
+    peer.rest.resize(held + (got.status == IoStatus::done ? got.bytes : 0));
+    if (got.status != IoStatus::done) return {got.status};
+    const std::size_t used = feed(Bytes{peer.rest});
+    if (used == peer.rest.size()) release(peer.rest);
+    else if (used > 0) peer.rest.erase(0, used);
+    return {IoStatus::done, got.bytes, got.bytes < buffer.size()};
+}
+
+void ClientConnection::read_client() {
+    const Taken taken = take_in(*client_, [this](Bytes in) { return feed_client(in); });
+    switch (taken.status) {
+        case IoStatus::done:
+            worker_.bytes_in.add(taken.bytes);
+            if (!taken.is_short || client_->tls() != nullptr) return;
+            // All there is, most likely; a failing read to be sure would cost every request a system call.
+            client_->readable = false;
+            if (!client_->end_unseen) worker_.probe_later(id_);
+            client_->end_unseen = true;
+            return;
+        case IoStatus::wants_read: client_->readable = false; return;
+        case IoStatus::wants_write:
+            client_->readable = false;
+            client_->wait_writable();
+            return;
+        case IoStatus::closed: client_gone(); return;
+    }
+}
+
+void ClientConnection::read_server() {
+    const PeerRef server = server_;
+    switch (take_in(*server, [this](Bytes in) { return feed_server(in); }).status) {
+        case IoStatus::done: return;
+        case IoStatus::wants_read: server->readable = false; return;
+        case IoStatus::wants_write:
+            server->readable = false;
+            server->wait_writable();
+            return;
+        case IoStatus::closed: server_gone(); return;
+    }
+}
+
+void ClientConnection::probe() {
+    if (!client_->end_unseen) return;
+    client_->end_unseen = false;
+    client_->readable = true;
+    pump();
+}
+
+std::size_t ClientConnection::feed_client(Bytes in) {
+    std::size_t total = 0, used = 0;
+    do {
+        tell([&](session::Outputs& out) { used = session_->on_client_bytes(in.substr(total), out); });
+        LARDER_ASSERT(used <= in.size() - total);
+        total += used;
+    } while (used > 0 && total < in.size() && !needs_.any() && !session_->is_paused());
+    rest_is_due_ = total < in.size() && (needs_.any() || session_->is_paused());
+    return total;
+}
+
+std::size_t ClientConnection::feed_server(Bytes in) {
+    std::size_t total = 0, used = 0;
+    do {
+        tell([&](session::Outputs& out) { used = session_->on_server_bytes(in.substr(total), out); });
+        LARDER_ASSERT(used <= in.size() - total);
+        total += used;
+    } while (used > 0 && total < in.size() && !needs_.close_server);
+    return total;
+}
+
+void ClientConnection::feed_rest() {
+    rest_is_due_ = false;
+    if (client_->rest.empty()) return;
+    const std::size_t used = feed_client(client_->rest);
+    if (used == client_->rest.size()) release(client_->rest);
+    else if (used > 0) client_->rest.erase(0, used);
+}
+
+template <class Call>
+void ClientConnection::tell(Call call) {
+    session::Outputs out{worker_.client_scratch(), worker_.server_scratch()};
+    call(out);
+    write_to(client_.get(), out.client);
+    write_to(server_.get(), out.server);
+    merge(needs_, session_->take_needs());
+}
+
+void ClientConnection::write_to(Peer* peer, session::OutputQueue& queue) {
+    if (queue.empty()) return;
+    if (peer == nullptr || peer->failed) return queue.clear();
+    if (peer == client_.get()) worker_.bytes_out.add(queue.size());
+    if (peer->pending.empty()) {
+        const IoStatus status = peer->write(queue);
+        if (status == IoStatus::closed) fail(*peer);
+        if (status == IoStatus::done || status == IoStatus::closed) return queue.clear();
+    }
+    queue.move_to(peer->pending);
+    queue.clear();
+    peer->wait_writable();
+}
+
+void ClientConnection::fail(Peer& peer) {
+    peer.failed = true;
+    peer.pending.release();
+    if (&peer == client_.get()) client_lost_ = true;
+    else peer.readable = true;  // the server's last words and its end are still to be read
+}
+
+void ClientConnection::carry_out_needs() {
+    const session::Needs needs = std::exchange(needs_, {});
+    if (needs.start_client_tls) start_client_tls();
+    if (is_over_) return;
+    if (needs.connect_server) worker_.connect(id_);
+    if (needs.route_cancel) route_cancel();
+    if (is_over_) return;
+    if (needs.cancel_server) cancel_server();
+    if (needs.close_server) drop_server();
+    if (needs.close_client) close_client_when_flushed();
+}
+
+void ClientConnection::start_client_tls() {
+    if (!client_->rest.empty()) {  // plain text behind the SSLRequest: somebody in the middle may have put it there
+        log_warn("a client sent plain text after its request for TLS; closed", {{"client", std::to_string(id_)}});
+        return finish();
+    }
+    if (!client_->pending.empty()) {
+        wants_tls_ = true;  // on_writable() comes back here
+        return;
+    }
+    auto context = worker_.shared().client_tls.get();
+    if (!context) return finish();  // a reload took the certificate away
+    client_->start_tls(std::make_unique<TlsSession>(std::move(context), client_->descriptor(), true, std::string()));
+    is_handshaking_ = true;
+    client_->readable = true;
+}
+
+bool ClientConnection::step_client_tls() {
+    switch (client_->tls()->handshake().status) {
+        case IoStatus::done:
+            is_handshaking_ = false;
+            session_->on_client_tls_ready();
+            merge(needs_, session_->take_needs());
+            return true;
+        case IoStatus::wants_read: client_->readable = false; return false;
+        case IoStatus::wants_write:
+            client_->readable = false;
+            client_->wait_writable();
+            return false;
+        case IoStatus::closed: break;
+    }
+    log_info("TLS handshake with a client failed", {{"client", std::to_string(id_)}, {"error", client_->tls()->error()}});
+    finish();
+    return false;
+}
+
+void ClientConnection::route_cancel() {
+    is_routing_cancel_ = true;
+    const auto target = worker_.shared().cancels.find(session_->cancel_request());
+    if (target.worker == nullptr) return finish();  // no answer, as PostgreSQL gives none: a guess must not learn anything
+    target.worker->post_cancel(target.connection, [worker = &worker_, id = id_] { worker->post_cancel_routed(id); });
+}
+
+void ClientConnection::on_cancel_routed() { finish(); }
+
+void ClientConnection::on_cancel(std::function<void()> delivered) {
+    worker_.note_activity();
+    if (is_broken_ || is_closing_) return delivered();
+    guarded([&] { tell([this](session::Outputs& out) { session_->on_cancel(out); }); });
+    if (is_over_) return delivered();
+    rest_is_due_ = rest_is_due_ || !client_->rest.empty();
+    if (needs_.cancel_server) cancel_delivered_ = std::move(delivered);
+    else delivered();
+    pump();
+}
+
+void ClientConnection::cancel_server() {
+    auto done = std::exchange(cancel_delivered_, nullptr);
+    if (!done) done = [] {};
+    boost::system::error_code error;
+    asio::generic::stream_protocol::endpoint address;
+    if (server_) address = server_->socket().remote_endpoint(error);
+    if (!server_ || error) return done();
+    send_cancel(worker_.io(), address, session_->server_key(), kCancelTimeout, std::move(done));
+}
+
+void ClientConnection::on_server(ConnectResult result) {
+    if (is_over_ || is_broken_ || is_closing_) {
+        if (result.peer) result.peer->close();
+        return;
+    }
+    guarded([&] {
+        if (!result.peer) return tell([&](session::Outputs& out) { session_->on_server_failed(result.sqlstate, result.message, out); });
+        drop_server();
+        server_ = result.peer;
+        worker_.lent_servers.add();
+        server_->set_owner(this);
+        server_->watch();
+        tell([&](session::Outputs& out) { session_->on_server_connected(result.over_tls, out); });
+    });
+    pump();
+}
+
+void ClientConnection::drop_server() {
+    if (!server_) return;
+    server_->close();
+    server_.reset();
+    worker_.lent_servers.sub();
+}
+
+void ClientConnection::server_gone() {
+    drop_server();
+    tell([this](session::Outputs& out) { session_->on_server_closed(out); });
+}
+
+void ClientConnection::on_flight(cache::ResultRef result, bool leads) {
+    worker_.note_activity();
+    // A session that has ended is told too: it may have to pass the lead on.
+    guarded([&] { session_->on_flight(std::move(result), leads); });
+    if (is_over_) return;
+    rest_is_due_ = !client_->rest.empty();
+    pump();
+}
+
+void ClientConnection::on_shutdown() {
+    if (is_over_ || is_broken_ || is_closing_) return;
+    guarded([this] { tell([this](session::Outputs& out) { session_->on_shutdown(out); }); });
+    pump();
+}
+
+void ClientConnection::on_login_deadline() {
+    if (!is_closing_ && !session_->is_logged_in()) finish();
+}
+
+void ClientConnection::on_linger_deadline() {
+    if (is_closing_) finish();
+}
+
+void ClientConnection::abort() {
+    // Whatever was forwarded was whole messages, so a last one can follow; a client that does not read loses it.
+    if (!is_broken_ && !is_closing_ && !is_handshaking_ && session_->is_logged_in()) {
+        protocol::append_error(worker_.client_scratch().text(), {protocol::severity::kFatal, protocol::sqlstate::kAdminShutdown,
+                                                                 "terminating connection because Larder is shutting down"});
+        write_to(client_.get(), worker_.client_scratch());
+    }
+    finish();
+}
+
+void ClientConnection::close_client_when_flushed() {
+    if (client_->failed || client_->pending.empty()) return finish();
+    drop_server();
+    is_closing_ = true;
+    worker_.linger(id_);
+}
+
+void ClientConnection::client_gone() {
+    client_->failed = true;
+    client_->pending.clear();
+    finish();
+}
+
+void ClientConnection::finish() {
+    if (is_over_) return;
+    is_over_ = true;
+    if (!is_broken_) {
+        // The session says farewell to the server, if one is lent to it, and hands over what is still open.
+        try {
+            tell([this](session::Outputs& out) { session_->on_client_closed(out); });
+            if (needs_.cancel_server) cancel_server();
+        } catch (const std::exception& e) {
+            worker_.client_scratch().clear();
+            worker_.server_scratch().clear();
+            worker_.context().metrics.broken_invariants.add();
+            log_error("a session could not be ended in order", {{"client", std::to_string(id_)}, {"error", e.what()}});
+        }
+    }
+    if (cancel_delivered_) std::exchange(cancel_delivered_, nullptr)();
+    drop_server();
+    client_->close();
+    worker_.shared().cancels.forget(session_->client().key.pid);
+    worker_.bury(*this);
+}
+
+void ClientConnection::break_off(Bytes sqlstate, Bytes message, const char* what) {
+    worker_.client_scratch().clear();
+    worker_.server_scratch().clear();
+    worker_.context().metrics.broken_invariants.add();
+    log_error("a connection was broken off", {{"client", std::to_string(id_)}, {"error", what}});
+    if (is_over_) return;
+    if (!is_broken_) {
+        is_broken_ = true;
+        try {  // marks of its writes must not be lost, even now
+            session::Outputs out{worker_.client_scratch(), worker_.server_scratch()};
+            session_->on_client_closed(out);
+        } catch (const std::exception& e) {
+            log_error("a broken session could not be ended in order", {{"client", std::to_string(id_)}, {"error", e.what()}});
+        }
+        worker_.client_scratch().clear();
+        worker_.server_scratch().clear();
+        needs_ = {};
+        drop_server();
+        protocol::append_error(worker_.client_scratch().text(), {protocol::severity::kFatal, sqlstate, message});
+        write_to(client_.get(), worker_.client_scratch());
+    }
+    close_client_when_flushed();
+}
+
+ClientRow ClientConnection::row() const {
+    ClientRow row;
+    row.id = id_;
+    row.user = printable(session_->user());
+    row.database = printable(session_->database());
+    row.application_name = printable(session_->application_name());
+    row.address = session_->client().address;
+    row.state = session_->state_name();
+    row.connected_us = connected_us_;
+    row.is_tls = client_->tls() != nullptr;
+    row.has_server = server_ != nullptr;
+    row.server_pid = session_->server_key().pid;
+    row.pending_bytes = client_->pending.size();
+    return row;
+}
+
+}  // namespace larder::proxy

@@ -1,0 +1,111 @@
+// One client: its Session, its socket, and the server connection lent to it. The I/O half of proxy/session/session.h.
+//
+// Every event ends in pump(), a plain loop: read what a side has, give it to the session, write what the session said at
+// once, do what it needs, until neither side can go on. Nothing is awaited on the way; a socket that takes no more gets
+// the rest through its pending queue. No coroutine and no buffer is kept per connection: idle, it is this object, one or
+// two sockets and the session (the coroutine frames of both directions alone would take as much again).
+//
+// Backpressure: a side is not read while more than kPendingBytesMax wait for the other; the client not while the session
+// is paused.
+// Lifetime: owned by its Worker; finish() hands it back, and it is deleted once no other thread can name it any more.
+// Threads: the worker's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/snapshot.h"
+#include "proxy/forwarding_waiter.h"
+#include "proxy/peer.h"
+#include "proxy/server_connector.h"
+#include "proxy/session/session.h"
+
+namespace larder::proxy {
+
+class Worker;
+
+inline constexpr std::size_t kPendingBytesMax = 256 * 1024;
+
+class ClientConnection final : public PeerOwner {
+public:
+    ClientConnection(Worker& worker, PeerRef client, session::ClientInfo info);
+    ~ClientConnection();
+    ClientConnection(const ClientConnection&) = delete;
+    ClientConnection& operator=(const ClientConnection&) = delete;
+
+    std::uint64_t id() const { return id_; }
+    void start();
+
+    void on_readable(bool is_client) override;
+    void on_writable(bool is_client) override;
+    void on_server(ConnectResult result);
+    void on_flight(cache::ResultRef result, bool leads);
+    void on_cancel(std::function<void()> delivered);   // `delivered`: once the server has been told, or needs not be
+    void on_cancel_routed();                           // our own CancelRequest has been delivered: the client may go
+    void on_shutdown();
+    void probe();                                      // looks for an end of stream that a short read hid
+    void on_login_deadline();                          // ends it if it has not logged in
+    void on_linger_deadline();                         // ends it if its last bytes are still not taken
+    void abort();                                      // at once, whatever is pending
+
+    bool is_over() const { return is_over_; }
+    ClientRow row() const;
+
+private:
+    void pump();
+    bool step();                                       // one side, one read; false: nothing to do
+    bool may_read_client() const;
+    bool may_read_server() const;
+    void read_client();
+    void read_server();
+    struct Taken {
+        IoStatus status;
+        std::size_t bytes = 0;
+        bool is_short = false;                         // the socket had less than there was room for
+    };
+    template <class Feed>
+    Taken take_in(Peer& peer, Feed feed);
+    template <class Call>
+    void guarded(Call call);
+
+    std::size_t feed_client(Bytes in);
+    std::size_t feed_server(Bytes in);
+    void feed_rest();
+    template <class Call>
+    void tell(Call call);                              // an event: call(outputs), then write and note needs
+    void write_to(Peer* peer, session::OutputQueue& queue);
+    void fail(Peer& peer);                             // a write failed
+
+    void carry_out_needs();
+    void start_client_tls();
+    bool step_client_tls();
+    void route_cancel();
+    void cancel_server();
+    void drop_server();
+    void close_client_when_flushed();
+    void client_gone();
+    void server_gone();
+    void break_off(Bytes sqlstate, Bytes message, const char* what);
+    void finish();
+
+    Worker& worker_;
+    const std::uint64_t id_;
+    PeerRef client_;
+    PeerRef server_;
+    ForwardingWaiter waiter_;                          // before session_, which uses it in its destructor
+    std::unique_ptr<session::Session> session_;
+    session::Needs needs_;
+    std::function<void()> cancel_delivered_;
+    std::int64_t connected_us_;                        // wall clock
+    bool rest_is_due_ = false;                         // client_->rest may hold what the session can decide now
+    bool client_lost_ = false;                         // a write to the client failed
+    bool is_closing_ = false;                          // only client_->pending is left to be done
+    bool is_broken_ = false;                           // the session must not be called any more
+    bool is_handshaking_ = false;
+    bool wants_tls_ = false;                           // as soon as pending is flushed
+    bool is_routing_cancel_ = false;
+    bool is_over_ = false;
+};
+
+}  // namespace larder::proxy

@@ -1,0 +1,276 @@
+#include "proxy/proxy.h"
+
+#include <algorithm>
+#include <random>
+#include <thread>
+
+#include "base/log.h"
+#include "base/version.h"
+
+namespace larder::proxy {
+namespace {
+
+cache::CacheLimits cache_limits(const config::Config& config) {
+    cache::CacheLimits limits;
+    limits.bytes_max = config.cache.enabled ? config.cache.bytes_max : 0;
+    limits.entry_bytes_max = config.cache.entry_bytes_max;
+    return limits;
+}
+
+std::int32_t random_process_number() {
+    std::random_device random;
+    for (;;) {
+        const auto number = static_cast<std::int32_t>(random() & 0x7FFF'FFFF);
+        if (number != 0) return number;
+    }
+}
+
+std::shared_ptr<const TlsContext> client_tls(const config::Listen& listen) {
+    if (listen.tls == config::TlsMode::disable) return nullptr;
+    if (listen.tls_cert_file.empty()) {
+        if (listen.tls < config::TlsMode::require) return nullptr;
+        throw config::ConfigError("listen.tls demands TLS, but listen.tls_cert_file and listen.tls_key_file are not set");
+    }
+    return TlsContext::for_clients(listen);
+}
+
+std::int64_t ttl_bound_us(const config::Freshness& freshness) {
+    return freshness.writers == config::Writers::others ? std::chrono::microseconds(freshness.others_ttl_max).count() : 0;
+}
+
+std::string shown(const config::Endpoint& endpoint) {
+    if (endpoint.host.starts_with('/')) return endpoint.host + "/.s.PGSQL." + std::to_string(endpoint.port);
+    return endpoint.host + ":" + std::to_string(endpoint.port);
+}
+
+std::string shown(const std::vector<config::Endpoint>& endpoints) {
+    std::string text;
+    for (const auto& endpoint : endpoints) text += (text.empty() ? "" : ",") + shown(endpoint);
+    return text;
+}
+
+void warn_of_limits(const config::Config& config) {
+    if (config.upstream.user.empty()) {
+        log_warn("no upstream user is configured: everything is passed through and nothing is cached",
+                 {{"hint", "give Larder a login of its own: --upstream postgres://user:password@host/database"}});
+    } else if (config.cache.enabled && config.freshness.writers == config::Writers::others) {
+        log_warn("others may write without going through Larder, so no cached answer lives longer than the bound",
+                 {{"bound_ms", std::to_string(config.freshness.others_ttl_max.count())},
+                  {"hint", "if all writes go through Larder, set freshness.writers = \"only-larder\""}});
+    }
+}
+
+// What a reload cannot change. The list is for people, so groups are enough.
+std::string needs_restart(const config::Config& before, const config::Config& after) {
+    std::string names;
+    const auto compare = [&](const char* name, bool is_equal) {
+        if (!is_equal) names += (names.empty() ? "" : ", ") + std::string(name);
+    };
+    const auto same = [](const config::Endpoint& a, const config::Endpoint& b) { return a.host == b.host && a.port == b.port; };
+    compare("listen.address", same(before.listen.address, after.listen.address) && before.listen.unix_socket_dir == after.listen.unix_socket_dir);
+    compare("listen.workers", before.listen.workers == after.listen.workers);
+    compare("listen.clients_max", before.listen.clients_max == after.listen.clients_max);
+    compare("upstream", std::equal(before.upstream.hosts.begin(), before.upstream.hosts.end(), after.upstream.hosts.begin(), after.upstream.hosts.end(), same) &&
+                            before.upstream.user == after.upstream.user && before.upstream.password == after.upstream.password &&
+                            before.upstream.database == after.upstream.database);
+    compare("cache", before.cache.enabled == after.cache.enabled && before.cache.bytes_max == after.cache.bytes_max &&
+                         before.cache.entry_bytes_max == after.cache.entry_bytes_max && before.cache.statements_max == after.cache.statements_max);
+    compare("admin", same(before.admin.address, after.admin.address) && before.admin.enabled == after.admin.enabled);
+    return names;
+}
+
+}  // namespace
+
+Proxy::Proxy(const config::Config& config) : shared_(config, random_process_number(), cache_limits(config)), started_(now()) {
+    shared_.unknown_outcomes = &outcomes_;
+    shared_.has_upstream_login = !config.upstream.user.empty();
+    shared_.rules.set(std::make_shared<rules::UserRules>(config));
+    shared_.client_tls.set(client_tls(config.listen));
+    shared_.connector.set(std::make_shared<ServerConnector>(config.upstream));
+    shared_.upstream.set_ttl_us_max(ttl_bound_us(config.freshness));
+}
+
+Proxy::~Proxy() { stop(); }
+
+void Proxy::start() {
+    int count = shared_.config.listen.workers;
+    if (count <= 0) count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    for (int i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared_, i));
+    listener_ = std::make_unique<Listener>(shared_, workers_);
+    warn_of_limits(shared_.config);
+    catalogues_ = std::make_unique<CatalogueService>(shared_);
+    if (shared_.has_upstream_login) {
+        control_ = std::make_unique<Control>(shared_, outcomes_, [this](const std::string& version) {
+            for (const auto& worker : workers_) worker->post_server_version(version);
+        });
+        control_->start();
+    }
+    catalogues_->start();
+    listener_->start();
+    for (const auto& worker : workers_) worker->start(workers_);
+}
+
+void Proxy::reload(const config::Config& config) {
+    // Everything that can fail first.
+    auto rules = std::make_shared<rules::UserRules>(config);
+    auto tls = client_tls(config.listen);
+    auto upstream = shared_.config.upstream;
+    upstream.tls = config.upstream.tls;
+    upstream.tls_ca_file = config.upstream.tls_ca_file;
+    upstream.connect_timeout = config.upstream.connect_timeout;
+    auto connector = std::make_shared<ServerConnector>(upstream);
+    init_log({log_level(config.log.level), config.log.format == config::LogFormat::json, config.log.file});
+
+    shared_.rules.set(rules);
+    shared_.client_tls.set(std::move(tls));
+    shared_.connector.set(std::move(connector));
+    shared_.upstream.set_ttl_us_max(ttl_bound_us(config.freshness));
+    for (const auto& worker : workers_) worker->post_rules(rules);
+    // Entries were stored under the old rules, perhaps for longer than the new ones allow.
+    shared_.cache.purge_all();
+    const std::string restart = needs_restart(shared_.config, config);
+    log_info("configuration reloaded", {{"rules", std::to_string(config.rules.size())}, {"needs_restart", restart.empty() ? "nothing" : restart}});
+}
+
+void Proxy::begin_drain() {
+    if (listener_) listener_->stop();
+    for (const auto& worker : workers_) worker->post_shutdown();
+}
+
+void Proxy::stop() {
+    if (std::exchange(is_stopped_, true)) return;
+    if (listener_) listener_->stop();
+    for (const auto& worker : workers_) worker->stop();
+    for (const auto& worker : workers_) worker->join();
+    // The last sessions hand their open marks to outcomes_, and may reach other workers: all of those are still there.
+    for (const auto& worker : workers_) worker->forget_connections();
+    if (catalogues_) catalogues_->stop();
+    if (control_) control_->stop();
+    outcomes_.end_all();
+    listener_.reset();
+}
+
+Snapshot Proxy::snapshot() const {
+    Snapshot out;
+    out.version = kVersion;
+    out.upstream = shown(shared_.config.upstream.hosts);
+    out.listen = listener_ ? listener_->address() : "";
+    out.server_version = control_ ? control_->server_version() : "";
+    const rules::Reason reason = shared_.upstream.not_serving();
+    if (reason != rules::Reason::none) {
+        out.not_serving = rules::name(reason);
+        out.not_serving_explained = rules::explain(reason);
+    }
+    out.is_upstream_reachable = control_ && control_->is_connected();
+    out.uptime_seconds = static_cast<double>((now() - started_).count()) / 1e6;
+    std::vector<std::uint64_t> bypasses(static_cast<std::size_t>(rules::Reason::count_));
+    for (const auto& worker : workers_) {
+        const session::SessionMetrics& m = worker->metrics();
+        out.hits += m.hits.value();
+        out.misses += m.misses.value();
+        out.stored += m.stored.value();
+        out.joined_flights += m.joined_flights.value();
+        out.hit_bytes += m.hit_bytes.value();
+        out.saved_server_us += m.saved_server_us.value();
+        out.statements += m.statements.value();
+        out.write_marks += m.write_marks.value();
+        out.opaque_marks += m.opaque_marks.value();
+        out.environment_reads += m.environment_reads.value();
+        out.logins += m.logins.value();
+        out.login_failures += m.login_failures.value();
+        out.protocol_errors += m.protocol_errors.value();
+        out.broken_invariants += m.broken_invariants.value();
+        out.client_bytes_in += worker->bytes_in.value();
+        out.client_bytes_out += worker->bytes_out.value();
+        out.servers += worker->lent_servers.value();
+        for (std::size_t i = 0; i < bypasses.size(); ++i) bypasses[i] += m.bypasses[i].value();
+    }
+    for (std::size_t i = 1; i < bypasses.size(); ++i) out.bypasses.emplace_back(rules::name(static_cast<rules::Reason>(i)), bypasses[i]);
+    out.refused_clients = shared_.refused_clients.load();
+    out.unknown_outcomes_open = outcomes_.open();
+    out.unknown_outcomes_kept = outcomes_.kept();
+    const cache::CacheStats stats = shared_.cache.stats();
+    out.cache = {shared_.config.cache.enabled, shared_.cache.limits().bytes_max, stats.entries, stats.bytes, stats.stored, stats.evicted,
+                 stats.expired, stats.refused_admission, stats.found_stale, stats.flights, stats.waiters};
+    out.clients = static_cast<std::uint64_t>(std::max(0, shared_.clients.load()));
+    out.clients_max = static_cast<std::uint64_t>(shared_.config.listen.clients_max);
+    out.workers = static_cast<int>(workers_.size());
+    const auto loads = catalogues_ ? catalogues_->status() : std::vector<CatalogueService::Status>{};
+    for (const session::DatabaseState* state : shared_.upstream.databases()) {
+        Snapshot::Database database;
+        database.name = printable(state->name());
+        if (const auto facts = state->facts()) {
+            database.has_facts = true;
+            database.facts_valid = facts->server_word == state->server().server.load() && facts->catalogue_word == state->counters().catalogue.load();
+            database.relations = facts->catalogue->relation_count();
+            database.catalogue_bytes = facts->catalogue->bytes();
+        }
+        for (const auto& load : loads) {
+            if (load.database != state->name()) continue;
+            database.catalogue_loads = load.loads;
+            database.unknown_in_flight_seconds = load.unknown_in_flight_seconds;
+            database.load_error = load.load_error;
+        }
+        out.databases.push_back(std::move(database));
+    }
+    return out;
+}
+
+std::vector<ClientRow> Proxy::clients() const {
+    // The workers publish rows of many clients only while this is asked for.
+    shared_.rows_wanted_us.store(now().us, std::memory_order_relaxed);
+    std::vector<ClientRow> all;
+    for (const auto& worker : workers_) {
+        auto rows = worker->rows();
+        std::move(rows.begin(), rows.end(), std::back_inserter(all));
+    }
+    std::sort(all.begin(), all.end(), [](const ClientRow& a, const ClientRow& b) { return a.id < b.id; });
+    return all;
+}
+
+std::vector<RelationRow> Proxy::relations() const {
+    std::vector<RelationRow> rows;
+    for (const session::DatabaseState* state : shared_.upstream.databases()) {
+        const auto facts = state->facts();
+        for (const auto& [oid, counters] : state->counters().relations()) {
+            const std::uint64_t word = counters->scan.load();
+            const std::string name = facts ? facts->catalogue->qualified_name(oid) : "";
+            rows.push_back({printable(state->name()), printable(name), oid, word & cache::Counter::kVersionMask, word / cache::Counter::kOneInFlight});
+        }
+    }
+    return rows;
+}
+
+std::vector<CacheEntryRow> Proxy::cache_entries(std::size_t max) const {
+    std::vector<CacheEntryRow> rows;
+    const Instant at = now();
+    shared_.cache.visit_entries(max, [&](const cache::CachedResult& result, std::uint32_t hits) {
+        CacheEntryRow row;
+        static constexpr char kHex[] = "0123456789abcdef";
+        for (std::uint64_t hash = cache::hash_key(result.key()), i = 0; i < 16; ++i, hash <<= 4) row.key.push_back(kHex[hash >> 60]);
+        row.bytes = result.bytes();
+        row.rows = static_cast<std::uint64_t>(std::max<std::int64_t>(0, result.cost().rows));
+        row.server_us = static_cast<std::uint64_t>(std::max<std::int64_t>(0, result.cost().server_us));
+        row.hits = hits;
+        row.counters = result.note_count();
+        row.age_seconds = static_cast<double>((at - result.stored()).count()) / 1e6;
+        row.is_fresh = result.is_fresh();
+        rows.push_back(std::move(row));
+    });
+    return rows;
+}
+
+std::vector<ReasonRow> Proxy::reasons() const {
+    std::vector<ReasonRow> rows;
+    for (std::size_t i = 1; i < static_cast<std::size_t>(rules::Reason::count_); ++i) {
+        const auto reason = static_cast<rules::Reason>(i);
+        std::uint64_t count = 0;
+        for (const auto& worker : workers_) count += worker->metrics().bypasses[i].value();
+        rows.push_back({std::string(rules::name(reason)), std::string(rules::explain(reason)), count});
+    }
+    return rows;
+}
+
+void Proxy::purge_cache() { shared_.cache.purge_all(); }
+
+}  // namespace larder::proxy

@@ -1,0 +1,63 @@
+// The proxy as a whole: what is shared, the workers, the listener, the control connection and the catalogue loader, and
+// their start and end. Also the view of them that admin/ is given.
+//
+// Threads: main's, except the SnapshotSource calls, which come from any.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/snapshot.h"
+#include "config/config.h"
+#include "proxy/catalogue_service.h"
+#include "proxy/control.h"
+#include "proxy/listener.h"
+#include "proxy/shared.h"
+#include "proxy/unknown_outcomes.h"
+#include "proxy/worker.h"
+
+namespace larder::proxy {
+
+class Proxy final : public SnapshotSource {
+public:
+    // Loads rules and certificates. Throws config::ConfigError or std::runtime_error.
+    explicit Proxy(const config::Config& config);
+    ~Proxy() override;
+    Proxy(const Proxy&) = delete;
+    Proxy& operator=(const Proxy&) = delete;
+
+    void set_console(ConsoleHandler& console) { shared_.console = &console; }  // before start()
+    // Binds, then starts every thread. Throws std::runtime_error if an address cannot be listened on.
+    void start();
+    std::string address() const { return listener_->address(); }
+
+    // Takes over what can change while running: rules, TTLs, certificates, log. Throws as the constructor does, and then
+    // everything stays as it was.
+    void reload(const config::Config& config);
+
+    void begin_drain();                       // no new clients; sessions end as soon as they are idle
+    int client_count() const { return shared_.clients.load(); }
+    void stop();                              // at once
+
+    Snapshot snapshot() const override;
+    std::vector<ClientRow> clients() const override;
+    std::vector<RelationRow> relations() const override;
+    std::vector<CacheEntryRow> cache_entries(std::size_t max) const override;
+    std::vector<ReasonRow> reasons() const override;
+    void purge_cache() override;
+
+private:
+    Shared shared_;
+    KeptOutcomes outcomes_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::unique_ptr<Listener> listener_;
+    std::unique_ptr<Control> control_;        // null: Larder cannot log in itself
+    std::unique_ptr<CatalogueService> catalogues_;
+    Instant started_;
+    bool is_stopped_ = false;
+};
+
+}  // namespace larder::proxy

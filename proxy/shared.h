@@ -1,0 +1,63 @@
+// What all workers share. Filled by Proxy before the first worker starts; outlives them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/console.h"
+#include "base/thread_annotations.h"
+#include "cache/cache.h"
+#include "config/config.h"
+#include "proxy/cancel_registry.h"
+#include "proxy/server_connector.h"
+#include "proxy/session/upstream_state.h"
+#include "proxy/tls.h"
+#include "rules/session_env.h"
+#include "rules/user_rules.h"
+
+namespace larder::proxy {
+
+// A shared pointer that a reload replaces. Read once per new connection, so a mutex is cheap enough. Threads: any.
+template <class T>
+class Replaceable {
+public:
+    std::shared_ptr<const T> get() const {
+        const Lock lock(mutex_);
+        return value_;
+    }
+    void set(std::shared_ptr<const T> value) {
+        const Lock lock(mutex_);
+        value_ = std::move(value);
+    }
+
+private:
+    mutable Mutex mutex_;
+    std::shared_ptr<const T> value_ LARDER_GUARDED_BY(mutex_);
+};
+
+struct Shared {
+    Shared(const config::Config& configuration, std::int32_t process_number, cache::CacheLimits limits)
+        : config(configuration), upstream(process_number), cache(limits) {}
+
+    const config::Config config;               // as it was at the start; what a reload changes is below
+    session::UpstreamState upstream;
+    cache::Cache cache;
+    rules::EnvironmentPool environments;
+    CancelRegistry cancels;
+    session::UnknownOutcomes* unknown_outcomes = nullptr;
+    ConsoleHandler* console = nullptr;
+    bool has_upstream_login = false;
+    Replaceable<rules::UserRules> rules;
+    Replaceable<TlsContext> client_tls;        // null: TLS is not offered
+    Replaceable<ServerConnector> connector;
+
+    std::atomic<std::uint64_t> next_connection{1};
+    std::atomic<int> clients{0};               // in all workers, adopted or on their way to one
+    std::atomic<std::uint64_t> refused_clients{0};
+    mutable std::atomic<std::int64_t> rows_wanted_us{0};  // when SHOW CLIENTS was last asked, on the monotonic clock
+};
+
+}  // namespace larder::proxy

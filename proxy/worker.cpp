@@ -1,0 +1,302 @@
+#include "proxy/worker.h"
+
+#include <sys/socket.h>
+
+#include <boost/asio/post.hpp>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace larder::proxy {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Large answers are read and forwarded in pieces of this size; it stays in the second-level cache.
+constexpr std::size_t kReadBufferBytes = 128 * 1024;
+constexpr milliseconds kTickBusy{5};
+constexpr milliseconds kTickIdle{200};
+constexpr milliseconds kProbeInterval{100};
+constexpr milliseconds kSweepInterval{50};
+constexpr milliseconds kRowsInterval{1000};
+constexpr milliseconds kLingerTimeout{10'000};
+// A snapshot of many clients is made only while somebody looks at it.
+constexpr std::size_t kRowsAlways = 100;
+constexpr std::size_t kRowsMax = 2000;
+constexpr milliseconds kRowsWanted{60'000};
+
+}  // namespace
+
+void ForwardingWaiter::on_result(cache::ResultRef result) { worker_.post_flight(connection_, std::move(result), false); }
+void ForwardingWaiter::on_no_result(bool leads) { worker_.post_flight(connection_, {}, leads); }
+
+Worker::Worker(Shared& shared, int index)
+    : shared_(shared),
+      index_(index),
+      timer_(io_.get_executor()),
+      memo_(shared.config.cache.statements_max, session::SessionLimits{}.memo_bytes_max),
+      context_{.now = now(),
+               .upstream = shared.upstream,
+               .cache = shared.cache,
+               .environments = shared.environments,
+               .unknown_outcomes = *shared.unknown_outcomes,
+               .console = shared.console,
+               .console_database = shared.config.upstream.database,
+               .default_database = shared.config.upstream.database,
+               .rules = shared.rules.get(),
+               .has_upstream_login = shared.has_upstream_login,
+               .server_version = {},
+               .limits = {},
+               .metrics = {},
+               .memo = &memo_},
+      read_buffer_(kReadBufferBytes) {
+    context_.limits.memo_statements_max = shared.config.cache.statements_max;
+}
+
+Worker::~Worker() { join(); }
+
+void Worker::start(const std::vector<std::unique_ptr<Worker>>& all) {
+    for (const auto& worker : all) all_.push_back(worker.get());
+    schedule_tick(kTickBusy);
+    thread_ = std::thread([this] { run(); });
+}
+
+void Worker::run() {
+    for (;;) {
+        try {
+            io_.run();
+            return;
+        } catch (const std::exception& e) {
+            // A connection catches its own; what arrives here came from admission or the tick. The loop goes on.
+            log_error("an event of a worker failed", {{"worker", std::to_string(index_)}, {"error", e.what()}});
+        }
+    }
+}
+
+void Worker::stop() {
+    asio::post(io_, [this] {
+        while (!connections_.empty()) connections_.begin()->second->abort();
+        timer_.cancel();
+        asio::post(io_, [this] { io_.stop(); });
+    });
+}
+
+void Worker::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+void Worker::forget_connections() {
+    connections_.clear();
+    buried_.clear();
+}
+
+void Worker::adopt(int descriptor, int family, std::string address) {
+    client_count_.fetch_add(1, std::memory_order_relaxed);
+    asio::post(io_, [this, descriptor, family, address = std::move(address)]() mutable { admit(descriptor, family, std::move(address)); });
+}
+
+void Worker::admit(int descriptor, int family, std::string address) {
+    note_activity();
+    const std::uint64_t id = shared_.next_connection.fetch_add(1, std::memory_order_relaxed);
+    PeerRef peer;
+    try {
+        peer = PeerRef(new Peer(io_, descriptor, family, true));
+        session::ClientInfo info;
+        info.id = id;
+        info.address = std::move(address);
+        const auto tls = shared_.client_tls.get();
+        // Over a Unix socket there is no TLS, as in PostgreSQL.
+        info.tls_available = tls != nullptr && family != AF_UNIX;
+        info.tls_required = shared_.config.listen.tls >= config::TlsMode::require && family != AF_UNIX;
+        IssuedKey issued = shared_.cancels.issue(*this, id);
+        info.key = issued.key;
+        info.key_secret_long = std::move(issued.secret_long);
+        auto connection = std::make_unique<ClientConnection>(*this, peer, std::move(info));
+        ClientConnection& started = *connection;
+        connections_.emplace(id, std::move(connection));
+        context_.metrics.client_connections.add();
+        logins_.push_back({context_.now + shared_.config.listen.login_timeout, id});
+        started.start();
+        if (is_shutting_down_ && !started.is_over()) started.on_shutdown();
+    } catch (const std::exception& e) {
+        log_error("a client could not be admitted", {{"error", e.what()}});
+        if (const auto found = connections_.find(id); found != connections_.end()) {
+            found->second->abort();
+            return;
+        }
+        if (peer) peer->close();
+        shared_.clients.fetch_sub(1, std::memory_order_relaxed);
+        client_count_.fetch_sub(1, std::memory_order_relaxed);
+    }
+}
+
+ClientConnection* Worker::find(std::uint64_t connection) {
+    const auto found = connections_.find(connection);
+    return found == connections_.end() ? nullptr : found->second.get();
+}
+
+void Worker::post_flight(std::uint64_t connection, cache::ResultRef result, bool leads) {
+    asio::post(io_, [this, connection, result = std::move(result), leads] {
+        if (ClientConnection* found = find(connection)) return found->on_flight(result, leads);
+        if (const auto ended = buried_.find(connection); ended != buried_.end()) ended->second->on_flight(result, leads);
+    });
+}
+
+void Worker::post_cancel(std::uint64_t connection, std::function<void()> delivered) {
+    asio::post(io_, [this, connection, delivered = std::move(delivered)]() mutable {
+        if (ClientConnection* found = find(connection)) found->on_cancel(std::move(delivered));
+        else delivered();
+    });
+}
+
+void Worker::post_cancel_routed(std::uint64_t connection) {
+    asio::post(io_, [this, connection] {
+        if (ClientConnection* found = find(connection)) found->on_cancel_routed();
+    });
+}
+
+void Worker::post_rules(std::shared_ptr<const rules::UserRules> rules) {
+    asio::post(io_, [this, rules = std::move(rules)]() mutable { context_.rules = std::move(rules); });
+}
+
+void Worker::post_server_version(std::string version) {
+    asio::post(io_, [this, version = std::move(version)]() mutable { context_.server_version = std::move(version); });
+}
+
+void Worker::post_shutdown() {
+    asio::post(io_, [this] {
+        is_shutting_down_ = true;
+        std::vector<std::uint64_t> ids;
+        for (const auto& [id, connection] : connections_) ids.push_back(id);
+        for (const std::uint64_t id : ids) {
+            if (ClientConnection* found = find(id)) found->on_shutdown();
+        }
+    });
+}
+
+void Worker::connect(std::uint64_t connection) {
+    shared_.connector.get()->connect(io_, [this, connection](ConnectResult result) {
+        note_activity();
+        if (ClientConnection* found = find(connection)) found->on_server(std::move(result));
+        else if (result.peer) result.peer->close();
+    });
+}
+
+void Worker::pump_later(std::uint64_t connection) {
+    asio::post(io_, [this, connection] {
+        if (ClientConnection* found = find(connection)) found->on_readable(true);
+    });
+}
+
+void Worker::linger(std::uint64_t connection) { lingering_.push_back({context_.now + kLingerTimeout, connection}); }
+
+void Worker::bury(ClientConnection& connection) {
+    const auto found = connections_.find(connection.id());
+    LARDER_ASSERT_SHARED(found != connections_.end());
+    buried_.emplace(connection.id(), std::move(found->second));
+    without_grace_.push_back(connection.id());
+    connections_.erase(found);
+    context_.metrics.client_connections.sub();
+    shared_.clients.fetch_sub(1, std::memory_order_relaxed);
+    client_count_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Worker::begin_grace() {
+    if (without_grace_.empty()) return;
+    // A waiter's call that was under way when its session left happens inside one event of some worker. Each worker counts
+    // down in an event of its own; the last one answers. What the calls posted here came before that answer.
+    struct Grace {
+        std::atomic<std::size_t> workers;
+        std::vector<std::uint64_t> ended;
+    };
+    auto grace = std::make_shared<Grace>();
+    grace->workers = all_.size();
+    grace->ended.swap(without_grace_);
+    for (Worker* worker : all_) {
+        asio::post(worker->io_, [this, grace] {
+            if (grace->workers.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+            asio::post(io_, [this, grace] {
+                for (const std::uint64_t id : grace->ended) buried_.erase(id);
+            });
+        });
+    }
+}
+
+void Worker::schedule_tick(milliseconds after) {
+    timer_.expires_after(after);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) tick();
+    });
+}
+
+void Worker::speed_up() {
+    is_slow_ = false;
+    context_.now = now();
+    schedule_tick(kTickBusy);
+}
+
+void Worker::tick() {
+    context_.now = now();
+    is_slow_ = !is_active_;
+    is_active_ = false;
+    schedule_tick(is_slow_ ? kTickIdle : kTickBusy);
+    begin_grace();
+    serve_deadlines();
+    if (context_.now >= next_probe_) {
+        next_probe_ = context_.now + kProbeInterval;
+        probe_ends();
+    }
+    if (index_ == 0 && context_.now >= next_sweep_) {
+        next_sweep_ = context_.now + kSweepInterval;
+        shared_.cache.sweep(context_.now);
+    }
+    if (context_.now >= next_rows_) {
+        next_rows_ = context_.now + kRowsInterval;
+        publish_rows();
+    }
+}
+
+void Worker::serve_deadlines() {
+    while (!logins_.empty() && logins_.front().at <= context_.now) {
+        const std::uint64_t id = logins_.front().connection;
+        logins_.pop_front();
+        if (ClientConnection* found = find(id)) found->on_login_deadline();
+    }
+    while (!lingering_.empty() && lingering_.front().at <= context_.now) {
+        const std::uint64_t id = lingering_.front().connection;
+        lingering_.pop_front();
+        if (ClientConnection* found = find(id)) found->on_linger_deadline();
+    }
+}
+
+void Worker::probe_ends() {
+    std::vector<std::uint64_t> ids;
+    ids.swap(to_probe_);
+    for (const std::uint64_t id : ids) {
+        if (ClientConnection* found = find(id)) found->probe();
+    }
+    if (to_probe_.empty()) {
+        ids.clear();
+        to_probe_.swap(ids);  // keeps the capacity
+    }
+}
+
+void Worker::publish_rows() {
+    const Instant wanted{shared_.rows_wanted_us.load(std::memory_order_relaxed)};
+    std::vector<ClientRow> rows;
+    if (connections_.size() <= kRowsAlways || (wanted.us != 0 && context_.now - wanted < kRowsWanted)) {
+        for (const auto& [id, connection] : connections_) {
+            if (rows.size() == kRowsMax) break;
+            rows.push_back(connection->row());
+        }
+    }
+    const Lock lock(rows_mutex_);
+    rows_.swap(rows);
+}
+
+std::vector<ClientRow> Worker::rows() const {
+    const Lock lock(rows_mutex_);
+    return rows_;
+}
+
+}  // namespace larder::proxy

@@ -1,0 +1,115 @@
+// One thread with one event loop, and the clients that stay on it for life.
+//
+// The tick is the only clock of its sessions: every 5 ms while something happens, seldom else. It also serves what is
+// due: login timeouts, ends of stream that were not seen, slices of the cache's sweep, the rows of SHOW CLIENTS.
+//
+// Threads: its own, except what says "any thread".
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <span>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/snapshot.h"
+#include "proxy/asio.h"
+#include "proxy/client_connection.h"
+#include "proxy/forwarding_waiter.h"
+#include "proxy/session/context.h"
+#include "proxy/session/statement_memo.h"
+#include "proxy/shared.h"
+
+namespace larder::proxy {
+
+class Worker {
+public:
+    Worker(Shared& shared, int index);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    // Any thread.
+    void start(const std::vector<std::unique_ptr<Worker>>& all);
+    void stop();                                       // ends every connection and the loop
+    void join();
+    void forget_connections();                         // after join(); before any worker is destroyed, since sessions reach others
+    asio::io_context& io() { return io_; }
+    int client_count() const { return client_count_.load(std::memory_order_relaxed); }
+    const session::SessionMetrics& metrics() const { return context_.metrics; }
+    void adopt(int descriptor, int family, std::string address);  // counted in shared.clients already
+    void post_flight(std::uint64_t connection, cache::ResultRef result, bool leads);
+    void post_cancel(std::uint64_t connection, std::function<void()> delivered);
+    void post_cancel_routed(std::uint64_t connection);
+    void post_rules(std::shared_ptr<const rules::UserRules> rules);
+    void post_server_version(std::string version);
+    void post_shutdown();                              // every session ends when it is idle
+    std::vector<ClientRow> rows() const;               // as of the last second
+
+    // Its own thread.
+    Shared& shared() { return shared_; }
+    session::Context& context() { return context_; }
+    std::span<char> read_buffer() { return read_buffer_; }
+    session::OutputQueue& client_scratch() { return client_scratch_; }
+    session::OutputQueue& server_scratch() { return server_scratch_; }
+    void note_activity() {
+        is_active_ = true;
+        if (is_slow_) speed_up();
+    }
+    void connect(std::uint64_t connection);
+    void probe_later(std::uint64_t connection) { to_probe_.push_back(connection); }
+    void linger(std::uint64_t connection);
+    // The connection has ended. It is deleted after a period of grace: calls of its waiter that are under way in other
+    // workers must have arrived before.
+    void bury(ClientConnection& connection);
+    void pump_later(std::uint64_t connection);
+
+    Count bytes_in, bytes_out;                         // of clients
+    Count lent_servers;
+
+private:
+    struct Deadline {
+        Instant at;
+        std::uint64_t connection;
+    };
+
+    void run();
+    ClientConnection* find(std::uint64_t connection);
+    void admit(int descriptor, int family, std::string address);
+    void schedule_tick(std::chrono::milliseconds after);
+    void speed_up();
+    void tick();
+    void serve_deadlines();
+    void probe_ends();
+    void publish_rows();
+    void begin_grace();
+
+    Shared& shared_;
+    const int index_;
+    asio::io_context io_{1};
+    std::thread thread_;
+    Timer timer_;
+    session::StatementMemo memo_;
+    session::Context context_;
+    std::vector<char> read_buffer_;
+    session::OutputQueue client_scratch_, server_scratch_;
+
+    std::unordered_map<std::uint64_t, std::unique_ptr<ClientConnection>> connections_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<ClientConnection>> buried_;
+    std::vector<std::uint64_t> without_grace_;         // buried since the last begin_grace()
+    std::deque<Deadline> logins_, lingering_;          // each in order, since each has one constant timeout
+    std::vector<std::uint64_t> to_probe_;
+    std::vector<Worker*> all_;                         // this one too
+    std::atomic<int> client_count_{0};
+    Instant next_probe_, next_sweep_, next_rows_;
+    bool is_active_ = false;                           // something happened since the last tick
+    bool is_slow_ = false;                             // the tick is on its long interval
+    bool is_shutting_down_ = false;
+
+    mutable Mutex rows_mutex_;
+    std::vector<ClientRow> rows_ LARDER_GUARDED_BY(rows_mutex_);
+};
+
+}  // namespace larder::proxy

@@ -38,3 +38,17 @@ OTHER_TESTS = {
     120: "Waits for pooling: one client has one server today.",
     121: "tests/unit/cache (one flight per key) and torture_test.py, whose readers ask for few keys at once.",
 }
+
+# The protocol cases that apply while each client has a server of its own.
+PROTOCOL = {
+    1: "bytes behind an SSLRequest", 2: "error as answer to SSLRequest", 3: "GSSENCRequest", 4: "SSLRequest twice, inside TLS, plain after 'S'", 5: "direct TLS", 6: "minor versions and unknown options", 7: "long cancel keys", 8: "startup packets of every size", 9: "options of the session",
+    11: "long names", 12: "SCRAM with bad lengths", 14: "error without a SQLSTATE", 16: "headers split and joined", 17: "lengths that lie", 18: "unknown message types", 19: "large messages", 20: "client that stops reading", 21: "both directions full", 22: "notices and parameters within results",
+    23: "error in a batch", 24: "Parse that fails early or late", 26: "Parse, Describe, Flush", 29: "client that dies without Sync", 30: "many simple queries in one piece", 31: "simple query within a batch", 32: "Sync and Flush alone", 34: "unknown and doubled statement names",
+    35: "unnamed statement and portal", 38: "format codes and many parameters", 39: "empty queries", 40: "function calls", 41: "multi-statement strings", 42: "implicit transactions", 44: "same text, other types", 46: "DEALLOCATE and DISCARD", 57: "notifications", 58: "COPY", 59: "CopyData in pieces", 62: "cancel between servers",
+    63: "LISTEN", 66: "cancel after a hit", 25: "error flushed at once", 33: "Close of nothing", 36: "row limits", 37: "Describe", 43: "deferred BEGIN",
+}
+PROTOCOL_ELSEWHERE = {
+    1: "startup_test.py", 2: "tests/unit/session: the upstream of these tests has no TLS.", 3: "startup_test.py", 4: "startup_test.py", 5: "startup_test.py, bad_input_test.py", 6: "startup_test.py", 7: "Cannot arise: Larder speaks 3.0 to its clients, whose keys have 4 bytes.", 8: "startup_test.py",
+    9: "startup_test.py", 11: "startup_test.py", 12: "tests/unit/protocol (SCRAM); logins are relayed.", 14: "tests/unit/protocol: PostgreSQL never sends one.", 16: "every script is also played byte by byte in protocol_test.py and transactions_test.py", 20: "bad_input_test.py",
+    25: "protocol_test.py: error_in_a_pipeline ends with Flush", 33: "protocol_test.py: every_shape_of_a_hit, statement_names", 36: "protocol_test.py: portals_with_row_limits", 37: "protocol_test.py: every_shape_of_a_hit", 43: "transactions_test.py: deferred_begin",
+}

@@ -18,8 +18,10 @@ UP = "UPDATE t SET n = n + 1 WHERE id = 1"
 RAW = ("simple",)
 
 
-def raw(name, cases, *steps, setup=T, **more):
-    return Script(name, cases=cases, setup=setup, forms=RAW, steps=steps, **more)
+def raw(name, numbers, *steps, setup=T):
+    """Messages as they stand. Up to 67 a number is a protocol case, above it a point of the cache's list."""
+    cases, wire_cases = tuple(n for n in numbers if n > 67), tuple(n for n in numbers if n <= 67)
+    return Script(name, cases=cases, wire_cases=wire_cases, setup=setup, forms=RAW, steps=steps)
 
 
 def extended(text, *values, portal=""):
@@ -118,7 +120,7 @@ OTHER = (
     raw("terminate", (112, 29), warm("A", ONE), x("A", parse("half", ONE), wire.terminate()), x("B", *extended(UP)[:-1], wire.terminate()), q("C", ONE), x("D", query("BEGIN"), query(UP), wire.terminate()), q("C", ONE), x("E", query(UP), wire.terminate()), q("C", ONE)),
     raw("unknown_frontend_messages", (18,), *(x(chr(65 + i), query(ONE), bad, ready=UNTIL_CLOSED) for i, bad in enumerate((message(b"T", b"x"), message(b"Z", b"I"), message(b"\0"), message(b"~", b"abc"), message(b"1")))), q("Z", ONE)),
     raw("broken_frontend_messages", (17,), *(x(chr(65 + i), bad, sync()) for i, bad in enumerate((message(b"P", b"no end"), message(b"B", b"\0\0\0"), message(b"D", b"x\0"), message(b"E", b"\0\0"), message(b"C", b"Q\0"), message(b"P", b"\0SELECT 1\0\0\5"), message(b"B", b"\0\0\0\1\0\0\0\1\0\0\0\5"), message(b"D", b"Sabc")))), q("Z", ONE)),
-    Script("statements_in_many_forms", cases=(15, 107, 117), setup=T, steps=tuple(step for text, values in ((BY_ID, (1,)), (BY_ID, (2,)), ("SELECT v FROM t WHERE n = $1 AND v = $2", (10, "one")), (ALL, ()), ("SELECT $1::text, n FROM t WHERE id = 1", (None,)), ("SELECT n FROM t WHERE id = $1", (-1,))) for step in (
+    Script("statements_in_many_forms", cases=(107, 117), setup=T, steps=tuple(step for text, values in ((BY_ID, (1,)), (BY_ID, (2,)), ("SELECT v FROM t WHERE n = $1 AND v = $2", (10, "one")), (ALL, ()), ("SELECT $1::text, n FROM t WHERE id = 1", (None,)), ("SELECT n FROM t WHERE id = $1", (-1,))) for step in (
         warm("A", text, *values), sql("B", text, *values), sql("A", UP), sql("A", text, *values), sql("B", text, *values)))),
     Script("utilities", cases=(61, 90), setup=T, steps=tuple(step for text in ("SHOW server_version_num", "EXPLAIN (COSTS OFF) SELECT n FROM t WHERE id = 1", "CHECKPOINT", "LOAD 'plpgsql'", "RESET ALL", "LOCK TABLE t", "COMMENT ON TABLE t IS 'x'", "ANALYZE t", "DISCARD SEQUENCES", "SET CONSTRAINTS ALL DEFERRED", "SECURITY LABEL ON TABLE t IS 'x'", "ALTER SYSTEM RESET nothing.at_all",
                                                                                "GRANT SELECT ON t TO PUBLIC", "REASSIGN OWNED BY none TO none", "CREATE STATISTICS s ON id, n FROM t", "IMPORT FOREIGN SCHEMA x FROM SERVER y INTO z") for step in (sql("A", text), warm("A", ONE)))),

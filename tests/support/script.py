@@ -34,7 +34,8 @@ class Script:
     name: str
     steps: tuple
     setup: tuple = ()                # statements, run by the superuser through the side that is tested
-    cases: tuple = ()                # numbers of the list in case_map.py
+    cases: tuple = ()                # numbers of the list of points in case_map.py
+    wire_cases: tuple = ()           # numbers of its list of protocol cases
     forms: tuple = FORMS
     teardown: tuple = ()
 

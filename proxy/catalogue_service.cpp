@@ -65,6 +65,7 @@ void CatalogueService::run() {
                 visit(database);
             } catch (const std::exception& e) {
                 database.connection.reset();
+                database.state->want_facts();
                 note_failure(database, e.what());
             }
         }
@@ -112,25 +113,26 @@ void CatalogueService::load(Database& database, bool is_poll) {
         if (!is_poll) state.want_facts();
         return note_failure(database, error);
     }
-    auto catalogue = rules::Catalogue::build(load_catalogue_rows(database.connection->raw()));
+    const auto before = state.facts();
+    const bool was_valid = before != nullptr && before->server_word == server_word && before->catalogue_word == catalogue_word;
+    if (is_poll && was_valid) {
+        const bool is_same = load_catalogue_digest(database.connection->raw()) == database.state_digest;
+        note_success(database, begun);
+        if (!is_same) note_change_from_elsewhere(database);
+        return;
+    }
+    rules::CatalogueRows rows = load_catalogue_rows(database.connection->raw());
+    std::string state_digest = rows.state_digest;
+    auto catalogue = rules::Catalogue::build(std::move(rows));
     ++database.status.loads;
-    database.status.load_error.clear();
-    database.backoff = milliseconds{0};
-    const auto took = std::chrono::duration_cast<milliseconds>(now() - begun);
-    database.poll_at = now() + std::max(shared_.config.freshness.catalogue_poll, took * kPollPartOfTime);
+    note_success(database, begun);
     if (state.server().server.load() != server_word || state.counters().catalogue.load() != catalogue_word) {
         if (!is_poll) state.want_facts();  // something moved meanwhile
         return;
     }
-    const auto before = state.facts();
-    const bool is_changed = before == nullptr || before->catalogue->digest() != catalogue->digest();
-    const bool was_valid = before != nullptr && before->server_word == server_word && before->catalogue_word == catalogue_word;
-    if (was_valid && is_changed) {
-        // DDL that did not come through Larder: whatever depends on the old facts ends, and the new ones count under the next word.
-        log_info("the catalogue was changed from elsewhere", {{"database", printable(state.name())}});
-        state.counters().catalogue.move();
-        return state.want_facts();
-    }
+    const bool is_changed = before == nullptr || database.state_digest != state_digest || before->catalogue->digest() != catalogue->digest();
+    if (was_valid && is_changed) return note_change_from_elsewhere(database);
+    database.state_digest = std::move(state_digest);
     if (!is_changed) catalogue = before->catalogue;
     auto facts = std::make_shared<session::CatalogueFacts>();
     facts->catalogue = std::move(catalogue);
@@ -138,8 +140,21 @@ void CatalogueService::load(Database& database, bool is_poll) {
     facts->catalogue_word = catalogue_word;
     if (!was_valid) state.publish(std::move(facts));
     if (before == nullptr || is_changed)
-        log_info("catalogue loaded", {{"database", printable(state.name())}, {"relations", std::to_string(state.facts()->catalogue->relation_count())},
-                                      {"ms", std::to_string(took.count())}});
+        log_info("catalogue loaded", {{"database", printable(state.name())}, {"relations", std::to_string(state.facts()->catalogue->relation_count())}});
+}
+
+void CatalogueService::note_success(Database& database, Instant begun) {
+    database.status.load_error.clear();
+    database.backoff = milliseconds{0};
+    const auto took = std::chrono::duration_cast<milliseconds>(now() - begun);
+    database.poll_at = now() + std::max(shared_.config.freshness.catalogue_poll, took * kPollPartOfTime);
+}
+
+// DDL that did not come through Larder: what depends on the old facts ends, and new ones are loaded under the next word.
+void CatalogueService::note_change_from_elsewhere(Database& database) {
+    log_info("the catalogue was changed from elsewhere", {{"database", printable(database.state->name())}});
+    database.state->counters().catalogue.move();
+    database.state->want_facts();
 }
 
 bool CatalogueService::connect(Database& database, std::string& error) {

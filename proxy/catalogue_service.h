@@ -42,6 +42,7 @@ private:
     struct Database {
         session::DatabaseState* state = nullptr;
         std::unique_ptr<PgConnection> connection;
+        std::string state_digest;              // of the facts that are published
         std::int32_t checked_instance = 0;     // under which the connection was found to be with the right server
         Instant used, retry_at, poll_at;
         std::chrono::milliseconds backoff{0};
@@ -54,7 +55,9 @@ private:
     bool may_load() const;
     void load(Database& database, bool is_poll);
     bool connect(Database& database, std::string& error);
+    void note_success(Database& database, Instant begun);
     void note_failure(Database& database, const std::string& error);
+    void note_change_from_elsewhere(Database& database);
     void close_oldest();
 
     Shared& shared_;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/version.h"
+#include "config/load.h"
 
 namespace larder::proxy {
 namespace {
@@ -60,25 +61,6 @@ void warn_of_limits(const config::Config& config) {
     }
 }
 
-// What a reload cannot change. The list is for people, so groups are enough.
-std::string needs_restart(const config::Config& before, const config::Config& after) {
-    std::string names;
-    const auto compare = [&](const char* name, bool is_equal) {
-        if (!is_equal) names += (names.empty() ? "" : ", ") + std::string(name);
-    };
-    const auto same = [](const config::Endpoint& a, const config::Endpoint& b) { return a.host == b.host && a.port == b.port; };
-    compare("listen.address", same(before.listen.address, after.listen.address) && before.listen.unix_socket_dir == after.listen.unix_socket_dir);
-    compare("listen.workers", before.listen.workers == after.listen.workers);
-    compare("listen.clients_max", before.listen.clients_max == after.listen.clients_max);
-    compare("upstream", std::equal(before.upstream.hosts.begin(), before.upstream.hosts.end(), after.upstream.hosts.begin(), after.upstream.hosts.end(), same) &&
-                            before.upstream.user == after.upstream.user && before.upstream.password == after.upstream.password &&
-                            before.upstream.database == after.upstream.database);
-    compare("cache", before.cache.enabled == after.cache.enabled && before.cache.bytes_max == after.cache.bytes_max &&
-                         before.cache.entry_bytes_max == after.cache.entry_bytes_max && before.cache.statements_max == after.cache.statements_max);
-    compare("admin", same(before.admin.address, after.admin.address) && before.admin.enabled == after.admin.enabled);
-    return names;
-}
-
 }  // namespace
 
 Proxy::Proxy(const config::Config& config) : shared_(config, random_process_number(), cache_limits(config)), started_(now()) {
@@ -128,7 +110,8 @@ void Proxy::reload(const config::Config& config) {
     for (const auto& worker : workers_) worker->post_rules(rules);
     // Entries were stored under the old rules, perhaps for longer than the new ones allow.
     shared_.cache.purge_all();
-    const std::string restart = needs_restart(shared_.config, config);
+    std::string restart;
+    for (const auto& key : config::changes_that_need_restart(shared_.config, config)) restart += (restart.empty() ? "" : ", ") + key;
     log_info("configuration reloaded", {{"rules", std::to_string(config.rules.size())}, {"needs_restart", restart.empty() ? "nothing" : restart}});
 }
 

@@ -1,0 +1,163 @@
+// larder: start, signals, end. The only file that knows every module.
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <sys/resource.h>
+
+#include "admin/console.h"
+#include "admin/http_server.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "config/command_line.h"
+#include "config/load.h"
+#include "proxy/proxy.h"
+
+namespace larder {
+namespace {
+
+// Exit codes: scripts rely on them.
+constexpr int kDone = 0;
+constexpr int kFailed = 1;       // an address is taken, a certificate cannot be read, …
+constexpr int kBadUsage = 2;     // command line or configuration
+
+constexpr std::chrono::seconds kDrainTimeout{30};
+constexpr std::chrono::milliseconds kStopTimeout{500};
+constexpr std::chrono::milliseconds kDrainPoll{50};
+
+// Each client takes one or two descriptors; the usual soft limit of 1024 would be met soon.
+void raise_open_files() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+sigset_t handled_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGHUP, SIGTERM, SIGINT}) sigaddset(&set, signal);
+    return set;
+}
+
+// The next of the handled signals, or 0 after `time`.
+int next_signal(const sigset_t& set, std::chrono::milliseconds time) {
+    const timespec wait{static_cast<time_t>(time.count() / 1000), static_cast<long>(time.count() % 1000) * 1'000'000};
+    const int signal = sigtimedwait(&set, nullptr, &wait);
+    return signal > 0 ? signal : 0;
+}
+
+class Program {
+public:
+    Program(config::CommandLine options, const config::Config& config) : options_(std::move(options)), proxy_(config), console_(proxy_) {
+        proxy_.set_console(console_);
+        if (config.admin.enabled) http_ = std::make_unique<admin::HttpServer>(config.admin, proxy_);
+    }
+
+    int run(const config::Config& config, const sigset_t& signals) {
+        proxy_.start();
+        if (http_) http_->start();
+        say_ready(config);
+        for (;;) {
+            switch (next_signal(signals, std::chrono::hours(1))) {
+                case SIGHUP: reload(); break;
+                case SIGTERM: return drain(signals);
+                case SIGINT: return stop();
+                default: break;
+            }
+        }
+    }
+
+private:
+    void say_ready(const config::Config& config) {
+        const std::string upstream = proxy_.snapshot().upstream;
+        std::printf("larder %s ready: listening on %s, admin %s, upstream %s\n", std::string(kVersion).c_str(), proxy_.address().c_str(),
+                    http_ ? http_->url().c_str() : "off", upstream.c_str());
+        const auto& address = config.listen.address;
+        const bool is_any = address.host.empty() || address.host == "*" || address.host == "0.0.0.0" || address.host == "::";
+        std::printf("next: psql -h %s -p %d%s%s\n", is_any ? "127.0.0.1" : address.host.c_str(), address.port,
+                    config.upstream.user.empty() ? "" : (" -U " + config.upstream.user).c_str(),
+                    config.upstream.database.empty() ? "" : (" -d " + config.upstream.database).c_str());
+        std::fflush(stdout);
+    }
+
+    void reload() {
+        try {
+            proxy_.reload(config::load(options_.config_file, options_.sets));
+        } catch (const std::exception& e) {
+            log_error("the configuration was not reloaded; everything stays as it was", {{"error", e.what()}});
+        }
+    }
+
+    // Until all have left, the time is over, or a second signal asks for haste.
+    void wait_for_clients(const sigset_t& signals, std::chrono::milliseconds timeout) {
+        const auto deadline = std::chrono::steady_clock::now() + timeout;
+        while (proxy_.client_count() > 0 && std::chrono::steady_clock::now() < deadline) {
+            const int signal = next_signal(signals, kDrainPoll);
+            if (signal == SIGINT || signal == SIGTERM) return;
+        }
+    }
+
+    int drain(const sigset_t& signals) {
+        log_info("stopping; sessions end as soon as they are idle", {{"clients", std::to_string(proxy_.client_count())}});
+        proxy_.begin_drain();
+        wait_for_clients(signals, kDrainTimeout);
+        return finish();
+    }
+
+    int stop() {
+        log_info("stopping at once", {{"clients", std::to_string(proxy_.client_count())}});
+        proxy_.begin_drain();  // idle sessions get their farewell in order
+        wait_for_clients(handled_signals(), kStopTimeout);
+        return finish();
+    }
+
+    int finish() {
+        if (http_) http_->stop();
+        proxy_.stop();
+        log_info("stopped");
+        return kDone;
+    }
+
+    config::CommandLine options_;
+    proxy::Proxy proxy_;
+    admin::Console console_;
+    std::unique_ptr<admin::HttpServer> http_;
+};
+
+void init_log_from(const config::Log& log) { init_log({log_level(log.level), log.format == config::LogFormat::json, log.file}); }
+
+int run(const std::vector<std::string>& arguments) {
+    const config::CommandLine options = config::parse_command_line(arguments);
+    if (options.help) return std::fputs(std::string(config::usage()).c_str(), stdout), kDone;
+    if (options.version) return std::printf("larder %s\n", std::string(kVersion).c_str()), kDone;
+    const config::Config config = config::load(options.config_file, options.sets);
+    if (options.print_config) return std::fputs(config::print_config(config).c_str(), stdout), kDone;
+    if (options.check) {
+        const proxy::Proxy checked(config);  // rules and certificates too
+        return std::puts("the configuration is valid"), kDone;
+    }
+    init_log_from(config.log);
+    raise_open_files();
+    // Blocked before the first thread is made, so that every thread inherits it and only run() takes them.
+    const sigset_t signals = handled_signals();
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
+    return Program(options, config).run(config, signals);
+}
+
+}  // namespace
+}  // namespace larder
+
+int main(int argc, char** argv) {
+    try {
+        return larder::run({argv + 1, argv + argc});
+    } catch (const larder::config::ConfigError& e) {
+        std::fprintf(stderr, "larder: %s\n", e.what());
+        return larder::kBadUsage;
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "larder: %s\n", e.what());
+        return larder::kFailed;
+    }
+}

@@ -50,9 +50,8 @@ struct Cache::Impl {
     std::deque<Shard> shards;  // a power of two; they cannot be moved
     Flights flights;
 
-    std::atomic_flag is_sweeping = ATOMIC_FLAG_INIT;  // guards the two below; a second sweeper goes away
+    std::atomic_flag is_sweeping = ATOMIC_FLAG_INIT;  // guards sweep_shard; a second sweeper goes away
     std::size_t sweep_shard = 0;
-    std::size_t sweep_slot = 0;
 };
 
 Cache::Cache(CacheLimits limits) : impl_(std::make_unique<Impl>(limits)) {}
@@ -101,8 +100,7 @@ void Cache::sweep(Instant now) {
     if (impl_->is_sweeping.test_and_set(std::memory_order_acquire)) return;
     std::size_t visited = 0;
     for (std::size_t looked_at = 0; looked_at < kSweepEntries && visited < kSweepShards; looked_at += kSweepPerLock) {
-        impl_->sweep_slot = impl_->shards[impl_->sweep_shard].sweep(impl_->sweep_slot, kSweepPerLock, now);
-        if (impl_->sweep_slot != 0) continue;
+        if (!impl_->shards[impl_->sweep_shard].sweep(kSweepPerLock, now)) continue;
         impl_->sweep_shard = (impl_->sweep_shard + 1) % impl_->shards.size();
         ++visited;
     }

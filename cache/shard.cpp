@@ -148,21 +148,26 @@ void Shard::drop(const KeyView& key, const ResultRef& result, bool is_expired) {
     (is_expired ? counters_.expired : counters_.stale).fetch_add(1, std::memory_order_relaxed);
 }
 
-std::size_t Shard::sweep(std::size_t from, std::size_t count, Instant now) {
+bool Shard::sweep(std::size_t count, Instant now) {
     Garbage garbage;
-    garbage.reserve(2 * count);
+    garbage.reserve(count);
     Lock lock(mutex_);
-    Entry* oldest = window_oldest_;
-    for (std::size_t seen = 0; oldest && seen < count; ++seen) {
-        Entry* entry = std::exchange(oldest, oldest->newer);
+    if (!is_in_sweep_) {
+        sweep_window_ = window_oldest_;
+        sweep_slot_ = 0;
+    }
+    std::size_t seen = 0;
+    for (; sweep_window_ && seen < count; ++seen) {
+        Entry* entry = std::exchange(sweep_window_, sweep_window_->newer);
         if (is_dead(*entry->result, now)) bury(entry, now, garbage);
     }
-    std::size_t at = from;
-    for (std::size_t seen = 0; at < main_.size() && seen < count; ++seen) {
-        if (is_dead(*main_[at]->result, now)) bury(main_[at], now, garbage);  // another takes its slot: look there again
-        else ++at;
+    for (; sweep_slot_ < main_.size() && seen < count; ++seen) {
+        Entry* entry = main_[sweep_slot_];
+        if (is_dead(*entry->result, now)) bury(entry, now, garbage);  // another takes its slot: look there again
+        else ++sweep_slot_;
     }
-    return at < main_.size() ? at : 0;
+    is_in_sweep_ = sweep_window_ || sweep_slot_ < main_.size();
+    return !is_in_sweep_;
 }
 
 void Shard::purge() {
@@ -170,7 +175,7 @@ void Shard::purge() {
     Lock lock(mutex_);
     table.swap(table_);
     main_.clear();
-    window_newest_ = window_oldest_ = nullptr;
+    window_newest_ = window_oldest_ = sweep_window_ = nullptr;
     bytes_ = window_bytes_ = entries_ = 0;
 }
 
@@ -258,6 +263,7 @@ void Shard::window_push(Entry* entry) {
 }
 
 void Shard::window_remove(Entry* entry) {
+    if (sweep_window_ == entry) sweep_window_ = entry->newer;
     (entry->newer ? entry->newer->older : window_newest_) = entry->older;
     (entry->older ? entry->older->newer : window_oldest_) = entry->newer;
     window_bytes_ -= entry->charge;

@@ -46,9 +46,9 @@ public:
     // Drops the entry if it still is this result. Counted as stale or expired.
     void drop(const KeyView& key, const ResultRef& result, bool is_expired);
 
-    // Looks at up to `count` entries from `from` on, and drops the stale and expired. Returns where to go on, or 0 when the
-    // shard has been gone through. Of the window it sees the oldest `count` each time.
-    std::size_t sweep(std::size_t from, std::size_t count, Instant now);
+    // Looks at up to `count` entries, from where the last call stopped, and drops the stale and expired. True when it has
+    // been through the whole shard; the next call begins again. What moves about meanwhile may be seen in the next pass only.
+    bool sweep(std::size_t count, Instant now);
 
     void purge();
     void add_stats(CacheStats& stats) const;
@@ -72,7 +72,6 @@ private:
     using Garbage = std::vector<Owned>;
     enum class Round : std::uint8_t { stored, refused, more };
 
-    // What of an evicted entry is counted where.
     struct Counters {
         std::atomic<std::uint64_t> stored{0}, evicted{0}, expired{0}, refused{0}, stale{0};
     };
@@ -106,6 +105,9 @@ private:
     std::vector<Entry*> main_ LARDER_GUARDED_BY(mutex_);
     Entry* window_newest_ LARDER_GUARDED_BY(mutex_) = nullptr;
     Entry* window_oldest_ LARDER_GUARDED_BY(mutex_) = nullptr;
+    Entry* sweep_window_ LARDER_GUARDED_BY(mutex_) = nullptr;  // where a sweep goes on: first the window, then main
+    std::size_t sweep_slot_ LARDER_GUARDED_BY(mutex_) = 0;
+    bool is_in_sweep_ LARDER_GUARDED_BY(mutex_) = false;
     std::size_t bytes_ LARDER_GUARDED_BY(mutex_) = 0;
     std::size_t window_bytes_ LARDER_GUARDED_BY(mutex_) = 0;
     std::size_t entries_ LARDER_GUARDED_BY(mutex_) = 0;

@@ -16,6 +16,9 @@ using std::chrono::milliseconds;
 class ConfigError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
+    // `origin`: a file, "--set", or the name of an environment variable. Line 0: none.
+    ConfigError(const std::string& origin, int line, const std::string& problem)
+        : std::runtime_error(origin + (line > 0 ? ":" + std::to_string(line) : "") + ": " + problem) {}
 };
 
 struct Endpoint {
@@ -82,7 +85,7 @@ struct Rule {
     RuleMatch match;
     std::optional<bool> cache;
     std::optional<milliseconds> ttl;
-    std::optional<milliseconds> max_stale;
+    std::optional<milliseconds> max_stale;  // refused when it is read: no answer outlives its counters in this version
     std::vector<std::string> tags;
     int line = 0;
 };

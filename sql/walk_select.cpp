@@ -6,6 +6,10 @@ namespace larder::sql {
 
 namespace {
 
+// PostgreSQL allows a statement that writes in a WITH only at the top, so two deep is all that can run. The frames of
+// these are large.
+constexpr int kNestedWritesMax = 4;
+
 // More CTE names than this at one place: no program writes that, and looking each table up among them gets slow.
 constexpr std::size_t kCtesMax = 256;
 
@@ -18,15 +22,17 @@ bool has_only_targets(const SelectStmt& node) {
 
 // The statements that may stand inside another one.
 void Walker::query(const Node* node) {
-    if (!node) return give_up();
+    if (is(node, T_SelectStmt)) return select(as<SelectStmt>(node), false);
+    if (!node || writes_open_ >= kNestedWritesMax) return give_up();
+    ++writes_open_;
     switch (node->type) {
-    case T_SelectStmt: return select(as<SelectStmt>(node), false);
-    case T_InsertStmt: return insert(as<InsertStmt>(node));
-    case T_UpdateStmt: return update(as<UpdateStmt>(node));
-    case T_DeleteStmt: return delete_from(as<DeleteStmt>(node));
-    case T_MergeStmt: return merge(as<MergeStmt>(node));
-    default: return give_up();
+    case T_InsertStmt: insert(as<InsertStmt>(node)); break;
+    case T_UpdateStmt: update(as<UpdateStmt>(node)); break;
+    case T_DeleteStmt: delete_from(as<DeleteStmt>(node)); break;
+    case T_MergeStmt: merge(as<MergeStmt>(node)); break;
+    default: give_up();
     }
+    --writes_open_;
 }
 
 // A chain of UNIONs leans to the left: down in a loop, then the right arms from the innermost outwards. An inner node

@@ -145,6 +145,7 @@ private:
     int depth_;               // of recursion
     int spine_ = 0;           // nodes passed on spines above this level
     int deepest_;
+    int writes_open_ = 0;     // statements that write and that are being walked, one inside the other
     bool is_understood_ = true;
     bool has_seen_all_ = true;
     bool may_set_config_ = false;  // the expression at hand is sure to run exactly once

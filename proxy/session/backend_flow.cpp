@@ -207,7 +207,7 @@ void Session::Impl::on_error_reply(Bytes body, Bytes whole, Outputs& out) {
     if (is_own_question) {
         // In a block the failed question has failed the block: the client must hear of it as of its own statement's error.
         const auto error = protocol::ErrorResponse::decode(body);
-        if (pause == Pause::environment && (status == 'T' || (error && error->sqlstate() == protocol::sqlstate::kQueryCanceled))) environment_error.assign(whole);
+        if (pause == Pause::environment && environment_error.empty() && (status == 'T' || (error && error->sqlstate() == protocol::sqlstate::kQueryCanceled))) environment_error.assign(whole);
         if (!front.is_environment) lock_may_be_gone = true;
         return;
     }

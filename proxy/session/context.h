@@ -45,13 +45,13 @@ struct Context {
     rules::EnvironmentPool& environments;
     UnknownOutcomes& unknown_outcomes;
     ConsoleHandler* console = nullptr;    // null: no virtual database `larder`
-    std::string console_database;         // the upstream's database to which console logins are relayed
-    std::string default_database;         // unused if the client names one
-    std::shared_ptr<const rules::UserRules> rules;   // replaced on reload by the worker's own thread
+    std::string console_database = {};         // the upstream's database to which console logins are relayed
+    std::string default_database = {};         // unused if the client names one
+    std::shared_ptr<const rules::UserRules> rules = {};   // replaced on reload by the worker's own thread
     bool has_upstream_login = false;      // Larder can log in itself; else everything is passed through
-    std::string server_version;           // "15.18": for `larder` SHOW VERSION and console logins
-    SessionLimits limits;
-    SessionMetrics metrics;
+    std::string server_version = {};           // "15.18": for `larder` SHOW VERSION and console logins
+    SessionLimits limits = {};
+    SessionMetrics metrics = {};
     StatementMemo* memo = nullptr;        // owned by the worker
 };
 

@@ -46,8 +46,6 @@ std::shared_ptr<Statement> Session::Impl::statement_named(Bytes name) const {
     return found == prepared.end() ? nullptr : found->second->statement;
 }
 
-bool Session::Impl::touches_modes(Statement* statement) { return statement != nullptr && plan_of(*statement).plan.touches_transaction_modes; }
-
 std::size_t Session::Impl::on_ready_bytes(Bytes in, Outputs& out) {
     std::size_t consumed = 0;
     while (pause == Pause::none && phase != Phase::closed) {
@@ -150,7 +148,7 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
             out.server.append(frame.whole);
             return true;
         case protocol::FunctionCall::kType:
-            before_sending(false, out);
+            before_sending(nullptr, out);
             sending_statement(nullptr, out);
             send(out, frame.whole, {.kind = Owed::Kind::function_call});
             return true;
@@ -174,7 +172,7 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
 // what such a message may do is not known.
 void Session::Impl::on_malformed_frame(const Frame& frame, Outputs& out) {
     context.metrics.protocol_errors.add();
-    before_sending(false, out);
+    before_sending(nullptr, out);
     sending_statement(nullptr, out);
     prepared.clear();
     portals.clear();
@@ -205,19 +203,13 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     const auto* resolved = &plan_of(*statement);
     cache::ResultRef hit;
     std::unique_ptr<Capture> capture;
+    if (wants_environment(*statement, *resolved)) {
+        send_set_up(out);
+        pause = Pause::environment;
+        return false;
+    }
+    if (answered_in_its_stead(out)) return true;
     if (statement->looks_cacheable()) {
-        if (wants_environment(*statement, *resolved)) {
-            send_set_up(out);
-            pause = Pause::environment;
-            return false;
-        }
-        if (!environment_error.empty()) {
-            out.client.append(environment_error);
-            out.client.append(protocol::ready_for_query(status));
-            environment_error.clear();
-            environment_failed = false;
-            return true;
-        }
         auto reason = resolved->plan.reason;
         if (reason == rules::Reason::none) reason = obstacle();
         // The server would close its unnamed portal, and it can only do so if it sees the Query.
@@ -237,12 +229,6 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
         } else {
             count_bypass(reason, out);
         }
-        if (cancelled) {
-            cancelled = false;
-            protocol::append_error(out.client.text(), {protocol::severity::kError, protocol::sqlstate::kQueryCanceled, "canceling statement due to user request"});
-            out.client.append(protocol::ready_for_query(status));
-            return true;
-        }
     } else if (own.values().trace && statement->facts().is_single()) {
         trace_bypass(resolved->plan.reason, out);
     }
@@ -252,7 +238,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     portals.erase("");
     unnamed.reset();
     server_has_unnamed = false;  // PostgreSQL drops it with each simple Query
-    before_sending(resolved->plan.touches_transaction_modes, out);
+    before_sending(statement.get(), out);
     if (login.is_replication && is_replication_command(text)) block.is_opaque = true;
     else sending_statement(statement.get(), out);
     if (!is_plain_read(statement.get(), resolved->plan)) owed_reads_only = false;
@@ -276,7 +262,9 @@ void Session::Impl::sending_statement(Statement* statement, Outputs&) {
     const auto& resolved = plan_of(*statement);
     const auto& plan = resolved.plan;
     writes.sending(resolved, is_block_known(), context);
-    if (plan.ends_block || plan.may_commit_inside) writes.may_commit(*database, context);
+    // A ROLLBACK of its own is the one end of a block that cannot commit.
+    const bool only_rolls_back = statement->kind() == sql::Kind::rollback;
+    if ((plan.ends_block && !only_rolls_back) || plan.may_commit_inside) writes.may_commit(*database, context);
     apply_effects(statement, plan);
 }
 
@@ -323,16 +311,18 @@ void Session::Impl::follow_savepoints(const sql::Facts& facts) {
 bool Session::Impl::is_block_known() const { return status != 'I' && owed.ready_owed() == 0 && !batch_controls_transaction; }
 
 // Questions of Larder's own that must reach the server before the next message does.
-void Session::Impl::before_sending(bool is_transaction_mode, Outputs& out) {
+// `statement`: what is about to be sent; null if that is not known, or does not matter.
+void Session::Impl::before_sending(Statement* statement, Outputs& out) {
     if (batch_is_open) return;
-    if (is_transaction_mode) {
+    if (block.had_hit && status == 'T' && owed.empty() && statement != nullptr && plan_of(*statement).plan.touches_transaction_modes) {
         // A read of this block was answered from the cache. The server must see a query in its place, so that it refuses
-        // the change of modes as it would have.
-        if (!block.had_hit || status != 'T' || !owed.empty()) return;
+        // a change of the transaction's modes as it would have.
         owed.push({.kind = Owed::Kind::query, .swallow = true});
         protocol::Query{"SELECT 1"}.append_to(out.server.text());
-        return;
+        block.had_hit = false;
     }
+    // SET TRANSACTION must not find that a query of Larder's came before it.
+    if (statement != nullptr && statement->kind() == sql::Kind::set_transaction) return;
     if (lock_may_be_gone && context.has_upstream_login && !login.is_replication && status != 'E') send_lock_query(out);
 }
 
@@ -347,7 +337,7 @@ void Session::Impl::on_parse(const protocol::Parse& parse, Bytes whole, Outputs&
     context.metrics.statements.add();
     auto entry = std::make_shared<Prepared>();
     entry->statement = context.memo->find(parse.text, is_lexing_safe());
-    before_sending(touches_modes(entry->statement.get()), out);
+    before_sending(entry->statement.get(), out);
     entry->types = parse.types.raw();
     Owed reply{.kind = Owed::Kind::parse};
     if (parse.statement.empty()) {
@@ -382,7 +372,7 @@ void Session::Impl::ensure_at_server(Bytes name, Outputs& out) {
 
 void Session::Impl::on_bind(const protocol::Bind& bind, Bytes whole, Outputs& out) {
     auto statement = statement_named(bind.statement);
-    before_sending(touches_modes(statement.get()), out);
+    before_sending(statement.get(), out);
     ensure_at_server(bind.statement, out);
     last_hit = {};
     // A portal whose statement is not known is executed as one that may do anything.
@@ -408,7 +398,7 @@ void Session::Impl::on_execute(const protocol::Execute& execute, Bytes whole, Ou
 }
 
 void Session::Impl::on_describe(const protocol::Describe& describe, Bytes whole, Outputs& out) {
-    before_sending(false, out);
+    before_sending(nullptr, out);
     if (describe.target == protocol::Target::statement) {
         ensure_at_server(describe.name, out);
         return send(out, whole, {.kind = Owed::Kind::describe_statement});
@@ -421,7 +411,7 @@ void Session::Impl::on_describe(const protocol::Describe& describe, Bytes whole,
 }
 
 void Session::Impl::on_close(const protocol::Close& close, Bytes whole, Outputs& out) {
-    before_sending(false, out);
+    before_sending(nullptr, out);
     if (close.target == protocol::Target::portal) {
         portals.erase(std::string(close.name));
         last_hit = {};
@@ -452,7 +442,7 @@ void Session::Impl::begin_large_frame(const protocol::FrameHeader& header, Bytes
         out.server.append_borrowed(in);
         return;
     }
-    before_sending(false, out);
+    before_sending(nullptr, out);
     const auto body = in.substr(protocol::kHeaderBytes);
     const auto first_end = body.find('\0');
     const Bytes first = body.substr(0, first_end);

@@ -13,6 +13,10 @@ bool are_valid(const CatalogueFacts& facts, const DatabaseState& database) {
     return facts.server_word == database.server().server.load() && facts.catalogue_word == database.counters().catalogue.load();
 }
 
+bool is_data_change(sql::Kind kind) {
+    return kind == sql::Kind::insert || kind == sql::Kind::update || kind == sql::Kind::delete_ || kind == sql::Kind::merge || kind == sql::Kind::copy_from;
+}
+
 std::string age_text(std::chrono::microseconds age) {
     if (age.count() < 10'000'000) return std::to_string(age.count() / 1'000) + " ms";
     return std::to_string(age.count() / 1'000'000) + " s";
@@ -54,18 +58,31 @@ rules::Reason Session::Impl::obstacle() const {
     return Reason::isolation;
 }
 
-// True: the statement would be served but for the session's environment (or the verification of its connection), and
-// this is a moment at which it can be read back.
+// True: the statement's plan would be better with the session's environment (or its connection verified), and this is a
+// moment at which it can be read back: the statement itself is a query, so one more before it changes nothing.
 bool Session::Impl::wants_environment(const Statement& statement, const ResolvedPlan& resolved) const {
     using rules::Reason;
     if (environment_failed || !context.has_upstream_login || login.is_replication || server_is_replica) return false;
-    if (!statement.looks_cacheable() || context.upstream.not_serving() != Reason::none || !own.values().cache) return false;
-    if (!owed.empty() || batch_is_open || copy_in || status == 'E') return false;
+    if (context.upstream.not_serving() != Reason::none || !owed.empty() || batch_is_open || copy_in || status == 'E') return false;
+    if (!statement.looks_cacheable()) return resolved.env == nullptr && resolved.plan.writes.any && is_data_change(statement.kind());
+    if (!own.values().cache) return false;
     if (status == 'T' && (writes.has_written() || !block.is_understood || block.is_opaque || block.isolation >= sql::Isolation::repeatable_read)) return false;
     const auto number = context.upstream.instance_number();
     // A connection that failed its verification is asked again only under a new number.
     if (verified_number != number) return number != 0 && asked_number != number;
     return resolved.env == nullptr && (resolved.plan.reason == Reason::settings_unknown || resolved.plan.reason == Reason::none);
+}
+
+// While the message in hand waited, its question failed the block, or it was cancelled: that is its answer.
+bool Session::Impl::answered_in_its_stead(Outputs& out) {
+    if (!cancelled && environment_error.empty()) return false;
+    if (cancelled) protocol::append_error(out.client.text(), {protocol::severity::kError, protocol::sqlstate::kQueryCanceled, "canceling statement due to user request"});
+    else out.client.append(environment_error);
+    out.client.append(protocol::ready_for_query(status));
+    environment_error.clear();
+    environment_failed = cancelled = false;
+    leave_flight();
+    return true;
 }
 
 std::int64_t Session::Impl::ttl_us(const rules::Plan& plan) const {
@@ -79,7 +96,6 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
     const auto taken_flight = std::exchange(flight, {});
     const bool is_for_this_key = taken_flight.state != Flight::State::none && taken_flight.key == key;
     if (taken_flight.state == Flight::State::leads && !is_for_this_key) context.cache.fail({taken_flight.key, taken_flight.hash}, true);
-    if (cancelled) return ReadStep::fetch;  // the caller answers it
     if (is_for_this_key && taken_flight.state == Flight::State::landed && (!needs_row_description || taken_flight.result->has_row_description())) {
         result = taken_flight.result;
         context.metrics.joined_flights.add();
@@ -121,7 +137,7 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
                 return ReadStep::pause;
         }
     }
-    trace(out, "miss, " + std::string(leads ? "fetched and kept" : "fetched"));
+    if (own.values().trace) trace(out, "miss, " + std::string(leads ? "fetched and kept" : "fetched"));
     capture = std::make_unique<Capture>(context, key, view.hash, std::move(note), lifetime_us, leads);
     return ReadStep::fetch;
 }
@@ -227,22 +243,14 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
         run_own_command(statement->command(), false, &batch, out);
         return true;
     }
+    if (statement != nullptr && wants_environment(*statement, plan_of(*statement))) {
+        send_set_up(out);
+        pause = Pause::environment;
+        return false;
+    }
+    if (answered_in_its_stead(out)) return true;
     if (statement != nullptr && statement->looks_cacheable()) {
         const auto* resolved = &plan_of(*statement);
-        if (wants_environment(*statement, *resolved)) {
-            send_set_up(out);
-            pause = Pause::environment;
-            return false;
-        }
-        if (!environment_error.empty() || cancelled) {
-            if (cancelled) protocol::append_error(out.client.text(), {protocol::severity::kError, protocol::sqlstate::kQueryCanceled, "canceling statement due to user request"});
-            else out.client.append(environment_error);
-            out.client.append(protocol::ready_for_query(status));
-            environment_error.clear();
-            environment_failed = cancelled = false;
-            flight = {};
-            return true;
-        }
         auto reason = resolved->plan.reason;
         if (reason == rules::Reason::none) reason = obstacle();
         // A named portal lives on in a block, and a named statement has to exist at the server.
@@ -278,8 +286,8 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
         } else {
             count_bypass(reason, out);
         }
-        environment_failed = false;
     }
+    environment_failed = false;
     leave_flight();
     send_batch(batch, frames, std::move(capture), out);
     return true;

@@ -120,7 +120,6 @@ struct Session::Impl {
     void on_malformed_frame(const protocol::Frame& frame, Outputs& out);
     bool is_lexing_safe() const;
     std::shared_ptr<Statement> statement_named(Bytes name) const;
-    bool touches_modes(Statement* statement);
     void run_own_command(const LarderCommand& command, bool simple, const Batch* batch, Outputs& out);
     // Marks and effects of a statement that is about to be sent.
     void sending_statement(Statement* statement, Outputs& out);
@@ -128,7 +127,7 @@ struct Session::Impl {
     void forget_statements(const sql::Facts& facts);
     void follow_savepoints(const sql::Facts& facts);
     void ensure_at_server(Bytes name, Outputs& out);
-    void before_sending(bool is_transaction_mode, Outputs& out);
+    void before_sending(Statement* statement, Outputs& out);
     void send(Outputs& out, Bytes whole, Owed owed);
     bool is_block_known() const;
     void trace(Outputs& out, std::string_view text);
@@ -146,6 +145,7 @@ struct Session::Impl {
     // Decides one cacheable read whose key is in `key`. fetch: send it, with `capture` if its answer may be kept.
     ReadStep decide_read(const ResolvedPlan& plan, bool needs_row_description, cache::ResultRef& result,
                          std::unique_ptr<Capture>& capture, Outputs& out);
+    bool answered_in_its_stead(Outputs& out);
     std::int64_t ttl_us(const rules::Plan& plan) const;
     void served(const cache::ResultRef& result, Outputs& out);
 

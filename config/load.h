@@ -1,0 +1,24 @@
+// From file, environment and command line to a Config, and back to a self-documented file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "config/upstream_uri.h"
+
+namespace larder::config {
+
+// What is later goes before what is earlier: defaults, libpq's environment, the file, then `sets` ("section.key=value") in
+// their order. `file` empty: none is read. Throws ConfigError; no message holds a password.
+Config load(const std::string& file, const std::vector<std::string>& sets, const Environment& environment);
+// With the process's environment.
+Config load(const std::string& file, const std::vector<std::string>& sets);
+
+// A larder.toml with every key, its value now and its documentation. Passwords are shown as ***.
+std::string print_config(const Config& config);
+
+// Keys whose values differ and that a reload cannot change, for a warning.
+std::vector<std::string> changes_that_need_restart(const Config& before, const Config& after);
+
+}  // namespace larder::config

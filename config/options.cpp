@@ -1,0 +1,212 @@
+#include "config/options.h"
+
+#include <array>
+#include <limits>
+
+#include "config/upstream_uri.h"
+#include "config/values.h"
+
+namespace larder::config {
+
+namespace {
+
+std::string out_of_bounds(const auto& min, const auto& max) { return "must be from " + min + " to " + max; }
+
+// One setter and printer per type of value; `M` is the member, as a function from Config to a reference.
+template <auto M>
+struct Boolean {
+    static std::string set(Config& config, std::string_view text) {
+        const auto value = parse_boolean(text);
+        if (!value) return "must be true or false";
+        M(config) = *value;
+        return {};
+    }
+    static std::string print(const Config& config) { return M(const_cast<Config&>(config)) ? "true" : "false"; }
+};
+
+template <auto M, std::int64_t kMin, std::int64_t kMax>
+struct Integer {
+    static std::string set(Config& config, std::string_view text) {
+        const auto value = parse_integer(text);
+        if (!value) return "must be a whole number";
+        if (*value < kMin || *value > kMax) return out_of_bounds(std::to_string(kMin), std::to_string(kMax));
+        M(config) = static_cast<std::remove_reference_t<decltype(M(config))>>(*value);
+        return {};
+    }
+    static std::string print(const Config& config) { return std::to_string(M(const_cast<Config&>(config))); }
+};
+
+template <auto M, std::uint64_t kMin, std::uint64_t kMax>
+struct Size {
+    static std::string set(Config& config, std::string_view text) {
+        const auto value = parse_size(text);
+        if (!value) return "must be a size such as \"256MB\"";
+        if (*value < kMin || *value > kMax) return out_of_bounds(print_size(kMin), print_size(kMax));
+        M(config) = *value;
+        return {};
+    }
+    static std::string print(const Config& config) { return toml_string(print_size(M(const_cast<Config&>(config)))); }
+};
+
+template <auto M, std::int64_t kMinMs, std::int64_t kMaxMs>
+struct Duration {
+    static std::string set(Config& config, std::string_view text) {
+        const auto value = parse_duration(text);
+        if (!value) return "must be a duration such as \"500ms\" or \"1h\"";
+        if (value->count() < kMinMs || value->count() > kMaxMs) return out_of_bounds(print_duration(milliseconds(kMinMs)), print_duration(milliseconds(kMaxMs)));
+        M(config) = *value;
+        return {};
+    }
+    static std::string print(const Config& config) { return toml_string(print_duration(M(const_cast<Config&>(config)))); }
+};
+
+template <auto M>
+struct String {
+    static std::string set(Config& config, std::string_view text) {
+        if (text.find('\0') != std::string_view::npos) return "must not hold a zero byte";
+        M(config) = text;
+        return {};
+    }
+    static std::string print(const Config& config) { return toml_string(M(const_cast<Config&>(config))); }
+};
+
+template <auto M>
+struct Address {
+    static std::string set(Config& config, std::string_view text) {
+        const auto value = parse_endpoint(text);
+        if (!value) return "must be host:port, with an IPv6 address in brackets";
+        M(config) = *value;
+        return {};
+    }
+    static std::string print(const Config& config) { return toml_string(print_endpoint(M(const_cast<Config&>(config)))); }
+};
+
+struct ListenTls {
+    static std::string set(Config& config, std::string_view text) {
+        const auto mode = parse_tls_mode(text);
+        if (!mode || *mode == TlsMode::allow || *mode > TlsMode::require) return "must be disable, prefer or require";
+        config.listen.tls = *mode;
+        return {};
+    }
+    static std::string print(const Config& config) { return toml_string(name(config.listen.tls)); }
+};
+
+// The URI may hold a password, so what is printed is where it leads.
+struct UpstreamUri {
+    static std::string set(Config& config, std::string_view text) {
+        config.upstream.uri = text;
+        return {};
+    }
+    static std::string print(const Config& config) { return toml_string(print_upstream(config.upstream)); }
+};
+
+struct FreshnessWriters {
+    static std::string set(Config& config, std::string_view text) {
+        if (text == "others") config.freshness.writers = Writers::others;
+        else if (text == "only-larder") config.freshness.writers = Writers::only_larder;
+        else return "must be others or only-larder";
+        return {};
+    }
+    static std::string print(const Config& config) { return config.freshness.writers == Writers::others ? "\"others\"" : "\"only-larder\""; }
+};
+
+struct ServeWhenDown {
+    static std::string set(Config& config, std::string_view text) {
+        const auto value = parse_boolean(text);
+        if (!value) return "must be true or false";
+        if (*value) return "true is not available in this version: nothing is served while PostgreSQL cannot be reached";
+        config.freshness.serve_when_down = false;
+        return {};
+    }
+    static std::string print(const Config& config) { return config.freshness.serve_when_down ? "true" : "false"; }
+};
+
+struct LogLevel {
+    static std::string set(Config& config, std::string_view text) {
+        for (const std::string_view level : {"trace", "debug", "info", "warn", "error"}) {
+            if (text != level) continue;
+            config.log.level = text;
+            return {};
+        }
+        return "must be trace, debug, info, warn or error";
+    }
+    static std::string print(const Config& config) { return toml_string(config.log.level); }
+};
+
+struct LogFormatName {
+    static std::string set(Config& config, std::string_view text) {
+        if (text != "text" && text != "json") return "must be text or json";
+        config.log.format = text == "json" ? LogFormat::json : LogFormat::text;
+        return {};
+    }
+    static std::string print(const Config& config) { return config.log.format == LogFormat::json ? "\"json\"" : "\"text\""; }
+};
+
+template <typename Handler>
+constexpr Option option(std::string_view section, std::string_view key, OptionType type, bool needs_restart, std::string_view bounds, std::string_view doc) {
+    return {section, key, type, needs_restart, doc, bounds, Handler::set, Handler::print};
+}
+
+#define MEMBER(path) [](Config& config) -> auto& { return config.path; }
+
+constexpr std::uint64_t kMiB = 1ull << 20;
+constexpr std::int64_t kDayMs = 86'400'000;
+using enum OptionType;
+
+constexpr std::array kOptions{
+    option<Address<MEMBER(listen.address)>>("listen", "address", endpoint, true, "", "where clients connect"),
+    option<String<MEMBER(listen.unix_socket_dir)>>("listen", "unix_socket_dir", string, true, "", "directory of a Unix socket; empty: none"),
+    option<ListenTls>("listen", "tls", choice, true, "disable, prefer or require", "whether clients are offered TLS; prefer: if there is a certificate"),
+    option<String<MEMBER(listen.tls_cert_file)>>("listen", "tls_cert_file", string, true, "", "certificate chain (PEM) shown to clients"),
+    option<String<MEMBER(listen.tls_key_file)>>("listen", "tls_key_file", string, true, "", "its private key (PEM)"),
+    option<String<MEMBER(listen.tls_ca_file)>>("listen", "tls_ca_file", string, true, "", "authorities (PEM) by which client certificates are checked; empty: they are not asked for"),
+    option<Integer<MEMBER(listen.clients_max), 1, 1'000'000>>("listen", "clients_max", integer, false, "from 1 to 1000000", "clients beyond this number are refused"),
+    option<Integer<MEMBER(listen.workers), 0, 1024>>("listen", "workers", integer, true, "from 0 to 1024", "threads that serve clients; 0: one per core"),
+    option<Duration<MEMBER(listen.login_timeout), 1'000, kDayMs>>("listen", "login_timeout", duration, false, "from 1s to 1d", "how long a client may take to log in"),
+    option<Duration<MEMBER(listen.tcp_keepalive_idle), 1'000, kDayMs>>("listen", "tcp_keepalive_idle", duration, true, "from 1s to 1d", "idle time after which a client's connection is probed"),
+    option<UpstreamUri>("upstream", "uri", string, true, "", "PostgreSQL as libpq names it, with the login of Larder itself; what is missing comes from PGHOST, PGUSER …"),
+    option<String<MEMBER(upstream.tls_ca_file)>>("upstream", "tls_ca_file", string, true, "", "authorities (PEM) for sslmode verify-ca and verify-full; sslrootcert in the URI is the same"),
+    option<Duration<MEMBER(upstream.connect_timeout), 100, kDayMs>>("upstream", "connect_timeout", duration, true, "from 100ms to 1d", "how long connecting to the server may take"),
+    option<Boolean<MEMBER(cache.enabled)>>("cache", "enabled", boolean, false, "", "false: everything is passed through"),
+    option<Size<MEMBER(cache.bytes_max), kMiB, 1ull << 42>>("cache", "bytes_max", size, true, "from 1MB to 4TB", "memory for cached answers"),
+    option<Size<MEMBER(cache.entry_bytes_max), 1024, 1ull << 30>>("cache", "entry_bytes_max", size, true, "from 1kB to 1GB", "larger answers are not kept"),
+    option<Duration<MEMBER(cache.ttl), 1, 365 * kDayMs>>("cache", "ttl", duration, false, "from 1ms to 365d", "no answer is kept longer, unless a rule or comment says so"),
+    option<Integer<MEMBER(cache.statements_max), 100, 10'000'000>>("cache", "statements_max", integer, true, "from 100 to 10000000", "texts whose analysis each worker remembers"),
+    option<FreshnessWriters>("freshness", "writers", choice, true, "others or only-larder", "who else writes to the databases; only-larder: nobody, and so every hit is strict"),
+    option<Duration<MEMBER(freshness.others_ttl_max), 0, 60'000>>("freshness", "others_ttl_max", duration, false, "from 0 to 1min", "with writers = others: no answer is kept longer"),
+    option<ServeWhenDown>("freshness", "serve_when_down", boolean, false, "false", "serve from the cache while PostgreSQL cannot be reached"),
+    option<Duration<MEMBER(freshness.catalogue_poll), 100, 3'600'000>>("freshness", "catalogue_poll", duration, false, "from 100ms to 1h", "how often the catalogue is compared, for DDL that went round Larder"),
+    option<Address<MEMBER(admin.address)>>("admin", "address", endpoint, true, "", "where the dashboard, metrics and API listen"),
+    option<Boolean<MEMBER(admin.enabled)>>("admin", "enabled", boolean, true, "", "false: no admin port"),
+    option<LogLevel>("log", "level", choice, false, "trace, debug, info, warn or error", "what is logged"),
+    option<LogFormatName>("log", "format", choice, true, "text or json", "how a line is written"),
+    option<String<MEMBER(log.file)>>("log", "file", string, true, "", "empty: standard error"),
+};
+
+}  // namespace
+
+std::span<const Option> options() { return kOptions; }
+
+const Option* find_option(std::string_view full_name) {
+    for (const auto& option : kOptions) {
+        if (full_name.size() == option.section.size() + 1 + option.key.size() && full_name.starts_with(option.section) &&
+            full_name[option.section.size()] == '.' && full_name.ends_with(option.key)) {
+            return &option;
+        }
+    }
+    return nullptr;
+}
+
+std::string toml_string(std::string_view text) {
+    constexpr std::string_view kHex = "0123456789ABCDEF";
+    std::string out = "\"";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') (out += '\\') += c;
+        else if (byte < 0x20 || byte == 0x7f) ((out += "\\u00") += kHex[byte >> 4]) += kHex[byte & 15];
+        else out += c;
+    }
+    return out + '"';
+}
+
+}  // namespace larder::config

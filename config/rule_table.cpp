@@ -1,0 +1,132 @@
+#include "config/rule_table.h"
+
+#include <set>
+
+#include "config/options.h"
+#include "config/values.h"
+
+namespace larder::config {
+
+namespace {
+
+constexpr std::size_t kTagsMax = 16;
+constexpr std::size_t kRuleTextBytesMax = 4096;  // of each string
+
+class RuleReader {
+public:
+    RuleReader(const toml::table& table, const std::string& origin) : table_(table), origin_(origin) {
+        rule_.line = static_cast<int>(table.source().begin.line);
+    }
+
+    Rule read() {
+        for (const auto& [key, node] : table_) read_key(key.str(), node);
+        if (rule_.name.empty()) fail(rule_.line, "a rule needs a name");
+        return rule_;
+    }
+
+private:
+    [[noreturn]] void fail(int line, const std::string& problem) const {
+        throw ConfigError(origin_, line, (rule_.name.empty() ? "rule: " : "rule '" + rule_.name + "': ") + problem);
+    }
+    [[noreturn]] void fail(const toml::node& node, const std::string& problem) const { fail(static_cast<int>(node.source().begin.line), problem); }
+
+    std::string text(const toml::node& node, std::string_view key) const {
+        const auto* value = node.as_string();
+        if (value == nullptr) fail(node, std::string(key) + " must be a string");
+        if (value->get().size() > kRuleTextBytesMax) fail(node, std::string(key) + " is too long");
+        return value->get();
+    }
+
+    void read_key(std::string_view key, const toml::node& node) {
+        if (key == "name") rule_.name = text(node, key);
+        else if (key == "match") read_match(node);
+        else if (key == "cache") {
+            if (!node.is_boolean()) fail(node, "cache must be true or false");
+            rule_.cache = node.value<bool>();
+        } else if (key == "ttl") {
+            rule_.ttl = parse_duration(text(node, key));
+            if (!rule_.ttl || rule_.ttl->count() == 0) fail(node, "ttl must be a duration such as \"30s\"");
+        } else if (key == "tags") {
+            read_tags(node);
+        } else if (key == "max_stale") {
+            fail(node, "max_stale is not available in this version: no answer outlives a write to what it depends on");
+        } else if (key == "freshness") {
+            fail(node, "freshness is not available in this version");
+        } else {
+            unknown(node, key, {"name", "match", "cache", "ttl", "tags"});
+        }
+    }
+
+    [[noreturn]] void unknown(const toml::node& node, std::string_view key, const std::vector<std::string>& known) const {
+        const auto meant = nearest(key, known);
+        fail(node, "unknown key '" + std::string(key) + "'" + (meant.empty() ? "" : "; did you mean '" + meant + "'?"));
+    }
+
+    void read_match(const toml::node& node) {
+        const auto* match = node.as_table();
+        if (match == nullptr) fail(node, "match must be a table such as { table = \"public.orders\" }");
+        for (const auto& [key, value] : *match) {
+            if (key == "table") rule_.match.table = text(value, key.str());
+            else if (key == "fingerprint") rule_.match.fingerprint = text(value, key.str());
+            else if (key == "regex") rule_.match.regex = text(value, key.str());
+            else if (key == "role") rule_.match.role = text(value, key.str());
+            else if (key == "database") rule_.match.database = text(value, key.str());
+            else unknown(value, key.str(), {"table", "fingerprint", "regex", "role", "database"});
+        }
+    }
+
+    void read_tags(const toml::node& node) {
+        const auto* tags = node.as_array();
+        if (tags == nullptr) fail(node, "tags must be a list of strings");
+        if (tags->size() > kTagsMax) fail(node, "has more than " + std::to_string(kTagsMax) + " tags");
+        for (const auto& tag : *tags) rule_.tags.push_back(text(tag, "a tag"));
+    }
+
+    const toml::table& table_;
+    const std::string& origin_;
+    Rule rule_;
+};
+
+}  // namespace
+
+std::vector<Rule> read_rules(const toml::node& node, const std::string& origin) {
+    const int line = static_cast<int>(node.source().begin.line);
+    const auto* array = node.as_array();
+    if (array == nullptr) throw ConfigError(origin, line, "rules must be written as [[rule]]");
+    if (array->size() > kRulesMax) throw ConfigError(origin, line, "there are more than " + std::to_string(kRulesMax) + " rules");
+    std::vector<Rule> rules;
+    std::set<std::string> names;
+    for (const auto& element : *array) {
+        const auto* table = element.as_table();
+        if (table == nullptr) throw ConfigError(origin, line, "rules must be written as [[rule]]");
+        rules.push_back(RuleReader(*table, origin).read());
+        if (!names.insert(rules.back().name).second) throw ConfigError(origin, rules.back().line, "there are two rules named '" + rules.back().name + "'");
+    }
+    return rules;
+}
+
+std::string print_rule(const Rule& rule) {
+    std::string out = "[[rule]]\nname = " + toml_string(rule.name) + "\nmatch = {";
+    const char* separator = " ";
+    const auto add = [&](std::string_view key, const std::string& value) {
+        if (value.empty()) return;
+        out += separator + std::string(key) + " = " + toml_string(value);
+        separator = ", ";
+    };
+    add("table", rule.match.table);
+    add("fingerprint", rule.match.fingerprint);
+    add("regex", rule.match.regex);
+    add("role", rule.match.role);
+    add("database", rule.match.database);
+    out += " }\n";
+    if (rule.cache) out += std::string("cache = ") + (*rule.cache ? "true" : "false") + "\n";
+    if (rule.ttl) out += "ttl = " + toml_string(print_duration(*rule.ttl)) + "\n";
+    if (!rule.tags.empty()) {
+        out += "tags = [";
+        for (std::size_t i = 0; i < rule.tags.size(); ++i) out += (i == 0 ? "" : ", ") + toml_string(rule.tags[i]);
+        out += "]\n";
+    }
+    return out;
+}
+
+}  // namespace larder::config

@@ -1,0 +1,237 @@
+// Each needed rule of the write side, as the smallest conversation that breaks without it.
+#include "unit/session/conversation.h"
+
+using namespace larder;
+using namespace larder::session;
+using namespace larder::session::test;
+
+namespace {
+
+// Reads `text` until it is in the cache, and proves that it is.
+void warm(Client& client, const std::string& text, Bytes value) {
+    client.says(query(text)).server(answer(value));
+    const auto hits = client.world.hits();
+    client.says(query(text));
+    REQUIRE(client.world.hits() == hits + 1);
+    client.got();
+    client.server_got();
+}
+
+bool is_hit(Client& client, const std::string& text) {
+    const auto hits = client.world.hits();
+    client.says(query(text));
+    const bool hit = client.world.hits() > hits;
+    if (!hit) client.server(answer("other"));
+    client.got();
+    client.server_got();
+    return hit;
+}
+
+}  // namespace
+
+TEST_CASE("from the moment an update is sent until its outcome is known, nobody is served, and after it nobody gets the old row") {
+    World world;
+    Client writer(world), reader(world);
+    warm(reader, "select n from t", "1");
+    writer.says(query("update t set n = 2"));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    writer.server(complete("UPDATE 1"));
+    CHECK_FALSE(is_hit(reader, "select n from t"));  // CommandComplete is not the end
+    writer.server(ready('I'));
+    CHECK_FALSE(is_hit(reader, "select n from t"));  // what was read meanwhile was not kept
+    CHECK(is_hit(reader, "select n from t"));
+}
+
+TEST_CASE("a write to one table leaves the others' entries alone") {
+    World world;
+    Client writer(world), reader(world);
+    warm(reader, "select n from u", "1");
+    writer.says(query("update t set n = 2")).server(complete("UPDATE 1") + ready('I'));
+    CHECK(is_hit(reader, "select n from u"));
+}
+
+TEST_CASE("an answer whose request was sent before a write began is not kept") {
+    World world;
+    Client writer(world), reader(world), late(world);
+    reader.says(query("select n from t"));
+    writer.says(query("update t set n = 2")).server(complete("UPDATE 1") + ready('I'));
+    reader.server(answer("1"));
+    CHECK_FALSE(is_hit(late, "select n from t"));
+}
+
+TEST_CASE("inside a block the marks come with COMMIT") {
+    World world;
+    Client writer(world), reader(world);
+    warm(reader, "select n from t", "1");
+    writer.says(query("begin")).server(complete("BEGIN") + ready('T'));
+    writer.says(query("update t set n = 2")).server(complete("UPDATE 1") + ready('T'));
+    CHECK(is_hit(reader, "select n from t"));  // not committed: the old row is the right answer
+    writer.says(query("commit"));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    writer.server(complete("COMMIT") + ready('I'));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    CHECK(is_hit(reader, "select n from t"));
+}
+
+TEST_CASE("a rolled-back block costs nobody an entry") {
+    World world;
+    Client writer(world), reader(world);
+    warm(reader, "select n from t", "1");
+    writer.says(query("begin")).server(complete("BEGIN") + ready('T'));
+    writer.says(query("update t set n = 2")).server(complete("UPDATE 1") + ready('T'));
+    writer.says(query("rollback")).server(complete("ROLLBACK") + ready('I'));
+    CHECK(is_hit(reader, "select n from t"));
+}
+
+TEST_CASE("every way to commit marks what the block wrote") {
+    World world;
+    Client writer(world), reader(world);
+    warm(reader, "select n from t", "1");
+    writer.says(query("begin")).server(complete("BEGIN") + ready('T'));
+    writer.says(query("update t set n = 2")).server(complete("UPDATE 1") + ready('T'));
+    const auto* text = GENERATE("end", "commit and chain", "select 1; commit", "prepare transaction 'x'", "this is not sql");
+    writer.says(query(text));
+    const bool commits = std::string_view(text) != "prepare transaction 'x'";
+    if (commits) CHECK_FALSE(is_hit(reader, "select n from t"));
+    else SUCCEED("a prepared transaction commits later, by COMMIT PREPARED");
+}
+
+TEST_CASE("a pipelined write is marked at once, whatever block the server may be in") {
+    World world;
+    Client writer(world), reader(world);
+    warm(reader, "select n from t", "1");
+    writer.says(query("begin") + query("update t set n = 2") + query("commit"));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    writer.server(complete("BEGIN") + ready('T') + complete("UPDATE 1") + ready('T'));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    writer.server(complete("COMMIT") + ready('I'));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    CHECK(is_hit(reader, "select n from t"));
+}
+
+TEST_CASE("an extended write is marked before its Execute is sent") {
+    World world;
+    Client writer(world), reader(world);
+    warm(reader, "select n from t", "1");
+    writer.says(parse("w", "update t set n = $1") + sync_message()).server(std::string(protocol::kParseComplete) + ready('I'));
+    CHECK(is_hit(reader, "select n from t"));
+    writer.says(bind("", "w", {Bytes("2")}) + execute("") + sync_message());
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    writer.server(std::string(protocol::kBindComplete) + complete("UPDATE 1") + ready('I'));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    CHECK(is_hit(reader, "select n from t"));
+}
+
+TEST_CASE("a write under a prepared name that nobody knows may be of anything") {
+    World world;
+    Client writer(world), reader(world);
+    warm(reader, "select n from t", "1");
+    writer.says(bind("", "made by PREPARE") + execute("") + sync_message());
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+}
+
+TEST_CASE("foreign-key actions and views lead to the tables behind them") {
+    World world;
+    Client writer(world), reader(world);
+    SECTION("delete cascades to the referencing table") {
+        warm(reader, "select n from child", "1");
+        writer.says(query("delete from t where n = 1")).server(complete("DELETE 1") + ready('I'));
+        CHECK_FALSE(is_hit(reader, "select n from child"));
+    }
+    SECTION("an insert does not") {
+        warm(reader, "select n from child", "1");
+        writer.says(query("insert into t values (1)")).server(complete("INSERT 0 1") + ready('I'));
+        CHECK(is_hit(reader, "select n from child"));
+    }
+    SECTION("a view's reader hears of its table") {
+        warm(reader, "select n from v", "1");
+        writer.says(query("update t set n = 2")).server(complete("UPDATE 1") + ready('I'));
+        CHECK_FALSE(is_hit(reader, "select n from v"));
+    }
+}
+
+TEST_CASE("LOCK and TRUNCATE hold their table from the statement to the end of the block") {
+    World world;
+    Client writer(world), reader(world);
+    warm(reader, "select n from t", "1");
+    writer.says(query("begin")).server(complete("BEGIN") + ready('T'));
+    writer.says(query("truncate t")).server(complete("TRUNCATE TABLE") + ready('T'));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    writer.says(query("rollback")).server(complete("ROLLBACK") + ready('I'));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    CHECK(is_hit(reader, "select n from t"));
+}
+
+TEST_CASE("DDL makes the facts old: nothing is served until they are loaded again") {
+    World world;
+    Client writer(world), reader(world);
+    warm(reader, "select n from t", "1");
+    writer.says(query("alter table t add x int")).server(complete("ALTER TABLE") + ready('I'));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    CHECK(world.database().facts_wanted());
+    world.publish_catalogue();
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    INFO(world.context.metrics.misses.value() << " misses, " << world.context.metrics.stored.value() << " stored, " << world.bypasses(rules::Reason::no_catalogue) << " " << world.bypasses(rules::Reason::in_flight)<< " " << world.bypasses(rules::Reason::settings_unknown));
+    CHECK(is_hit(reader, "select n from t"));
+}
+
+TEST_CASE("a write analysed before DDL committed moves everything at its COMMIT") {
+    World world;
+    Client writer(world), owner(world), reader(world);
+    writer.says(query("begin")).server(complete("BEGIN") + ready('T'));
+    writer.says(query("update u set n = 2")).server(complete("UPDATE 1") + ready('T'));
+    // A trigger that writes t is created on u meanwhile; the writer's statements know nothing of it.
+    owner.says(query("create trigger x after update on u execute function f()")).server(complete("CREATE TRIGGER") + ready('I'));
+    world.publish_catalogue();
+    warm(reader, "select n from t", "1");
+    writer.says(query("commit"));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+}
+
+TEST_CASE("DDL does not end its mark on the catalogue before the writes that were under way") {
+    World world;
+    Client writer(world), owner(world);
+    writer.says(query("update u set n = 2"));  // sent, marked, not answered
+    owner.says(query("alter table t add x int")).server(complete("ALTER TABLE") + ready('I'));
+    const auto& catalogue = world.database().counters().catalogue;
+    CHECK(cache::Counter::is_in_flight(catalogue.load()));
+    writer.server(complete("UPDATE 1") + ready('I'));
+    CHECK_FALSE(cache::Counter::is_in_flight(catalogue.load()));
+}
+
+TEST_CASE("a connection lost while a write is in flight keeps its marks until the backend is known to be gone") {
+    World world;
+    Client reader(world);
+    warm(reader, "select n from t", "1");
+    {
+        Client writer(world);
+        writer.says(query("update t set n = 2"));
+    }
+    REQUIRE(world.outcomes.tickets.size() == 1);
+    CHECK(world.outcomes.pids.front() == 7);
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    world.outcomes.tickets.front().end();
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+    CHECK(is_hit(reader, "select n from t"));
+}
+
+TEST_CASE("VACUUM and ANALYZE cost nobody an entry") {
+    World world;
+    Client writer(world), reader(world);
+    warm(reader, "select n from t", "1");
+    const auto* text = GENERATE("vacuum t", "analyze t", "create index on t (n)", "reindex table t");
+    writer.says(query(text)).server(complete("OK") + ready('I'));
+    CHECK(is_hit(reader, "select n from t"));
+}
+
+TEST_CASE("code that is not understood moves everything") {
+    World world;
+    Client writer(world), reader(world);
+    warm(reader, "select n from t", "1");
+    const auto* text = GENERATE("do 'begin end'", "call p()", "select unknown_function()", "execute x", "commit prepared 'x'", "not sql at all", "select 1; update t set n = 2");
+    writer.says(query(text));
+    CHECK_FALSE(is_hit(reader, "select n from t"));
+}

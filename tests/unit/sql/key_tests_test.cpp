@@ -1,0 +1,127 @@
+// Which conditions restrict a relation to constant key values. "?" at the end: not known to be restricted at all.
+#include "support.h"
+
+using namespace larder::sql;
+using namespace larder::sql::test;
+
+namespace {
+
+struct Row {
+    const char* expected;
+    const char* text;
+};
+
+}  // namespace
+
+TEST_CASE("equality with constants and parameters is a key test") {
+    const Row rows[] = {
+        {"t", "SELECT * FROM t"},
+        {"t[id=(1)]", "SELECT * FROM t WHERE id = 1"},
+        {"t[id=(1)]", "SELECT * FROM t WHERE 1 = id"},
+        {"t[id=(-1)]", "SELECT * FROM t WHERE id = -1"},
+        {"t[id=(3000000000)]", "SELECT * FROM t WHERE id = 3000000000"},
+        {"t[id=(-3000000000)]", "SELECT * FROM t WHERE id = -3000000000"},
+        {"t[id=('a'b')]", "SELECT * FROM t WHERE id = 'a''b'"},
+        {"t[id=($1)]", "SELECT * FROM t WHERE id = $1"},
+        {"t[id=(true)]", "SELECT * FROM t WHERE id = true"},
+        {"t[id=(null)]", "SELECT * FROM t WHERE id = NULL"},
+        {"t[id=(1)]", "SELECT * FROM t WHERE t.id = 1"},
+        {"s.t[id=(1)]", "SELECT * FROM s.t WHERE t.id = 1"},
+        {"t:x[id=(1)]", "SELECT * FROM t x WHERE x.id = 1"},
+        {"t[ID=(1)]", "SELECT * FROM t WHERE \"ID\" = 1"},
+        {"t[a=(1)][b=('x')]", "SELECT * FROM t WHERE a = 1 AND b = 'x' AND c > 2"},
+        {"t[a=(1)][b=(2)][c=(3)]", "SELECT * FROM t WHERE (a = 1 AND (b = 2 AND c = 3))"},
+        {"t[id=(1,$2,'x')]", "SELECT * FROM t WHERE id IN (1, $2, 'x')"},
+        {"t[id=(1)]", "SELECT * FROM t WHERE id OPERATOR(pg_catalog.=) 1"},
+        {"t[id=(1)]", "SELECT count(*) FROM t WHERE id = 1 GROUP BY b HAVING c = 2"},
+        {"t[id=(1)]", "SELECT * FROM t WHERE id = 1 FOR UPDATE"},
+        {"t[id=(1)] t[id=(2)]", "SELECT * FROM t WHERE id = 1 UNION SELECT * FROM t WHERE id = 2"},
+        {"t[id=(1)] u", "SELECT (SELECT max(a) FROM u) FROM t WHERE id = 1"},
+        {"u t[id=(1)]", "SELECT * FROM u WHERE a IN (SELECT a FROM t WHERE id = 1)"},
+        {"t[id=(1)]", "SELECT * FROM (SELECT * FROM t WHERE id = 1) x WHERE x.a = 2"},
+        {"t[id=(1)]", "WITH x AS (SELECT * FROM t WHERE id = 1) SELECT * FROM x WHERE id = 2"},
+        {"t[id=(1)]", "SELECT * FROM t TABLESAMPLE system (1) WHERE id = 1"},
+    };
+    for (const Row& row : rows) {
+        INFO(row.text);
+        CHECK(uses(facts_of(row.text)) == row.expected);
+    }
+}
+
+TEST_CASE("what is not a plain equality restricts nothing") {
+    for (const char* condition :
+         {"id > 1", "id <> 1", "NOT id = 1", "id = 1 OR id = 2", "id = 1::int", "id = int '1'", "id = 1.0", "id = 1 + 0", "id + 0 = 1", "id = a", "id = f(1)",
+          "id::int = 1", "id = ANY (ARRAY[1])", "id = ANY ($1)", "id = ANY ('{1}')", "id NOT IN (1, 2)", "id IN (1, a)", "id IN (1, 2::int)",
+          "id IN (SELECT 1)", "id = (SELECT 1)", "(id, a) = (1, 2)", "id IS NOT DISTINCT FROM 1", "id BETWEEN 1 AND 1", "id LIKE 'a'", "NULLIF(id, 1) = 2",
+          "id OPERATOR(s.=) 1", "(id = 1) IS TRUE", "(id = 1) = true", "id = B'1'", "CASE WHEN id = 1 THEN true END", "id[1] = 1", "(t.c).id = 1",
+          "1 = 1", "true", "s.t.id = 1", "1 IN (id, 2)", "id COLLATE \"C\" = 'a'", "x.id = 1"}) {
+        INFO(condition);
+        CHECK(uses(facts_of("SELECT * FROM t WHERE " + std::string(condition))) == "t");
+    }
+}
+
+TEST_CASE("joins: each side by its own name, outer joins only on the side that is kept") {
+    const Row rows[] = {
+        {"a[id=(1)] b", "SELECT * FROM a, b WHERE a.id = 1"},
+        {"a b", "SELECT * FROM a, b WHERE id = 1"},
+        {"a[id=(1)] b[id=(2)]", "SELECT * FROM a JOIN b ON a.x = b.x WHERE a.id = 1 AND b.id = 2"},
+        {"a[id=(1)] b[id=(2)]", "SELECT * FROM a JOIN b ON a.id = 1 AND b.id = 2"},
+        {"a b", "SELECT * FROM a JOIN b ON a.id = 1 OR b.id = 2"},
+        {"a[id=(1)] b[id=(2)]", "SELECT * FROM a CROSS JOIN b WHERE a.id = 1 AND b.id = 2"},
+        {"a[id=(1)] b", "SELECT * FROM a NATURAL JOIN b WHERE a.id = 1"},
+        {"a[id=(1)] b?", "SELECT * FROM a LEFT JOIN b ON b.id = 2 WHERE a.id = 1 AND b.x = 3"},
+        {"a b?", "SELECT * FROM a LEFT JOIN b ON a.id = 1"},
+        {"a? b[id=(2)]", "SELECT * FROM a RIGHT JOIN b ON true WHERE a.id = 1 AND b.id = 2"},
+        {"a? b?", "SELECT * FROM a FULL JOIN b ON true WHERE a.id = 1 AND b.id = 2"},
+        {"a[id=(1)] b[id=(2)] c?", "SELECT * FROM a JOIN b ON b.id = 2 LEFT JOIN c ON c.id = 3 WHERE a.id = 1"},
+        {"a[id=(1)] b? c?", "SELECT * FROM a LEFT JOIN (b JOIN c ON c.id = 3) ON true WHERE a.id = 1 AND b.id = 2"},
+        {"a? b? c[id=(3)]", "SELECT * FROM a JOIN b ON a.id = 1 RIGHT JOIN c ON true WHERE c.id = 3"},
+        // An alias of the whole join hides the names inside.
+        {"a? b? c[id=(1)]", "SELECT * FROM (a JOIN b ON a.id = 1) AS j, c WHERE c.id = 1 AND j.id = 2"},
+        // A column alias renames: id may be another column.
+        {"t:x?", "SELECT * FROM t AS x(b, id) WHERE x.id = 1"},
+        {"t:x?", "SELECT * FROM t AS x(b, id) WHERE id = 1"},
+        // Two tables of one name, in two schemas.
+        {"s.t u.t", "SELECT * FROM s.t, u.t WHERE t.id = 1"},
+        // A name of the outer query is not the inner one's.
+        {"t u", "SELECT * FROM t WHERE EXISTS (SELECT FROM u WHERE t.id = 1)"},
+        // In an ON clause a later FROM item is not visible: this x is the outer one.
+        {"x a b x", "SELECT * FROM x WHERE EXISTS (SELECT FROM a JOIN b ON x.id = 1, x)"},
+        // One relation and something else is not one relation alone.
+        {"t", "SELECT * FROM t, f() AS g WHERE id = 1"},
+        {"t", "SELECT * FROM t, (SELECT 1 AS id) s WHERE id = 1"},
+        {"t[id=(1)]", "SELECT * FROM t, (SELECT 1 AS id) s WHERE t.id = 1 AND s.id = 1"},
+        // The name of a CTE in scope is no relation.
+        {"t", "WITH x AS (SELECT * FROM t) SELECT * FROM x WHERE id = 1"},
+        {"t u[id=(2)]", "WITH x AS (SELECT * FROM t) SELECT * FROM x JOIN u ON x.id = 1 AND u.id = 2"},
+    };
+    for (const Row& row : rows) {
+        INFO(row.text);
+        CHECK(uses(facts_of(row.text)) == row.expected);
+    }
+}
+
+TEST_CASE("targets of UPDATE and DELETE are restricted by their WHERE clause") {
+    const Row rows[] = {
+        {"t[id=(1)]", "UPDATE t SET a = 2 WHERE id = 1"},
+        {"t:x[id=($1)]", "UPDATE t x SET a = 2 WHERE x.id = $1 AND a > 3"},
+        {"ONLY t[id=(1)]", "UPDATE ONLY t SET a = 2 WHERE id = 1"},
+        {"t", "UPDATE t SET a = 2"},
+        {"t", "UPDATE t SET a = 2 FROM u WHERE id = 1"},
+        {"t[id=(1)]", "UPDATE t SET a = 2 FROM u WHERE t.id = 1"},
+        {"t[id=(1,2)]", "DELETE FROM t WHERE id IN (1, 2)"},
+        {"t[id=(1)]", "DELETE FROM t USING u WHERE t.id = 1 AND u.id = 2"},
+        {"t", "DELETE FROM t WHERE CURRENT OF c"},
+        {"t?", "INSERT INTO t VALUES (1)"},
+        {"t?", "MERGE INTO t USING s ON t.id = 1 WHEN MATCHED THEN DELETE"},
+    };
+    for (const Row& row : rows) {
+        INFO(row.text);
+        const Facts facts = facts_of(row.text);
+        REQUIRE(facts.writes.size() == 1);
+        CHECK(show(facts.writes[0].target) == row.expected);
+    }
+    CHECK(uses(facts_of("DELETE FROM t USING u WHERE t.id = 1 AND u.id = 2")) == "u[id=(2)]");
+    CHECK(uses(facts_of("UPDATE t SET a = 1 FROM u LEFT JOIN v ON true WHERE u.id = 2 AND v.id = 3")) == "u[id=(2)] v?");
+    CHECK(uses(facts_of("MERGE INTO t USING s ON s.id = 1 WHEN MATCHED THEN DELETE")) == "s?");
+}

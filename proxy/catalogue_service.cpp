@@ -138,7 +138,10 @@ void CatalogueService::load(Database& database, bool is_poll) {
     facts->catalogue = std::move(catalogue);
     facts->server_word = server_word;
     facts->catalogue_word = catalogue_word;
-    if (!was_valid) state.publish(std::move(facts));
+    if (!was_valid) {
+        state.note_published(now());
+        state.publish(std::move(facts));
+    }
     if (before == nullptr || is_changed)
         log_info("catalogue loaded", {{"database", printable(state.name())}, {"relations", std::to_string(state.facts()->catalogue->relation_count())}});
 }

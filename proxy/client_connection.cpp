@@ -188,6 +188,13 @@ void ClientConnection::read_server() {
     }
 }
 
+void ClientConnection::on_tick() {
+    if (is_over_ || is_closing_ || is_broken_) return;
+    guarded([this] { session_->on_tick(); });
+    if (session_->wants_tick()) return worker_.tick_later(id_);
+    pump();
+}
+
 void ClientConnection::probe() {
     if (!client_->end_unseen) return;
     client_->end_unseen = false;
@@ -203,6 +210,7 @@ std::size_t ClientConnection::feed_client(Bytes in) {
         total += used;
     } while (used > 0 && total < in.size() && !needs_.any() && !session_->is_paused());
     rest_is_due_ = total < in.size() && (needs_.any() || session_->is_paused());
+    if (session_->wants_tick()) worker_.tick_later(id_);
     return total;
 }
 

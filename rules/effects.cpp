@@ -57,7 +57,7 @@ void do_anything(Plan& plan) {
 void plan_effects(Plan& plan, const sql::Facts& facts, const Scope& scope) {
     using sql::Kind;
     if (!facts.understood) return plan_anything(plan);
-    add_settings(plan, facts);
+    if (facts.kind != sql::Kind::show) add_settings(plan, facts);
     switch (facts.kind) {
         case Kind::select: case Kind::insert: case Kind::update: case Kind::delete_: case Kind::merge: case Kind::copy_from:
         case Kind::copy_to: case Kind::truncate: case Kind::declare_cursor: case Kind::explain: case Kind::maintenance:

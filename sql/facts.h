@@ -122,7 +122,7 @@ struct Facts {
     // string constant that holds the word now, today, tomorrow or yesterday, which any date or time input turns into the
     // clock's, or a cast to timetz, whose offset depends on today
     std::vector<std::string> value_functions;
-    // SET, RESET, set_config() with a constant name. The values of set_config() are left empty where it is not sure to run
+    // SET, RESET, set_config() with a constant name; SHOW: what is asked for. The values of set_config() are left empty where it is not sure to run
     // exactly once: anywhere but in the target list of a SELECT that has nothing else
     std::vector<SettingChange> settings;
     bool reset_all = false;               // RESET ALL, DISCARD ALL

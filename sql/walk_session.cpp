@@ -9,7 +9,7 @@ bool Walker::session(const Node* node) {
     case T_VariableSetStmt: set(as<VariableSetStmt>(node)); return true;
     case T_VariableShowStmt:
         facts_.kind = Kind::show;
-        facts_.savepoint = lower(text_of(as<VariableShowStmt>(node).name));
+        facts_.settings.push_back({.name = lower(text_of(as<VariableShowStmt>(node).name)), .values = {}});
         return true;
     case T_DiscardStmt: discard(as<DiscardStmt>(node)); return true;
     case T_PrepareStmt: prepare(as<PrepareStmt>(node)); return true;

@@ -200,6 +200,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
         run_own_command(statement->command(), true, nullptr, out);
         return true;
     }
+    if (waits_for_facts(*statement)) return false;
     const auto* resolved = &plan_of(*statement);
     cache::ResultRef hit;
     std::unique_ptr<Capture> capture;
@@ -233,7 +234,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
         trace_bypass(resolved->plan.reason, out);
     }
     leave_flight();  // a lead that was handed over and is of no use here goes on
-    environment_failed = false;
+    environment_failed = gave_up_facts = false;
     last_hit = {};
     portals.erase("");
     unnamed.reset();

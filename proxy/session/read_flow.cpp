@@ -13,6 +13,15 @@ bool are_valid(const CatalogueFacts& facts, const DatabaseState& database) {
     return facts.server_word == database.server().server.load() && facts.catalogue_word == database.counters().catalogue.load();
 }
 
+// How long a message waits for the catalogue's facts before it is sent without them.
+constexpr std::chrono::microseconds kFactsWaitMax{250'000};
+
+bool is_judged_by_facts(sql::Kind kind) {
+    using sql::Kind;
+    return kind == Kind::select || kind == Kind::insert || kind == Kind::update || kind == Kind::delete_ || kind == Kind::merge || kind == Kind::copy_from ||
+           kind == Kind::copy_to || kind == Kind::declare_cursor || kind == Kind::explain;
+}
+
 bool is_data_change(sql::Kind kind) {
     return kind == sql::Kind::insert || kind == sql::Kind::update || kind == sql::Kind::delete_ || kind == sql::Kind::merge || kind == sql::Kind::copy_from;
 }
@@ -33,6 +42,22 @@ const ResolvedPlan& Session::Impl::plan_of(Statement& statement) {
     // A role, or the server's configuration, changed since this session's environment was read.
     if (env != nullptr && env_server_word != database->server().server.load()) env.reset();
     return statement.plan(*database, catalogue_facts, env, context.rules);
+}
+
+// True: the statement has to be judged by the catalogue's facts, these are being loaded, and it waits for them. Without
+// facts anything may be a view over a function that writes, so even a SELECT would count as a write of everything, and the
+// facts would never become valid under load.
+bool Session::Impl::waits_for_facts(const Statement& statement) {
+    if (gave_up_facts || database == nullptr || !context.has_upstream_login || login.is_replication) return false;
+    if (context.upstream.not_serving() != rules::Reason::none || !is_judged_by_facts(statement.kind())) return false;
+    plan_of(const_cast<Statement&>(statement));
+    if (catalogue_facts != nullptr) return false;
+    // While DDL is under way no facts can be had, and it may take long.
+    if (cache::Counter::is_in_flight(database->counters().catalogue.load()) || cache::Counter::is_in_flight(database->server().server.load())) return false;
+    if (!database->may_wait_for_facts(context.now)) return false;
+    facts_deadline = context.now + kFactsWaitMax;
+    pause = Pause::facts;
+    return true;
 }
 
 // Why this session may not be served right now, whatever the statement is.
@@ -143,6 +168,7 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
 }
 
 void Session::Impl::served(const cache::ResultRef& result, Outputs& out) {
+    gave_up_facts = false;
     context.metrics.hits.add();
     context.metrics.saved_server_us.add(static_cast<std::uint64_t>(result->cost().server_us));
     context.metrics.hit_bytes.add(result->rows_and_complete().size());
@@ -243,6 +269,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
         run_own_command(statement->command(), false, &batch, out);
         return true;
     }
+    if (statement != nullptr && waits_for_facts(*statement)) return false;
     if (statement != nullptr && wants_environment(*statement, plan_of(*statement))) {
         send_set_up(out);
         pause = Pause::environment;
@@ -287,7 +314,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
             count_bypass(reason, out);
         }
     }
-    environment_failed = false;
+    environment_failed = gave_up_facts = false;
     leave_flight();
     send_batch(batch, frames, std::move(capture), out);
     return true;

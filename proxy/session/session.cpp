@@ -158,7 +158,10 @@ void Session::on_flight(cache::ResultRef result, bool leads) {
 
 void Session::on_cancel(Outputs&) {
     auto& s = *impl_;
-    if (s.pause == Impl::Pause::flight) {
+    if (s.pause == Impl::Pause::facts) {
+        s.cancelled = true;
+        s.pause = Impl::Pause::none;
+    } else if (s.pause == Impl::Pause::flight) {
         if (!s.leave_flight()) return;  // its answer is here already
         s.cancelled = true;
         s.pause = Impl::Pause::none;
@@ -166,6 +169,21 @@ void Session::on_cancel(Outputs&) {
         s.needs.cancel_server = true;
     }
 }
+
+void Session::on_tick() {
+    auto& s = *impl_;
+    if (s.pause != Impl::Pause::facts) return;
+    const auto facts = s.database->facts();
+    const bool is_valid = facts != nullptr && facts->server_word == s.database->server().server.load() && facts->catalogue_word == s.database->counters().catalogue.load();
+    if (!is_valid && s.context.now < s.facts_deadline && s.context.upstream.not_serving() == rules::Reason::none) {
+        s.database->want_facts();
+        return;
+    }
+    s.gave_up_facts = !is_valid;
+    s.pause = Impl::Pause::none;
+}
+
+bool Session::wants_tick() const { return impl_->pause == Impl::Pause::facts; }
 
 void Session::on_shutdown(Outputs& out) {
     auto& s = *impl_;

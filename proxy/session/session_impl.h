@@ -59,7 +59,7 @@ struct Session::Impl {
         closed,         // nothing more is read or answered
     };
     // Why the client's next message has to wait.
-    enum class Pause : std::uint8_t { none, flight, environment, owed };
+    enum class Pause : std::uint8_t { none, flight, environment, owed, facts };
     // Who waits for whom.
     struct Flight {
         enum class State : std::uint8_t { none, waiting, landed, leads, alone } state = State::none;
@@ -140,6 +140,7 @@ struct Session::Impl {
     enum class Match : std::uint8_t { yes, no, incomplete };
     Match match_batch(Bytes in, Batch& batch) const;
     const ResolvedPlan& plan_of(Statement& statement);
+    bool waits_for_facts(const Statement& statement);
     rules::Reason obstacle() const;
     bool wants_environment(const Statement& statement, const ResolvedPlan& plan) const;
     // Decides one cacheable read whose key is in `key`. fetch: send it, with `capture` if its answer may be kept.
@@ -220,6 +221,8 @@ struct Session::Impl {
     cache::ResultRef last_hit;                         // in a block: what the unnamed portal would still show
 
     Pause pause = Pause::none;
+    Instant facts_deadline;                            // the message in hand waits for facts no longer than this
+    bool gave_up_facts = false;                        // for the message in hand
     Flight flight;
     bool cancelled = false;                            // while it waited: the message in hand is answered with 57014
     std::string key;                                   // scratch of the read in hand

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/thread_annotations.h"
 #include "cache/counter.h"
 #include "cache/write_ticket.h"
@@ -39,6 +40,10 @@ public:
 
     // Asks the control thread to load facts (again); cheap to call often. Answered by publish().
     void want_facts();
+    // Statements wait for facts that are on their way, but not again and again where something makes them old all the time:
+    // false if they were published just before `now`, and have become old since. Threads: any.
+    bool may_wait_for_facts(Instant now) const { return now.us - published_us_.load(std::memory_order_relaxed) > kFactsWaitPauseUs; }
+    void note_published(Instant now) { published_us_.store(now.us, std::memory_order_relaxed); }
     bool facts_wanted() const { return wanted_.load(std::memory_order_acquire); }
     bool take_facts_wanted() { return wanted_.exchange(false, std::memory_order_acq_rel); }
 
@@ -46,7 +51,9 @@ private:
     std::string name_;
     cache::ServerCounters& server_;
     cache::DatabaseCounters& counters_;
+    static constexpr std::int64_t kFactsWaitPauseUs = 100'000;
     std::atomic<bool> wanted_{false};
+    std::atomic<std::int64_t> published_us_{INT64_MIN / 2};
     mutable Mutex mutex_;
     std::shared_ptr<const CatalogueFacts> facts_ LARDER_GUARDED_BY(mutex_);
 };

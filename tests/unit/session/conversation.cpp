@@ -84,6 +84,7 @@ Client::~Client() {
 }
 
 Client& Client::says(const std::string& bytes) {
+    if (bytes.empty()) settle();  // what was held back may go on now
     for (std::size_t i = 0; i < bytes.size(); i += split_bytes ? 1 : bytes.size()) {
         from_client_.append(bytes, i, split_bytes ? 1 : bytes.size());
         settle();

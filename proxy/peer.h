@@ -63,7 +63,7 @@ public:
 private:
     friend void intrusive_ptr_add_ref(Peer* peer) { ++peer->references_; }
     friend void intrusive_ptr_release(Peer* peer) {
-        if (--peer->references_ == 0) delete peer;
+        if (--peer->references_ == 0) delete peer;  // owned by its references
     }
     ~Peer() = default;
     void arm();

@@ -4,6 +4,8 @@
 // The login is relayed: the server asks and the client answers, so that the server's own pg_hba.conf decides. Larder
 // looks at the messages only to give the client a cancel key of its own, to agree on a protocol version that all three
 // speak, and to take the channel-binding mechanism out of the offer where the client's TLS ends at Larder.
+#include <charconv>
+
 #include "base/check.h"
 #include "proxy/session/session_impl.h"
 #include "protocol/error.h"
@@ -318,7 +320,7 @@ void Session::Impl::verified(const std::vector<std::optional<std::string>>& colu
     server_is_replica = columns[0] == "t";
     const bool has_instance_lock = columns[1] == "t";
     const bool has_backend_lock = columns[2] == "t";
-    if (columns[3]) backend_pid = std::atoi(columns[3]->c_str());
+    if (columns[3]) std::from_chars(columns[3]->data(), columns[3]->data() + columns[3]->size(), backend_pid);
     verified_number = 0;
     if (server_is_replica || !has_backend_lock || asked_number == 0) return;
     if (has_instance_lock) {

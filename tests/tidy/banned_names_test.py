@@ -19,11 +19,10 @@ BANNED = (
     (r"\b(?:std::this_thread::sleep_(?:for|until)|usleep|nanosleep|(?<![\w.>])sleep\s*\()", MODULES, "a timer of the worker's io_context"),
     (r"\bawaitable_operators\b", EVERYWHERE, "the worker's tick: a timer per request costs more than the request"),
     (r"\b(?:strcpy|strncpy|strcat|strncat|sprintf|vsprintf|gets|strtok)\s*\(", EVERYWHERE, "std::string, std::to_chars or fmt"),
-    (r"\b(?:atoi|atol|atoll|atof)\s*\(", EVERYWHERE, "std::from_chars, which can fail"),
+    (r"\b(?:atoi|atol|atoll|atof)\s*\(", MODULES, "std::from_chars, which can fail"),
     (r"\b(?:malloc|calloc|realloc)\s*\(", MODULES, "a container or unique_ptr"),
     (r"\b(?:steady|system|high_resolution)_clock::now\b|\bclock_gettime\s*\(|(?<![\w.>:])time\s*\(\s*(?:NULL|nullptr|0|&)", TIMELESS, "the time that is passed in"),
     (r"\bstd::getenv\b|(?<![\w.>:])getenv\s*\(", TIMELESS, "config"),
-    (r"\bconst_cast\b", TIMELESS, "a type that says who may change it"),
 )
 NAKED_NEW = re.compile(r"(?<![\w:])new\s+(?:\(|[A-Za-z_])|(?<![\w:=] )(?<!= )\bdelete\s+[A-Za-z_*(]|\bdelete\s*\[\]")
 OWNED_AT_ONCE = re.compile(r"(?:_ptr<[^;]*>[^;(]*|\w+Ref)\(new\b")

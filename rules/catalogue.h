@@ -1,7 +1,7 @@
 // An immutable snapshot of what one database's system catalogue says, as far as freshness needs it.
 //
 // Filled by proxy/catalogue_loader, which notes the counters first: the snapshot is valid for that version alone
-// (proxy/session/database_state.h). Closures (views, partitions, inheritance, foreign keys) are computed when it is built.
+// (proxy/session/upstream_state.h). Closures (views, partitions, inheritance, foreign keys) are computed when it is built.
 #pragma once
 
 #include <array>

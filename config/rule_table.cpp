@@ -19,6 +19,8 @@ public:
     }
 
     Rule read() {
+        // The name first, whatever the order: errors about the other keys say it.
+        if (const auto* name = table_.get("name")) read_key("name", *name);
         for (const auto& [key, node] : table_) read_key(key.str(), node);
         if (rule_.name.empty()) fail(rule_.line, "a rule needs a name");
         return rule_;

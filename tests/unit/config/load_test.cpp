@@ -99,7 +99,7 @@ cache = false
     CHECK(config.rules[1].cache == false);
 }
 
-TEST_CASE("--set goes before the file, and the later before the earlier") {
+TEST_CASE("a key set on the command line goes before the file, and the later before the earlier") {
     const auto config = read("[cache]\nttl = \"1s\"\n", {"cache.ttl=2s", "cache.ttl=3s", "listen.address=[::1]:9"});
     CHECK(config.cache.ttl == 3s);
     CHECK(config.listen.address.host == "::1");

@@ -61,8 +61,9 @@ TEST_CASE("several hosts, IPv6 and sockets") {
 }
 
 TEST_CASE("keywords and values, with quotes and escapes") {
-    const auto upstream = resolve("host = localhost port=5444 user='o''x' password='it\\'s \\\\ here' dbname=a\\ b");
+    const auto upstream = resolve("host = localhost port=5444 user='o\\'x' password='it\\'s \\\\ here' dbname=a\\ b");
     CHECK(hosts(upstream) == "localhost|5444 ");
+    CHECK(upstream.user == "o'x");
     CHECK(upstream.password == "it's \\ here");
     CHECK(upstream.database == "a b");
 }

@@ -108,7 +108,7 @@ TEST_CASE("deeply nested texts of every shape are refused or given up, on a smal
 
 TEST_CASE("shallow nesting of every shape is understood") {
     for (const Shape& shape : kShapes) {
-        if (shape.open == "EXPLAIN " || shape.prefix.find("DEFAULT") != std::string::npos) continue;
+        if (shape.open == "EXPLAIN " || shape.prefix.find("DEFAULT") != std::string::npos || shape.open.find("JOIN") != std::string::npos) continue;
         const std::string text = shaped(shape, 1);
         INFO(text);
         const TextFacts facts = analyse(text);

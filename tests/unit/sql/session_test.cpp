@@ -101,11 +101,11 @@ TEST_CASE("settings have PostgreSQL's own names and values as text") {
         CHECK_FALSE(facts.reset_all);
     }
     CHECK(facts_of("RESET ALL").reset_all);
-    CHECK(facts_of("SHOW TimeZone").savepoint == "timezone");
-    CHECK(facts_of("SHOW TIME ZONE").savepoint == "timezone");
-    CHECK(facts_of("SHOW TRANSACTION ISOLATION LEVEL").savepoint == "transaction_isolation");
-    CHECK(facts_of("SHOW larder.cache").savepoint == "larder.cache");
-    CHECK(facts_of("SHOW ALL").savepoint == "all");
+    CHECK(facts_of("SHOW TimeZone").settings.at(0).name == "timezone");
+    CHECK(facts_of("SHOW TIME ZONE").settings.at(0).name == "timezone");
+    CHECK(facts_of("SHOW TRANSACTION ISOLATION LEVEL").settings.at(0).name == "transaction_isolation");
+    CHECK(facts_of("SHOW larder.cache").settings.at(0).name == "larder.cache");
+    CHECK(facts_of("SHOW ALL").settings.at(0).name == "all");
 }
 
 TEST_CASE("DISCARD says what") {

@@ -80,7 +80,7 @@ FROM cart_items c WHERE c.user_id = :user_id AND c.variant_id = inventory.varian
 DELETE FROM cart_items WHERE user_id = :user_id;
 
 \echo '-- 17 the payment came'
-UPDATE orders SET status = 'paid' WHERE id = :new_order_id AND status = 'pending' RETURNING id, status;
+UPDATE orders SET status = 'paid' WHERE id = :new_order_id AND status = 'pending' RETURNING status;
 
 \echo '-- 18 a delivery came in: the trigger writes the movement'
 UPDATE inventory SET on_hand = on_hand + 50, updated_at = now() WHERE variant_id = :variant_id RETURNING on_hand;

@@ -121,6 +121,7 @@ void CatalogueService::load(Database& database, bool is_poll) {
         if (!is_same) note_change_from_elsewhere(database);
         return;
     }
+    state.begin_load();
     rules::CatalogueRows rows = load_catalogue_rows(database.connection->raw());
     std::string state_digest = rows.state_digest;
     auto catalogue = rules::Catalogue::build(std::move(rows));
@@ -138,10 +139,7 @@ void CatalogueService::load(Database& database, bool is_poll) {
     facts->catalogue = std::move(catalogue);
     facts->server_word = server_word;
     facts->catalogue_word = catalogue_word;
-    if (!was_valid) {
-        state.note_published(now());
-        state.publish(std::move(facts));
-    }
+    if (!was_valid && !state.publish(std::move(facts))) return state.want_facts();  // a statement under way may have changed it
     if (before == nullptr || is_changed)
         log_info("catalogue loaded", {{"database", printable(state.name())}, {"relations", std::to_string(state.facts()->catalogue->relation_count())}});
 }

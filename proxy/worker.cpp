@@ -100,7 +100,7 @@ void Worker::admit(int descriptor, int family, std::string address) {
     const std::uint64_t id = shared_.next_connection.fetch_add(1, std::memory_order_relaxed);
     PeerRef peer;
     try {
-        peer = PeerRef(new Peer(io_, descriptor, family, true));
+        peer = PeerRef(new Peer(io_, descriptor, true));
         session::ClientInfo info;
         info.id = id;
         info.address = std::move(address);
@@ -237,12 +237,11 @@ void Worker::speed_up() {
 
 void Worker::tick() {
     context_.now = now();
-    is_slow_ = !is_active_ && ticking_.empty();
+    is_slow_ = !is_active_;
     is_active_ = false;
     schedule_tick(is_slow_ ? kTickIdle : kTickBusy);
     begin_grace();
     serve_deadlines();
-    if (!ticking_.empty()) tick_sessions();
     if (context_.now >= next_probe_) {
         next_probe_ = context_.now + kProbeInterval;
         probe_ends();
@@ -267,14 +266,6 @@ void Worker::serve_deadlines() {
         const std::uint64_t id = lingering_.front().connection;
         lingering_.pop_front();
         if (ClientConnection* found = find(id)) found->on_linger_deadline();
-    }
-}
-
-void Worker::tick_sessions() {
-    std::vector<std::uint64_t> ids;
-    ids.swap(ticking_);
-    for (const std::uint64_t id : ids) {
-        if (ClientConnection* found = find(id)) found->on_tick();
     }
 }
 

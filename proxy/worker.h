@@ -60,7 +60,6 @@ public:
     }
     void connect(std::uint64_t connection);
     void probe_later(std::uint64_t connection) { to_probe_.push_back(connection); }
-    void tick_later(std::uint64_t connection) { ticking_.push_back(connection); }  // on_tick() with the next tick
     void linger(std::uint64_t connection);
     // The connection has ended. It is deleted after a period of grace: calls of its waiter that are under way in other
     // workers must have arrived before.
@@ -84,7 +83,6 @@ private:
     void tick();
     void serve_deadlines();
     void probe_ends();
-    void tick_sessions();
     void publish_rows();
     void begin_grace();
 
@@ -102,7 +100,7 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<ClientConnection>> buried_;
     std::vector<std::uint64_t> without_grace_;         // buried since the last begin_grace()
     std::deque<Deadline> logins_, lingering_;          // each in order, since each has one constant timeout
-    std::vector<std::uint64_t> to_probe_, ticking_;
+    std::vector<std::uint64_t> to_probe_;
     std::vector<Worker*> all_;                         // this one too
     std::atomic<int> client_count_{0};
     Instant next_probe_, next_sweep_, next_rows_;

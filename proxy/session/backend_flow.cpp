@@ -66,6 +66,7 @@ std::size_t Session::Impl::on_reply(Bytes in, Outputs& out) {
         on_backend_frame(header->type, rest.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes), rest.substr(0, total), out);
     }
     if (has_server && phase != Phase::closed) end_run();
+    if (pause == Pause::owed && owed.empty()) pause = Pause::none;
     return phase == Phase::closed || !has_server ? in.size() : at;
 }
 
@@ -117,6 +118,10 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
             return;
         default: break;
     }
+    if (swallow && kind == Kind::query) {
+        if (type == protocol::DataRow::kType) on_own_row({type, body, whole}, owed.front());
+        return;
+    }
     if (!has_front) {
         // Only the messages above may come unasked; CopyData of a CopyBoth is the exception.
         if (type == protocol::CopyData::kType || type == protocol::kCopyDoneType) {
@@ -128,11 +133,9 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
     }
     switch (type) {
         case protocol::DataRow::kType:
-            if (swallow) return on_own_row({type, body, whole}, owed.front());
             if (whole.empty()) return;
             return on_row_run(whole, 1, out);
         case protocol::RowDescription::kType:
-            if (swallow) return;
             if (auto* capture = active_capture()) {
                 if (whole.empty()) spoil_captures(rules::Reason::too_large);
                 else capture->row_description(whole);
@@ -180,7 +183,6 @@ void Session::Impl::on_command_complete(char type, Bytes body, Bytes whole, Outp
     copy_in = false;
     if (type == protocol::CommandComplete::kType) last_tag_was_rollback = body.starts_with("ROLLBACK") && !body.starts_with("ROLLBACK PREPARED");
     auto& front = owed.front();
-    if (front.swallow) return;
     if (front.capture && type == protocol::CommandComplete::kType) front.capture->complete(whole);
     out.client.append_borrowed(whole);
     if (front.kind != Owed::Kind::execute) return;
@@ -220,17 +222,25 @@ void Session::Impl::on_error_reply(Bytes body, Bytes whole, Outputs& out) {
 
 // What the client sent after the message that failed is ignored by the server up to the next Sync.
 void Session::Impl::skip_to_sync() {
+    bool is_first = true;
     while (!owed.empty() && owed.front().kind != Owed::Kind::sync) {
         auto skipped = owed.pop();
-        undo(skipped);
+        undo(skipped, is_first);
+        is_first = false;
     }
     if (owed.empty()) is_skipping = batch_is_open;
 }
 
-// A message whose success was taken for granted has failed or was ignored.
-void Session::Impl::undo(Owed& skipped) {
-    if (skipped.kind == Owed::Kind::parse && !skipped.name.empty()) prepared.erase(skipped.name);
-    if (skipped.kind == Owed::Kind::parse && skipped.name.empty() && unnamed) unnamed->at_server = false;
+// A message whose success was taken for granted has failed (then the unnamed statement is gone, if it was to be made) or
+// was ignored (then the one before it is still there).
+void Session::Impl::undo(Owed& undone, bool has_failed) {
+    if (undone.kind != Owed::Kind::parse || undone.swallow) return;
+    if (!undone.name.empty()) {
+        prepared.erase(undone.name);
+    } else if (undone.is_unnamed) {
+        unnamed = has_failed ? nullptr : std::move(undone.replaced);
+        server_has_unnamed = unnamed != nullptr && unnamed->at_server;
+    }
 }
 
 void Session::Impl::on_ready_for_query(Bytes body, Bytes whole, Outputs& out) {
@@ -275,7 +285,7 @@ void Session::Impl::on_copy_in_response(Bytes whole, Outputs& out) {
     while (owed.size() > 1) {
         const bool is_sync = owed.at(1).kind == Owed::Kind::sync;
         auto eaten = owed.erase_at(1);
-        undo(eaten);
+        undo(eaten, false);
         if (!is_sync) break;
     }
     batch_is_open = owed.front().kind == Owed::Kind::execute;

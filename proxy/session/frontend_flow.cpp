@@ -69,12 +69,14 @@ std::optional<std::size_t> Session::Impl::on_frame_start(Bytes in, Outputs& out)
     if (!header) return std::nullopt;
     const auto limit = phase == Phase::login ? protocol::authentication_body_bytes_max(header->type) : protocol::frontend_body_bytes_max(header->type);
     if (!limit) {
+        if (!drain_before_refusal(out)) return std::nullopt;
         context.metrics.protocol_errors.add();
         protocol::append_invalid_frontend_type(out.client.text(), header->type);
         close_all();
         return in.size();
     }
     if (const auto error = header->check(*limit)) {
+        if (!drain_before_refusal(out)) return std::nullopt;
         context.metrics.protocol_errors.add();
         protocol::append_error(out.client.text(), *error);
         close_all();
@@ -107,6 +109,14 @@ std::optional<std::size_t> Session::Impl::on_frame_start(Bytes in, Outputs& out)
     return phase == Phase::closed ? in.size() : total;
 }
 
+// What the client asked before it broke the protocol is answered first, as PostgreSQL would. True: nothing is owed.
+bool Session::Impl::drain_before_refusal(Outputs& out) {
+    if (phase != Phase::ready || owed.empty() || copy_in) return true;
+    if (batch_is_open) out.server.append(protocol::kFlush);
+    pause = Pause::owed;
+    return false;
+}
+
 // False: paused, the frame has to be given again.
 bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
     if (phase == Phase::login) {
@@ -115,7 +125,8 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
     }
     if (frame.type == protocol::kTerminateType) {
         out.server.append(protocol::kTerminate);
-        close_all();
+        if (owed.empty()) close_all();
+        else has_terminated = true;  // it is answered as far as the client listens; then the server closes
         return true;
     }
     // After an error the server ignores everything up to the next Sync, and so does Larder.
@@ -200,7 +211,6 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
         run_own_command(statement->command(), true, nullptr, out);
         return true;
     }
-    if (waits_for_facts(*statement)) return false;
     const auto* resolved = &plan_of(*statement);
     cache::ResultRef hit;
     std::unique_ptr<Capture> capture;
@@ -234,14 +244,14 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
         trace_bypass(resolved->plan.reason, out);
     }
     leave_flight();  // a lead that was handed over and is of no use here goes on
-    environment_failed = gave_up_facts = false;
+    environment_failed = false;
     last_hit = {};
     portals.erase("");
     unnamed.reset();
     server_has_unnamed = false;  // PostgreSQL drops it with each simple Query
     before_sending(statement.get(), out);
     if (login.is_replication && is_replication_command(text)) block.is_opaque = true;
-    else sending_statement(statement.get(), out);
+    else sending_statement(statement, out);
     if (!is_plain_read(statement.get(), resolved->plan)) owed_reads_only = false;
     send(out, whole, {.kind = Owed::Kind::query, .capture = std::move(capture)});
     return true;
@@ -249,8 +259,8 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
 
 // Everything that has to be done before a statement is sent: marks first, then what will be different after it.
 // Null: Larder does not know what it is.
-void Session::Impl::sending_statement(Statement* statement, Outputs&) {
-    if (statement == nullptr || database == nullptr) {
+void Session::Impl::sending_statement(const std::shared_ptr<Statement>& statement, Outputs&) {
+    if (statement == nullptr || database == nullptr || !register_unjudged(statement)) {
         if (database != nullptr) writes.sending_unknown(*database, is_block_known(), context);
         env.reset();
         block.changed_environment = true;
@@ -266,7 +276,7 @@ void Session::Impl::sending_statement(Statement* statement, Outputs&) {
     // A ROLLBACK of its own is the one end of a block that cannot commit.
     const bool only_rolls_back = statement->kind() == sql::Kind::rollback;
     if ((plan.ends_block && !only_rolls_back) || plan.may_commit_inside) writes.may_commit(*database, context);
-    apply_effects(statement, plan);
+    apply_effects(statement.get(), plan);
 }
 
 void Session::Impl::apply_effects(const Statement* statement, const rules::Plan& plan) {
@@ -318,8 +328,7 @@ void Session::Impl::before_sending(Statement* statement, Outputs& out) {
     if (block.had_hit && status == 'T' && owed.empty() && statement != nullptr && plan_of(*statement).plan.touches_transaction_modes) {
         // A read of this block was answered from the cache. The server must see a query in its place, so that it refuses
         // a change of the transaction's modes as it would have.
-        owed.push({.kind = Owed::Kind::query, .swallow = true});
-        protocol::Query{"SELECT 1"}.append_to(out.server.text());
+        ask_server("SELECT 1", false, out);
         block.had_hit = false;
     }
     // SET TRANSACTION must not find that a query of Larder's came before it.
@@ -342,7 +351,8 @@ void Session::Impl::on_parse(const protocol::Parse& parse, Bytes whole, Outputs&
     entry->types = parse.types.raw();
     Owed reply{.kind = Owed::Kind::parse};
     if (parse.statement.empty()) {
-        unnamed = std::move(entry);
+        reply.is_unnamed = true;
+        reply.replaced = std::exchange(unnamed, std::move(entry));
         server_has_unnamed = true;
     } else if (!prepared.contains(std::string(parse.statement)) && prepared.size() < context.limits.prepared_statements_max) {
         reply.name = parse.statement;  // undone if the server refuses it
@@ -389,7 +399,7 @@ void Session::Impl::on_execute(const protocol::Execute& execute, Bytes whole, Ou
         return;
     }
     const auto found = portals.find(std::string(execute.portal));
-    auto* statement = found == portals.end() ? nullptr : found->second.get();
+    const auto statement = found == portals.end() ? nullptr : found->second;
     if (statement != nullptr) {
         const auto& plan = plan_of(*statement).plan;
         if (statement->looks_cacheable()) count_bypass(plan.reason == rules::Reason::none ? rules::Reason::protocol_shape : plan.reason, out);
@@ -460,7 +470,8 @@ void Session::Impl::begin_large_frame(const protocol::FrameHeader& header, Bytes
             // Too long to be parsed: the session knows that the name exists, and nothing of what it does.
             Owed reply{.kind = Owed::Kind::parse};
             if (first_end != Bytes::npos && first.empty()) {
-                unnamed = std::make_shared<Prepared>();
+                reply.is_unnamed = true;
+                reply.replaced = std::exchange(unnamed, std::make_shared<Prepared>());
                 server_has_unnamed = true;
             } else if (first_end != Bytes::npos) {
                 prepared.erase(std::string(first));
@@ -496,8 +507,7 @@ void Session::Impl::run_own_command(const LarderCommand& command, bool simple, c
         protocol::append_error(text, {protocol::severity::kError, outcome.sqlstate, outcome.error, {}, "Larder knows larder.cache, larder.trace and larder.max_age."});
         if (status == 'T') {
             // The server's block must fail as well: let it fail in its own way, and swallow how.
-            owed.push({.kind = Owed::Kind::query, .swallow = true});
-            protocol::Query{"SELECT 1/0"}.append_to(out.server.text());
+            ask_server("SELECT 1/0", false, out);
             status = 'E';
         }
         text.append(protocol::ready_for_query(status));

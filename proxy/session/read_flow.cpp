@@ -13,15 +13,6 @@ bool are_valid(const CatalogueFacts& facts, const DatabaseState& database) {
     return facts.server_word == database.server().server.load() && facts.catalogue_word == database.counters().catalogue.load();
 }
 
-// How long a message waits for the catalogue's facts before it is sent without them.
-constexpr std::chrono::microseconds kFactsWaitMax{250'000};
-
-bool is_judged_by_facts(sql::Kind kind) {
-    using sql::Kind;
-    return kind == Kind::select || kind == Kind::insert || kind == Kind::update || kind == Kind::delete_ || kind == Kind::merge || kind == Kind::copy_from ||
-           kind == Kind::copy_to || kind == Kind::declare_cursor || kind == Kind::explain;
-}
-
 bool is_data_change(sql::Kind kind) {
     return kind == sql::Kind::insert || kind == sql::Kind::update || kind == sql::Kind::delete_ || kind == sql::Kind::merge || kind == sql::Kind::copy_from;
 }
@@ -35,29 +26,54 @@ std::string age_text(std::chrono::microseconds age) {
 
 const ResolvedPlan& Session::Impl::plan_of(Statement& statement) {
     if (catalogue_facts == nullptr || !are_valid(*catalogue_facts, *database)) {
-        catalogue_facts = database->facts();
+        catalogue_facts = database->facts(&facts_generation);
         if (catalogue_facts != nullptr && !are_valid(*catalogue_facts, *database)) catalogue_facts.reset();
         if (catalogue_facts == nullptr && context.has_upstream_login) database->want_facts();
     }
+    if (catalogue_facts != nullptr && !unjudged.empty()) judge();
     // A role, or the server's configuration, changed since this session's environment was read.
     if (env != nullptr && env_server_word != database->server().server.load()) env.reset();
     return statement.plan(*database, catalogue_facts, env, context.rules);
 }
 
-// True: the statement has to be judged by the catalogue's facts, these are being loaded, and it waits for them. Without
-// facts anything may be a view over a function that writes, so even a SELECT would count as a write of everything, and the
-// facts would never become valid under load.
-bool Session::Impl::waits_for_facts(const Statement& statement) {
-    if (gave_up_facts || database == nullptr || !context.has_upstream_login || login.is_replication) return false;
-    if (context.upstream.not_serving() != rules::Reason::none || !is_judged_by_facts(statement.kind())) return false;
-    plan_of(const_cast<Statement&>(statement));
-    if (catalogue_facts != nullptr) return false;
-    // While DDL is under way no facts can be had, and it may take long.
-    if (cache::Counter::is_in_flight(database->counters().catalogue.load()) || cache::Counter::is_in_flight(database->server().server.load())) return false;
-    if (!database->may_wait_for_facts(context.now)) return false;
-    facts_deadline = context.now + kFactsWaitMax;
-    pause = Pause::facts;
-    return true;
+// Facts have come: what did the statements that were sent without them do to this session?
+void Session::Impl::judge() {
+    for (const auto& statement : unjudged) {
+        const auto plan = rules::make_plan({*statement->facts, statement->text, 0, catalogue_facts->catalogue.get(), statement->env.get(), *context.rules});
+        if (plan.changes_environment) env.reset();
+        if (plan.changes_environment || plan.changes_environment_locally) block.changed_environment = true;
+        if (plan.may_release_locks) lock_may_be_gone = true;
+    }
+    unjudged.clear();
+}
+
+// Before a statement is sent: if only facts could judge it and there are none, it is registered for them. False: it has to
+// count as code that is not understood.
+bool Session::Impl::register_unjudged(const std::shared_ptr<Statement>& statement) {
+    constexpr std::size_t kUnjudgedMax = 1000;
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        if (!plan_of(*statement).is_unjudged) return true;
+        if (unjudged.size() >= kUnjudgedMax || unended.size() >= kUnjudgedMax) break;
+        auto entry = std::make_shared<Unjudged>();
+        entry->facts = std::shared_ptr<const sql::TextFacts>(statement, &statement->facts());
+        entry->text = statement->text();
+        entry->env = env;
+        switch (database->add_unjudged(entry, facts_generation)) {
+            case Registered::yes:
+                unended.push_back(entry);
+                if (unjudged.empty() || unjudged.back()->facts != entry->facts || unjudged.back()->env != entry->env) unjudged.push_back(std::move(entry));
+                return true;
+            case Registered::facts_are_new: catalogue_facts.reset(); continue;
+            case Registered::too_many: return false;
+        }
+    }
+    return false;
+}
+
+// The transaction is over: whatever these statements did is part of the catalogue that is read from now on.
+void Session::Impl::end_unjudged() {
+    for (const auto& statement : unended) statement->ended.store(true, std::memory_order_release);
+    unended.clear();
 }
 
 // Why this session may not be served right now, whatever the statement is.
@@ -168,7 +184,6 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
 }
 
 void Session::Impl::served(const cache::ResultRef& result, Outputs& out) {
-    gave_up_facts = false;
     context.metrics.hits.add();
     context.metrics.saved_server_us.add(static_cast<std::uint64_t>(result->cost().server_us));
     context.metrics.hit_bytes.add(result->rows_and_complete().size());
@@ -269,7 +284,6 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
         run_own_command(statement->command(), false, &batch, out);
         return true;
     }
-    if (statement != nullptr && waits_for_facts(*statement)) return false;
     if (statement != nullptr && wants_environment(*statement, plan_of(*statement))) {
         send_set_up(out);
         pause = Pause::environment;
@@ -314,7 +328,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
             count_bypass(reason, out);
         }
     }
-    environment_failed = gave_up_facts = false;
+    environment_failed = false;
     leave_flight();
     send_batch(batch, frames, std::move(capture), out);
     return true;
@@ -331,7 +345,7 @@ void Session::Impl::send_batch(const Batch& batch, Bytes frames, std::unique_ptr
             case protocol::Parse::kType: on_parse(*batch.parse, frame.whole, out); break;
             case protocol::Bind::kType: on_bind(batch.bind, frame.whole, out); break;
             case protocol::Execute::kType:
-                sending_statement(portals[std::string(batch.bind.portal)].get(), out);
+                sending_statement(portals[std::string(batch.bind.portal)], out);
                 send(out, frame.whole, {.kind = Owed::Kind::execute, .capture = std::move(capture)});
                 break;
             case protocol::Describe::kType: send(out, frame.whole, {.kind = Owed::Kind::describe_portal}); break;

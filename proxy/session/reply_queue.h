@@ -10,8 +10,16 @@
 #include <vector>
 
 #include "proxy/session/capture.h"
+#include "proxy/session/statement_memo.h"
 
 namespace larder::session {
+
+// The statement of a Parse, by its name in this session.
+struct Prepared {
+    std::shared_ptr<Statement> statement;  // null: the text was too long to be kept
+    std::string types;                     // the declared parameter types, as on the wire
+    bool at_server = true;                 // false: its Parse was answered by Larder (unnamed statements only)
+};
 
 struct Owed {
     enum class Kind : std::uint8_t { query, parse, bind, describe_statement, describe_portal, execute, close, sync, function_call };
@@ -19,6 +27,8 @@ struct Owed {
     bool swallow = false;              // Larder asked for itself: the client sees nothing of the answer
     bool is_environment = false;       // a Query whose row is the session's environment
     std::string name = {};             // parse, close of a statement: its name, to undo or confirm what the session remembers
+    bool is_unnamed = false;           // parse of the unnamed statement
+    std::shared_ptr<Prepared> replaced = nullptr;  // what was the unnamed statement before it
     std::unique_ptr<Capture> capture = nullptr;  // query, execute: the answer is being captured
 
     bool ends_with_ready() const { return kind == Kind::query || kind == Kind::sync || kind == Kind::function_call; }

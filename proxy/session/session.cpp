@@ -30,6 +30,9 @@ void Session::Impl::drop_server() {
     has_server = false;
     complete_captures.clear();
     owed.clear();
+    // If they are under way, what they may do to the catalogue is now part of the unknown outcome.
+    if (database != nullptr && !unended.empty() && writes.is_marked()) writes.sending_unknown(*database, false, context);
+    end_unjudged();
     writes.lost(context, backend_pid);
 }
 
@@ -54,6 +57,7 @@ void Session::Impl::settle(char new_status, Outputs& out) {
     if (!batch_is_open) batch_controls_transaction = false;
     if (status == 'I') {
         own.block_ended(!last_tag_was_rollback);
+        end_unjudged();
         if (block.changed_environment) env.reset();
         block = {};
         portals.clear();
@@ -63,7 +67,6 @@ void Session::Impl::settle(char new_status, Outputs& out) {
     } else if (!was_in_block && !block.is_understood) {
         block.is_opaque = true;  // a block that nobody saw begin
     }
-    if (pause == Pause::owed) pause = Pause::none;
 }
 
 Session::Session(Context& context, ClientInfo client, cache::FlightWaiter& waiter)
@@ -75,7 +78,9 @@ std::size_t Session::on_client_bytes(Bytes in, Outputs& out) {
     switch (s.phase) {
         case Impl::Phase::startup: return s.on_startup(in, out);
         case Impl::Phase::login:
-        case Impl::Phase::ready: return s.pause == Impl::Pause::none ? s.on_ready_bytes(in, out) : 0;
+        case Impl::Phase::ready:
+            if (s.has_terminated) return in.size();
+            return s.pause == Impl::Pause::none ? s.on_ready_bytes(in, out) : 0;
         case Impl::Phase::console: return s.on_console_bytes(in, out);
         case Impl::Phase::tls_handshake:
         case Impl::Phase::connecting:
@@ -123,7 +128,7 @@ void Session::on_server_closed(Outputs& out) {
     if (!s.has_server) return;
     s.drop_server();
     if (s.phase == Impl::Phase::closed) return;
-    if (s.error_was_forwarded) return s.close_all();
+    if (s.error_was_forwarded || s.has_terminated) return s.close_all();
     s.fail_client(out, "08006", "server closed the connection unexpectedly",
                   "The PostgreSQL server behind Larder ended this connection, perhaps by a crash or a restart.");
 }
@@ -133,7 +138,9 @@ void Session::on_client_closed(Outputs& out) {
     if (s.phase == Impl::Phase::closed) return;
     if (s.has_server) {
         // An idle server is told; a busy one is cancelled, since it may not look at its socket for a long time.
-        if (s.owed.empty() && s.phase == Impl::Phase::ready) out.server.append(protocol::kTerminate);
+        if (s.has_terminated) {
+            // It has been told already, and does what it was asked before as far as it can.
+        } else if (s.owed.empty() && s.phase == Impl::Phase::ready) out.server.append(protocol::kTerminate);
         else if (!s.server_key.secret().empty()) s.needs.cancel_server = true;
     }
     s.close_all();
@@ -158,10 +165,7 @@ void Session::on_flight(cache::ResultRef result, bool leads) {
 
 void Session::on_cancel(Outputs&) {
     auto& s = *impl_;
-    if (s.pause == Impl::Pause::facts) {
-        s.cancelled = true;
-        s.pause = Impl::Pause::none;
-    } else if (s.pause == Impl::Pause::flight) {
+    if (s.pause == Impl::Pause::flight) {
         if (!s.leave_flight()) return;  // its answer is here already
         s.cancelled = true;
         s.pause = Impl::Pause::none;
@@ -169,21 +173,6 @@ void Session::on_cancel(Outputs&) {
         s.needs.cancel_server = true;
     }
 }
-
-void Session::on_tick() {
-    auto& s = *impl_;
-    if (s.pause != Impl::Pause::facts) return;
-    const auto facts = s.database->facts();
-    const bool is_valid = facts != nullptr && facts->server_word == s.database->server().server.load() && facts->catalogue_word == s.database->counters().catalogue.load();
-    if (!is_valid && s.context.now < s.facts_deadline && s.context.upstream.not_serving() == rules::Reason::none) {
-        s.database->want_facts();
-        return;
-    }
-    s.gave_up_facts = !is_valid;
-    s.pause = Impl::Pause::none;
-}
-
-bool Session::wants_tick() const { return impl_->pause == Impl::Pause::facts; }
 
 void Session::on_shutdown(Outputs& out) {
     auto& s = *impl_;

@@ -72,15 +72,11 @@ public:
     void on_flight(cache::ResultRef result, bool leads);
     // A CancelRequest with this session's key came.
     void on_cancel(Outputs& out);
-    // For sessions that wants_tick() is true of: called with each of the worker's ticks, then on_client_bytes() if it is no
-    // longer paused. Such a session waits for the catalogue's facts, a few milliseconds as a rule.
-    void on_tick();
     // Larder stops: 57P01 if the session is idle now, else when it is.
     void on_shutdown(Outputs& out);
 
     Needs take_needs();
     bool is_paused() const;
-    bool wants_tick() const;
     bool is_logged_in() const;
     // Between statements and outside a block: it can be closed without harm.
     bool is_idle() const;

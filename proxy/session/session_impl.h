@@ -31,13 +31,6 @@ namespace larder::session {
 // Frames up to this size are looked at as a whole; longer ones are passed on in pieces and never parsed.
 inline constexpr std::size_t kWholeFrameBytesMax = 128 * 1024;
 
-// The statement of a Parse, by its name in this session.
-struct Prepared {
-    std::shared_ptr<Statement> statement;  // null: the text was too long to be kept
-    std::string types;                     // the declared parameter types, as on the wire
-    bool at_server = true;                 // false: its Parse was answered by Larder (unnamed statements only)
-};
-
 // Parse, Bind, Describe, Execute, Close, Sync in direct succession: the one shape that can be answered from the cache.
 struct Batch {
     std::optional<protocol::Parse> parse;
@@ -59,7 +52,7 @@ struct Session::Impl {
         closed,         // nothing more is read or answered
     };
     // Why the client's next message has to wait.
-    enum class Pause : std::uint8_t { none, flight, environment, owed, facts };
+    enum class Pause : std::uint8_t { none, flight, environment, owed };
     // Who waits for whom.
     struct Flight {
         enum class State : std::uint8_t { none, waiting, landed, leads, alone } state = State::none;
@@ -122,12 +115,14 @@ struct Session::Impl {
     std::shared_ptr<Statement> statement_named(Bytes name) const;
     void run_own_command(const LarderCommand& command, bool simple, const Batch* batch, Outputs& out);
     // Marks and effects of a statement that is about to be sent.
-    void sending_statement(Statement* statement, Outputs& out);
+    void sending_statement(const std::shared_ptr<Statement>& statement, Outputs& out);
     void apply_effects(const Statement* statement, const rules::Plan& plan);
     void forget_statements(const sql::Facts& facts);
     void follow_savepoints(const sql::Facts& facts);
     void ensure_at_server(Bytes name, Outputs& out);
     void before_sending(Statement* statement, Outputs& out);
+    void ask_server(Bytes text, bool is_environment, Outputs& out);
+    bool drain_before_refusal(Outputs& out);
     void send(Outputs& out, Bytes whole, Owed owed);
     bool is_block_known() const;
     void trace(Outputs& out, std::string_view text);
@@ -140,7 +135,9 @@ struct Session::Impl {
     enum class Match : std::uint8_t { yes, no, incomplete };
     Match match_batch(Bytes in, Batch& batch) const;
     const ResolvedPlan& plan_of(Statement& statement);
-    bool waits_for_facts(const Statement& statement);
+    void judge();
+    bool register_unjudged(const std::shared_ptr<Statement>& statement);
+    void end_unjudged();
     rules::Reason obstacle() const;
     bool wants_environment(const Statement& statement, const ResolvedPlan& plan) const;
     // Decides one cacheable read whose key is in `key`. fetch: send it, with `capture` if its answer may be kept.
@@ -160,7 +157,7 @@ struct Session::Impl {
     void on_copy_in_response(Bytes whole, Outputs& out);
     void on_parameter_status(Bytes body);
     void skip_to_sync();
-    void undo(Owed& owed);
+    void undo(Owed& undone, bool has_failed);
     void spoil_captures(rules::Reason reason);
     Capture* active_capture();
     bool broken_protocol(std::string_view what, Outputs& out);
@@ -180,6 +177,7 @@ struct Session::Impl {
     Phase phase = Phase::startup;
     bool is_client_tls = false, tls_was_asked = false, gss_was_asked = false;
     bool shutdown_wanted = false, error_was_forwarded = false;
+    bool has_terminated = false;             // the client has said goodbye: the server finishes what it was asked, then all ends
     LoginParameters login;
     protocol::CancelKey cancel_request, server_key;
 
@@ -201,6 +199,9 @@ struct Session::Impl {
 
     // --- the session
     DatabaseState* database = nullptr;
+    std::uint64_t facts_generation = 0;
+    std::vector<std::shared_ptr<Unjudged>> unjudged;   // sent without facts: what they did to this session is not known yet
+    std::vector<std::shared_ptr<Unjudged>> unended;    // of them, those whose transaction is not over
     std::shared_ptr<const CatalogueFacts> catalogue_facts;
     std::shared_ptr<const rules::SessionEnv> env;      // null: not known
     std::uint64_t env_server_word = 0;                 // `server` when it was read
@@ -221,8 +222,6 @@ struct Session::Impl {
     cache::ResultRef last_hit;                         // in a block: what the unnamed portal would still show
 
     Pause pause = Pause::none;
-    Instant facts_deadline;                            // the message in hand waits for facts no longer than this
-    bool gave_up_facts = false;                        // for the message in hand
     Flight flight;
     bool cancelled = false;                            // while it waited: the message in hand is answered with 57014
     std::string key;                                   // scratch of the read in hand

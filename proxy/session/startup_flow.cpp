@@ -52,7 +52,7 @@ std::size_t Session::Impl::on_startup(Bytes in, Outputs& out) {
         switch (protocol::startup_kind(body)) {
             case protocol::StartupKind::ssl_request:
                 if (tls_was_asked || is_client_tls) {
-                    fail_client(out, protocol::sqlstate::kFeatureNotSupported, "unsupported frontend protocol 1234.5679: server supports 3.0 to 3.2");
+                    fail_client(out, protocol::sqlstate::kFeatureNotSupported, "unsupported frontend protocol 1234.5679: server supports 3.0 to 3.0");
                     return in.size();
                 }
                 tls_was_asked = true;
@@ -264,10 +264,8 @@ void Session::Impl::begin_set_up(Outputs& out) {
     phase = Phase::set_up;
     status = 'I';
     if (is_console) {
-        owed.push({.kind = Owed::Kind::query, .swallow = true});
-        protocol::Query{"SELECT rolsuper, pg_catalog.pg_has_role(current_user, 'pg_monitor', 'MEMBER') FROM pg_catalog.pg_roles "
-                        "WHERE rolname OPERATOR(pg_catalog.=) current_user"}.append_to(out.server.text());
-        return;
+        return ask_server("SELECT rolsuper, pg_catalog.pg_has_role(current_user, 'pg_monitor', 'MEMBER') FROM pg_catalog.pg_roles "
+                          "WHERE rolname OPERATOR(pg_catalog.=) current_user", false, out);
     }
     if (context.has_upstream_login && !login.is_replication) return send_set_up(out);
     phase = Phase::ready;
@@ -291,8 +289,7 @@ void Session::Impl::send_lock_query(Outputs& out) {
         "OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND classid OPERATOR(pg_catalog.=) '" + backend_class + "' AND objid "
         "OPERATOR(pg_catalog.=) '" + process + "') THEN true ELSE pg_catalog.pg_try_advisory_lock_shared(" + backend_class + ", " + process +
         ") END, pg_catalog.pg_backend_pid()";
-    owed.push({.kind = Owed::Kind::query, .swallow = true});
-    protocol::Query{text}.append_to(out.server.text());
+    ask_server(text, false, out);
 }
 
 void Session::Impl::send_environment_query(Outputs& out) {
@@ -301,8 +298,21 @@ void Session::Impl::send_environment_query(Outputs& out) {
     env_being_read.reset();
     // Before the question: a change of the server's settings that comes later makes the answer old.
     env_server_word = context.upstream.counters.server.load();
-    owed.push({.kind = Owed::Kind::query, .swallow = true, .is_environment = true});
-    protocol::Query{kText}.append_to(out.server.text());
+    ask_server(kText, true, out);
+}
+
+// A question of Larder's own, as a batch under a name of its own: a simple Query would drop the client's unnamed statement
+// and portal. Both names are gone again at its end. Nothing of the answer goes to the client.
+void Session::Impl::ask_server(Bytes text, bool is_environment, Outputs& out) {
+    constexpr Bytes kName = "larder's own";
+    auto& to = out.server.text();
+    protocol::append_parse(to, kName, text);
+    protocol::append_bind(to, kName, kName, {}, {}, {});
+    protocol::Execute{kName, 0}.append_to(to);
+    protocol::Close{protocol::Target::portal, kName}.append_to(to);
+    protocol::Close{protocol::Target::statement, kName}.append_to(to);
+    to.append(protocol::kSync);
+    owed.push({.kind = Owed::Kind::query, .swallow = true, .is_environment = is_environment});
 }
 
 // A DataRow of a question of Larder's own.

@@ -28,6 +28,7 @@ struct ResolvedPlan {
     std::shared_ptr<const rules::SessionEnv> env;         // null: environment not known
     std::shared_ptr<const rules::UserRules> rules;
     DatabaseState* database = nullptr;
+    bool is_unjudged = false;                             // only the facts can tell whether it runs code (unjudged.h)
     rules::Plan plan;
     std::vector<const cache::Counter*> reads;             // server, catalogue, any, then a scan per relation; empty if not cacheable
     cache::WriteSet writes;

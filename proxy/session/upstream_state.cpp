@@ -1,18 +1,60 @@
 #include "proxy/session/upstream_state.h"
 
+#include <algorithm>
+
 namespace larder::session {
 
 DatabaseState::DatabaseState(std::string name, cache::ServerCounters& server)
     : name_(std::move(name)), server_(server), counters_(server.database(name_)) {}
 
-std::shared_ptr<const CatalogueFacts> DatabaseState::facts() const {
+std::shared_ptr<const CatalogueFacts> DatabaseState::facts(std::uint64_t* generation) const {
     const Lock lock(mutex_);
+    if (generation != nullptr) *generation = generation_;
     return facts_;
 }
 
-void DatabaseState::publish(std::shared_ptr<const CatalogueFacts> facts) {
+Registered DatabaseState::add_unjudged(std::shared_ptr<Unjudged> statement, std::uint64_t generation) {
     const Lock lock(mutex_);
-    facts_ = std::move(facts);
+    if (generation != generation_) return Registered::facts_are_new;
+    if (unjudged_.size() == kUnjudgedMax) return Registered::too_many;
+    unjudged_.push_back(std::move(statement));
+    return Registered::yes;
+}
+
+void DatabaseState::begin_load() {
+    const Lock lock(mutex_);
+    std::erase_if(unjudged_, [](const auto& statement) { return statement->ended.load(std::memory_order_acquire); });
+}
+
+bool DatabaseState::publish(std::shared_ptr<const CatalogueFacts> facts) {
+    // Most are judged without the lock, which sessions take for each statement just now; the last few under it.
+    std::size_t judged = 0;
+    for (bool is_last = false; !is_last;) {
+        std::vector<std::shared_ptr<Unjudged>> statements;
+        {
+            const Lock lock(mutex_);
+            constexpr std::size_t kUnderLockMax = 16;
+            is_last = unjudged_.size() - judged <= kUnderLockMax;
+            for (std::size_t i = judged; i < unjudged_.size(); ++i) {
+                if (!is_last) statements.push_back(unjudged_[i]);
+                else if (!is_harmless(*unjudged_[i], *facts->catalogue)) return false;
+            }
+            if (is_last) {
+                unjudged_.clear();
+                facts_ = std::move(facts);
+                ++generation_;
+                return true;
+            }
+            judged = unjudged_.size();
+        }
+        const Unjudged* last = nullptr;
+        for (const auto& statement : statements) {
+            const bool is_repeat = last != nullptr && last->facts == statement->facts && last->env == statement->env;
+            if (!is_repeat && !is_harmless(*statement, *facts->catalogue)) return false;
+            last = statement.get();
+        }
+    }
+    return false;
 }
 
 void DatabaseState::want_facts() {

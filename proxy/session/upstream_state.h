@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/thread_annotations.h"
 #include "cache/counter.h"
 #include "cache/write_ticket.h"
+#include "proxy/session/unjudged.h"
 #include "rules/catalogue.h"
 #include "rules/reason.h"
 
@@ -34,16 +34,19 @@ public:
     cache::ServerCounters& server() const { return server_; }
     cache::DatabaseCounters& counters() const { return counters_; }
 
-    // The newest facts, valid or not; null before the first load.
-    std::shared_ptr<const CatalogueFacts> facts() const;
-    void publish(std::shared_ptr<const CatalogueFacts> facts);
+    // The newest facts, valid or not; null before the first load. `generation` counts the publications.
+    std::shared_ptr<const CatalogueFacts> facts(std::uint64_t* generation = nullptr) const;
+
+    // Registers a statement that is about to be sent unjudged (unjudged.h); the caller keeps `statement` and sets `ended`.
+    // `generation`: of the facts that it was planned without.
+    Registered add_unjudged(std::shared_ptr<Unjudged> statement, std::uint64_t generation);
+    // To be called after the words were noted and before the catalogue is read.
+    void begin_load();
+    // False: a statement that was under way may have changed what was read; the load has to be made again.
+    bool publish(std::shared_ptr<const CatalogueFacts> facts);
 
     // Asks the control thread to load facts (again); cheap to call often. Answered by publish().
     void want_facts();
-    // Statements wait for facts that are on their way, but not again and again where something makes them old all the time:
-    // false if they were published just before `now`, and have become old since. Threads: any.
-    bool may_wait_for_facts(Instant now) const { return now.us - published_us_.load(std::memory_order_relaxed) > kFactsWaitPauseUs; }
-    void note_published(Instant now) { published_us_.store(now.us, std::memory_order_relaxed); }
     bool facts_wanted() const { return wanted_.load(std::memory_order_acquire); }
     bool take_facts_wanted() { return wanted_.exchange(false, std::memory_order_acq_rel); }
 
@@ -51,11 +54,12 @@ private:
     std::string name_;
     cache::ServerCounters& server_;
     cache::DatabaseCounters& counters_;
-    static constexpr std::int64_t kFactsWaitPauseUs = 100'000;
     std::atomic<bool> wanted_{false};
-    std::atomic<std::int64_t> published_us_{INT64_MIN / 2};
+    static constexpr std::size_t kUnjudgedMax = 10'000;
     mutable Mutex mutex_;
     std::shared_ptr<const CatalogueFacts> facts_ LARDER_GUARDED_BY(mutex_);
+    std::uint64_t generation_ LARDER_GUARDED_BY(mutex_) = 0;
+    std::vector<std::shared_ptr<Unjudged>> unjudged_ LARDER_GUARDED_BY(mutex_);
 };
 
 // Writes whose server connection ended before their outcome was known. Implemented by proxy/: keeps the marks until the

@@ -5,6 +5,8 @@
 
 namespace larder::session::test {
 
+using namespace std::string_literals;
+
 namespace {
 
 rules::RelationRow table(Oid oid, std::string name, rules::RelationKind kind = rules::RelationKind::table) {
@@ -37,18 +39,19 @@ World::World() {
     publish_catalogue();
 }
 
-void World::publish_catalogue() {
+bool World::publish_catalogue() {
     rules::CatalogueRows rows;
     rows.database = "shop";
     rows.server_version_num = 150000;
     rows.relations = {table(101, "t"), table(102, "u"), table(103, "child"), table(104, "v", rules::RelationKind::view), table(105, "s", rules::RelationKind::sequence)};
     rows.relations[3].view_definition = "SELECT t.n FROM public.t";
+    rows.functions = {{.oid = 20000, .schema = "public", .name = "opaque", .volatility = 'v', .is_builtin = false, .is_native = false, .is_extension_member = false, .is_procedure = false}};
     rows.foreign_keys = {{103, 101, 'c', 'a'}};
     auto facts = std::make_shared<CatalogueFacts>();
     facts->server_word = upstream.counters.server.load();
     facts->catalogue_word = database().counters().catalogue.load();
     facts->catalogue = rules::Catalogue::build(std::move(rows));
-    database().publish(std::move(facts));
+    return database().publish(std::move(facts));
 }
 
 Client::Client(World& world_in, bool log_in) : world(world_in) {
@@ -128,7 +131,7 @@ void Client::answer_set_up(char status) {
         std::string row;
         const protocol::ValueList::Value values[] = {Bytes("f"), Bytes(has_instance_lock), Bytes("t"), Bytes("7")};
         protocol::append_data_row(row, values);
-        server(row_description("x") + row + complete("SELECT 1") + ready(status));
+        server("1\0\0\0\4" "2\0\0\0\4"s + row + complete("SELECT 1") + "3\0\0\0\4" "3\0\0\0\4"s + ready(status));
     }
     if (asked.find("current_schemas") == std::string::npos) return;
     std::vector<protocol::ValueList::Value> values = {Bytes(current_user), Bytes(current_user), Bytes(search_path), Bytes("none")};
@@ -145,7 +148,7 @@ void Client::answer_set_up(char status) {
     for (const auto& setting : settings) values.emplace_back(Bytes(setting));
     std::string row;
     protocol::append_data_row(row, values);
-    server(row_description("x") + row + complete("SELECT 1") + ready(status));
+    server("1\0\0\0\4" "2\0\0\0\4"s + row + complete("SELECT 1") + "3\0\0\0\4" "3\0\0\0\4"s + ready(status));
 }
 
 void Client::deliver_flights() {

@@ -118,7 +118,7 @@ public:
                     .memo = &memo};
 
     DatabaseState& database() { return upstream.database("shop"); }
-    void publish_catalogue();   // valid for the counters' words of now
+    bool publish_catalogue();   // valid for the counters' words of now
     std::uint64_t hits() const { return context.metrics.hits.value(); }
     std::uint64_t bypasses(rules::Reason reason) const { return context.metrics.bypasses[static_cast<std::size_t>(reason)].value(); }
 };

@@ -209,8 +209,8 @@ TEST_CASE("after a hit in a block a change of its modes meets a query, as it wou
     client.server_got();
     client.got();
     client.says(query("set transaction isolation level serializable"));
-    CHECK(client.server_got() == query("SELECT 1") + query("set transaction isolation level serializable"));
-    client.server(answer("1", 'T') + error("25001", "must be called before any query") + ready('E'));
+    CHECK(types_of(client.server_got()) == "PBECCSQ");
+    client.server(data_row("1") + complete("SELECT 1") + ready('T') + error("25001", "must be called before any query") + ready('E'));
     CHECK(types_of(client.got()) == "EZ");
 }
 

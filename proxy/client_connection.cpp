@@ -4,6 +4,8 @@
 #include <chrono>
 #include <new>
 
+#include <sys/socket.h>
+
 #include "base/check.h"
 #include "base/log.h"
 #include "protocol/error.h"
@@ -188,13 +190,6 @@ void ClientConnection::read_server() {
     }
 }
 
-void ClientConnection::on_tick() {
-    if (is_over_ || is_closing_ || is_broken_) return;
-    guarded([this] { session_->on_tick(); });
-    if (session_->wants_tick()) return worker_.tick_later(id_);
-    pump();
-}
-
 void ClientConnection::probe() {
     if (!client_->end_unseen) return;
     client_->end_unseen = false;
@@ -210,7 +205,6 @@ std::size_t ClientConnection::feed_client(Bytes in) {
         total += used;
     } while (used > 0 && total < in.size() && !needs_.any() && !session_->is_paused());
     rest_is_due_ = total < in.size() && (needs_.any() || session_->is_paused());
-    if (session_->wants_tick()) worker_.tick_later(id_);
     return total;
 }
 
@@ -332,10 +326,10 @@ void ClientConnection::on_cancel(std::function<void()> delivered) {
 void ClientConnection::cancel_server() {
     auto done = std::exchange(cancel_delivered_, nullptr);
     if (!done) done = [] {};
-    boost::system::error_code error;
     asio::generic::stream_protocol::endpoint address;
-    if (server_) address = server_->socket().remote_endpoint(error);
-    if (!server_ || error) return done();
+    socklen_t size = static_cast<socklen_t>(address.capacity());
+    if (!server_ || ::getpeername(server_->descriptor(), address.data(), &size) != 0) return done();
+    address.resize(size);
     send_cancel(worker_.io(), address, session_->server_key(), kCancelTimeout, std::move(done));
 }
 

@@ -44,7 +44,6 @@ public:
     void on_cancel(std::function<void()> delivered);   // `delivered`: once the server has been told, or needs not be
     void on_cancel_routed();                           // our own CancelRequest has been delivered: the client may go
     void on_shutdown();
-    void on_tick();                                    // its session waits for something that the tick looks for
     void probe();                                      // looks for an end of stream that a short read hid
     void on_login_deadline();                          // ends it if it has not logged in
     void on_linger_deadline();                         // ends it if its last bytes are still not taken

@@ -6,7 +6,6 @@
 
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 namespace larder::proxy {
 namespace {
@@ -17,35 +16,23 @@ constexpr std::size_t kTlsRecordBytes = 16 * 1024;
 
 }  // namespace
 
-Peer::Peer(asio::io_context& io, int descriptor, int family, bool is_client) : socket_(io.get_executor()), is_client_(is_client) {
-    boost::system::error_code error;
-    socket_.assign(asio::generic::stream_protocol(family, 0), descriptor, error);
-    if (error) {
-        ::close(descriptor);
-        throw boost::system::system_error(error);
-    }
+void Peer::on_readable() {
+    if (owner_ == nullptr) return;
+    wait_readable();  // before anything is read: the next edge may come at once
+    readable = true;
+    owner_->on_readable(is_client_);
 }
 
-void Peer::watch() {
-    arm();
-    arm();
-}
-
-void Peer::arm() {
-    socket_.async_wait(Socket::wait_read, [self = PeerRef(this)](const boost::system::error_code& error) {
-        if (self->owner_ == nullptr || error == asio::error::operation_aborted) return;
-        if (!error) self->arm();
-        self->readable = true;
-        self->owner_->on_readable(self->is_client_);
-    });
+void Peer::on_writable() {
+    if (owner_ != nullptr) owner_->on_writable(is_client_);
 }
 
 void Peer::close() {
     owner_ = nullptr;
+    if (!is_open()) return;
     if (tls_ && !failed) tls_->shut_down();
-    boost::system::error_code ignored;
-    socket_.shutdown(Socket::shutdown_send, ignored);
-    socket_.close(ignored);
+    ::shutdown(descriptor(), SHUT_WR);
+    close_descriptor();
 }
 
 IoResult Peer::read(char* into, std::size_t size) {
@@ -92,16 +79,6 @@ IoStatus Peer::write(session::OutputQueue& queue) {
         }
     }
     return IoStatus::done;
-}
-
-void Peer::wait_writable() {
-    if (waits_writable_) return;
-    waits_writable_ = true;
-    socket_.async_wait(Socket::wait_write, [self = PeerRef(this)](const boost::system::error_code& error) {
-        self->waits_writable_ = false;
-        if (self->owner_ == nullptr || error == asio::error::operation_aborted) return;
-        self->owner_->on_writable(self->is_client_);
-    });
 }
 
 }  // namespace larder::proxy

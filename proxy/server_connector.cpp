@@ -132,14 +132,14 @@ struct ConnectAttempt {
     }
 
     // Hands the descriptor from the coroutine's socket to a Peer.
-    ConnectResult finish(TimedSocketRef timed, const Endpoint& endpoint, std::unique_ptr<TlsSession> session) {
+    ConnectResult finish(TimedSocketRef timed, std::unique_ptr<TlsSession> session) {
         error_code error;
         timed->timer.cancel();
         const int descriptor = timed->socket.release(error);
         if (error) return {nullptr, false, std::string(protocol::sqlstate::kSqlclientUnableToEstablishSqlconnection), error.message()};
         ConnectResult result;
         result.over_tls = session != nullptr;
-        result.peer = PeerRef(new Peer(io, descriptor, endpoint.protocol().family(), false));
+        result.peer = PeerRef(new Peer(io, descriptor, false));
         if (session) result.peer->start_tls(std::move(session));
         return result;
     }
@@ -147,22 +147,22 @@ struct ConnectAttempt {
     Awaitable<ConnectResult> try_endpoint(const config::Endpoint& host, const Endpoint& endpoint) {
         auto timed = co_await open(host, endpoint);
         if (!timed) co_return ConnectResult{};
-        if (!tls || endpoint.protocol().family() == AF_UNIX) co_return finish(timed, endpoint, nullptr);
+        if (!tls || endpoint.protocol().family() == AF_UNIX) co_return finish(timed, nullptr);
         const bool may_be_plain = upstream.tls == config::TlsMode::prefer;
         const TlsAnswer answer = co_await ask_for_tls(host, timed);
         if (answer == TlsAnswer::no) {
-            if (may_be_plain) co_return finish(timed, endpoint, nullptr);
+            if (may_be_plain) co_return finish(timed, nullptr);
             note_failure(host, "the server does not speak TLS, and upstream.tls demands it");
             co_return ConnectResult{};
         }
         if (answer == TlsAnswer::yes) {
             auto session = co_await handshake(host, timed);
-            if (session) co_return finish(timed, endpoint, std::move(session));
+            if (session) co_return finish(timed, std::move(session));
         }
         if (!may_be_plain) co_return ConnectResult{};
         timed = co_await open(host, endpoint);  // as libpq's sslmode=prefer: once more, without
         if (!timed) co_return ConnectResult{};
-        co_return finish(timed, endpoint, nullptr);
+        co_return finish(timed, nullptr);
     }
 
     Awaitable<ConnectResult> run() {

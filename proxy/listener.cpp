@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "protocol/error.h"
+#include "proxy/refusal.h"
 #include "proxy/socket_options.h"
 
 namespace larder::proxy {
@@ -24,9 +25,8 @@ namespace {
 constexpr int kAcceptsPerEvent = 64;
 constexpr std::chrono::milliseconds kPause{100};
 constexpr std::int64_t kLogPauseEveryUs = 10'000'000;
-// A refused client reads its error within this time, or never.
-constexpr std::chrono::milliseconds kRefusedKept{500};
-constexpr std::size_t kRefusedMax = 256;
+// Clients that are being told at one time; the rest is closed without a word.
+constexpr int kRefusingMax = 256;
 constexpr int kBacklog = 4096;
 
 std::string shown(const sockaddr_storage& address) {
@@ -67,7 +67,7 @@ private:
 }  // namespace
 
 Listener::Listener(Shared& shared, const std::vector<std::unique_ptr<Worker>>& workers)
-    : shared_(shared), workers_(workers), pause_timer_(workers.front()->io().get_executor()), refused_timer_(workers.front()->io().get_executor()) {
+    : shared_(shared), workers_(workers), pause_timer_(workers.front()->io().get_executor()) {
     const config::Listen& listen = shared.config.listen;
     if (listen.address.host.starts_with('/')) listen_unix(listen.address.host, listen.address.port);
     else listen_tcp(listen.address);
@@ -75,7 +75,6 @@ Listener::Listener(Shared& shared, const std::vector<std::unique_ptr<Worker>>& w
 }
 
 Listener::~Listener() {
-    for (const int descriptor : refused_) ::close(descriptor);
     for (const auto& path : unix_paths_) ::unlink(path.c_str());
 }
 
@@ -177,7 +176,7 @@ bool Listener::accept_one(Socket& socket) {
         return errno == EINTR || errno == ECONNABORTED;
     }
     if (shared_.clients.load(std::memory_order_relaxed) >= shared_.config.listen.clients_max) {
-        refuse(descriptor);
+        refuse(descriptor, address.ss_family);
         return true;
     }
     set_client_options(descriptor, address.ss_family, shared_.config.listen.tcp_keepalive_idle);
@@ -194,23 +193,16 @@ void Listener::hand_over(int descriptor, int family, std::string address) {
     chosen->adopt(descriptor, family, std::move(address));
 }
 
-void Listener::refuse(int descriptor) {
+void Listener::refuse(int descriptor, int family) {
     shared_.refused_clients.fetch_add(1, std::memory_order_relaxed);
-    std::string error;
-    protocol::append_error(error, {protocol::severity::kFatal, protocol::sqlstate::kTooManyConnections, "sorry, too many clients already"});
-    if (::send(descriptor, error.data(), error.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 || refused_.size() >= kRefusedMax) {
+    if (refusing_ >= kRefusingMax) {
         ::close(descriptor);
         return;
     }
-    // Closed at once, its unread start-up packet would become a reset, and the client would not see why.
-    ::shutdown(descriptor, SHUT_WR);
-    refused_.push_back(descriptor);
-    if (refused_.size() > 1) return;
-    refused_timer_.expires_after(kRefusedKept);
-    refused_timer_.async_wait([this](const boost::system::error_code&) {
-        for (const int kept : refused_) ::close(kept);
-        refused_.clear();
-    });
+    ++refusing_;
+    std::string error;
+    protocol::append_error(error, {protocol::severity::kFatal, protocol::sqlstate::kTooManyConnections, "sorry, too many clients already"});
+    refuse_client(workers_.front()->io(), descriptor, family, std::move(error), [this] { --refusing_; });
 }
 
 void Listener::pause(int error) {

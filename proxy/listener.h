@@ -5,7 +5,6 @@
 // Threads: constructed and destroyed by main while no worker runs or after stop(); the rest on the first worker's.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,15 +42,14 @@ private:
     void accept_all(Socket& socket);
     bool accept_one(Socket& socket);        // false: nothing more now
     void hand_over(int descriptor, int family, std::string address);
-    void refuse(int descriptor);
+    void refuse(int descriptor, int family);
     void pause(int error);
 
     Shared& shared_;
     const std::vector<std::unique_ptr<Worker>>& workers_;
     std::vector<std::unique_ptr<Socket>> sockets_;
     Timer pause_timer_;
-    Timer refused_timer_;
-    std::deque<int> refused_;                   // told so, and kept open until they could read it
+    int refusing_ = 0;                          // clients that are being told that there is no room
     std::string address_;
     std::vector<std::string> unix_paths_;
     std::int64_t logged_pause_us_ = 0;

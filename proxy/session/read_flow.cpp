@@ -111,7 +111,8 @@ bool Session::Impl::wants_environment(const Statement& statement, const Resolved
     const auto number = context.upstream.instance_number();
     // A connection that failed its verification is asked again only under a new number.
     if (verified_number != number) return number != 0 && asked_number != number;
-    return resolved.env == nullptr && (resolved.plan.reason == Reason::settings_unknown || resolved.plan.reason == Reason::none);
+    // Without facts it matters as well: only a statement whose environment is known can be left unjudged.
+    return resolved.env == nullptr && (resolved.plan.reason == Reason::settings_unknown || resolved.plan.reason == Reason::no_catalogue || resolved.plan.reason == Reason::none);
 }
 
 // While the message in hand waited, its question failed the block, or it was cancelled: that is its answer.

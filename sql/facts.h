@@ -122,8 +122,8 @@ struct Facts {
     // string constant that holds the word now, today, tomorrow or yesterday, which any date or time input turns into the
     // clock's, or a cast to timetz, whose offset depends on today
     std::vector<std::string> value_functions;
-    // SET, RESET, set_config() with a constant name; SHOW: what is asked for. The values of set_config() are left empty where it is not sure to run
-    // exactly once: anywhere but in the target list of a SELECT that has nothing else
+    // SET, RESET, set_config() with a constant name; SHOW: what is asked for ("all": ALL). The values of set_config() are left
+    // empty where it is not sure to run exactly once: anywhere but in the target list of a SELECT that has nothing else
     std::vector<SettingChange> settings;
     bool reset_all = false;               // RESET ALL, DISCARD ALL
     bool sets_unknown_setting = false;    // set_config() whose name is not a constant, or is_local not
@@ -143,7 +143,7 @@ struct Facts {
     Discard discard = Discard::nothing;
     bool copies_on_server = false;        // COPY to or from a file or program of the server: no CopyIn, no CopyOut
     // savepoint, release, rollback_to: its name; prepare, execute, deallocate: the statement's (empty: ALL); cursors: the
-    // portal's (close_cursor, empty: ALL); two-phase commit: the gid; show: the setting's ("all": ALL)
+    // portal's (close_cursor, empty: ALL); two-phase commit: the gid
     std::string savepoint;
     std::string channel;                  // listen, unlisten (empty: *), notify
     std::string body;                     // do_block: its source text

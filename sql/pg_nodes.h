@@ -5,7 +5,7 @@
 // - The library's CurrentMemoryContext, PG_exception_stack and the like are thread local, the headers declare plain
 //   globals: nothing that touches them may be used here (palloc, PG_TRY, makeNode, lappend, elog).
 // - The library numbers LimitOption differently from the headers: never read limitOption.
-// The tests in tests/unit/sql read statements of every kind: there structs and library show that they agree.
+// tests/unit/sql/layout_test.cpp reads one statement per struct: there structs and library show that they agree.
 #pragma once
 
 #include <cstddef>

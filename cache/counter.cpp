@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "base/planted_fault.h"
 #include "base/thread_annotations.h"
 #include "cache/write_ticket.h"
 
@@ -33,7 +34,7 @@ void fence() {
 // the version would make a counter look idle while a write is on its way.
 void Counter::begin() {
     std::uint64_t word = word_.load(std::memory_order_relaxed);
-    while (!word_.compare_exchange_weak(word, begun(word), std::memory_order_seq_cst, std::memory_order_relaxed)) {}
+    while (!word_.compare_exchange_weak(word, is_planted(PlantedFault::mark_without_move) ? word + kOneInFlight : begun(word), std::memory_order_seq_cst, std::memory_order_relaxed)) {}
     fence();
 }
 
@@ -41,7 +42,7 @@ void Counter::end() {
     std::uint64_t word = word_.load(std::memory_order_relaxed);
     do {
         LARDER_ASSERT_SHARED(is_in_flight(word));
-    } while (!word_.compare_exchange_weak(word, ended(word), std::memory_order_release, std::memory_order_relaxed));
+    } while (!word_.compare_exchange_weak(word, is_planted(PlantedFault::note_in_flight_accepted) ? word - kOneInFlight : ended(word), std::memory_order_release, std::memory_order_relaxed));
 }
 
 void Counter::move() {
@@ -50,10 +51,16 @@ void Counter::move() {
     fence();
 }
 
+static bool is_moved(std::uint64_t word, std::uint64_t noted) {
+    if (is_planted(PlantedFault::versions_not_compared)) return Counter::is_in_flight(word);
+    if (is_planted(PlantedFault::mark_without_move) || is_planted(PlantedFault::note_in_flight_accepted)) return ((word ^ noted) & Counter::kVersionMask) != 0;
+    return word != noted || Counter::is_in_flight(word);
+}
+
 bool is_current(const NotedCounter* first, std::size_t count) {
     for (const NotedCounter* noted = first; noted != first + count; ++noted) {
         const std::uint64_t word = noted->counter->load();
-        if (word != noted->word || Counter::is_in_flight(word)) return false;
+        if (is_moved(word, noted->word)) return false;
     }
     return count != 0;
 }
@@ -65,7 +72,7 @@ bool take_note(const std::vector<const Counter*>& counters, Note& note) {
     for (const Counter* counter : counters) {
         const std::uint64_t word = counter->load();
         note.push_back({counter, word});
-        if (Counter::is_in_flight(word)) is_storable = false;
+        if (Counter::is_in_flight(word) && !is_planted(PlantedFault::note_in_flight_accepted)) is_storable = false;
     }
     return is_storable;
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_fault.h"
 #include "base/thread_annotations.h"
 
 namespace larder::cache {
@@ -96,6 +97,7 @@ void OutstandingWrites::Impl::release(State* state, bool owes_catalogue) {
 // A newer debt waits for all that an older one waits for, so it can stand in for it: the older mark goes back now and
 // `catalogue` stays in flight by the newer. So there is never more than one debt per registered ticket and one besides.
 void OutstandingWrites::Impl::owe_catalogue(std::uint64_t self) {
+    if (is_planted(PlantedFault::catalogue_ended_early)) return catalogue.end();
     const auto covered = std::remove_if(debts.begin(), debts.end(), [self](Debt debt) { return self == 0 || debt.self == self; });
     const auto covered_count = debts.end() - covered;
     debts.erase(covered, debts.end());

@@ -1,5 +1,6 @@
 // The server's messages: whose they are, what they settle, and what of them is captured.
 #include "base/check.h"
+#include "base/planted_fault.h"
 #include "proxy/session/session_impl.h"
 #include "protocol/error.h"
 
@@ -162,6 +163,7 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
                 return;
             }
             owed.pop();
+            if (is_planted(PlantedFault::note_at_execute) && kind == Kind::bind && active_capture()) active_capture()->note_again();
             if (!swallow) out.client.append_borrowed(whole);
             return;
         }
@@ -182,6 +184,7 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
 void Session::Impl::on_command_complete(char type, Bytes body, Bytes whole, Outputs& out) {
     copy_in = false;
     if (type == protocol::CommandComplete::kType) last_tag_was_rollback = body.starts_with("ROLLBACK") && !body.starts_with("ROLLBACK PREPARED");
+    if (is_planted(PlantedFault::end_at_command_complete)) writes.settled('T');
     auto& front = owed.front();
     if (front.capture && type == protocol::CommandComplete::kType) front.capture->complete(whole);
     out.client.append_borrowed(whole);

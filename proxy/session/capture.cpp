@@ -1,5 +1,7 @@
 #include "proxy/session/capture.h"
 
+#include "base/planted_fault.h"
+
 namespace larder::session {
 
 Capture::Capture(Context& context, std::string key, std::uint64_t key_hash, cache::Note note, std::int64_t ttl_us, bool leads)
@@ -33,6 +35,7 @@ void Capture::give_up() {
 
 void Capture::finish() {
     if (given_up_ || complete_.empty()) return;
+    if (is_planted(PlantedFault::note_after_snapshot)) note_again();
     // The tick is coarse; an answer that came within one tick still cost the server something.
     const auto server_us = std::max<std::int64_t>((context_.now - started_).count(), 1);
     const auto expires = ttl_us_ > 0 ? context_.now + std::chrono::microseconds(ttl_us_) : kNever;
@@ -42,6 +45,10 @@ void Capture::finish() {
         leads_ = false;
         context_.cache.land({key_, key_hash_}, result);
     }
+}
+
+void Capture::note_again() {
+    for (auto& noted : note_) noted.word = noted.counter->load();
 }
 
 void Capture::end_flight(bool hand_over) {

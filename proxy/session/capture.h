@@ -31,6 +31,7 @@ public:
     bool is_given_up() const { return given_up_; }
     // ReadyForQuery came and everything was well: stores the answer and hands it to the waiters.
     void finish();
+    void note_again();   // too late: a planted fault
 
 private:
     void end_flight(bool hand_over);

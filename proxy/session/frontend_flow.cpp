@@ -1,6 +1,7 @@
 // The client's messages on their way to the server: in order, with the marks of what they may write set before them,
 // and with what they will change remembered.
 #include "base/check.h"
+#include "base/planted_fault.h"
 #include "proxy/session/session_impl.h"
 #include "protocol/byte_writer.h"
 #include "protocol/error.h"
@@ -214,6 +215,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     const auto* resolved = &plan_of(*statement);
     cache::ResultRef hit;
     std::unique_ptr<Capture> capture;
+    if (is_planted(PlantedFault::lookup_while_owed) && looks_up_early(*statement, *resolved)) return false;
     if (wants_environment(*statement, *resolved)) {
         send_set_up(out);
         pause = Pause::environment;
@@ -275,7 +277,7 @@ void Session::Impl::sending_statement(const std::shared_ptr<Statement>& statemen
     writes.sending(resolved, is_block_known(), context);
     // A ROLLBACK of its own is the one end of a block that cannot commit.
     const bool only_rolls_back = statement->kind() == sql::Kind::rollback;
-    if ((plan.ends_block && !only_rolls_back) || plan.may_commit_inside) writes.may_commit(*database, context);
+    if (((plan.ends_block && !only_rolls_back) || plan.may_commit_inside) && !is_planted(PlantedFault::mark_after_outcome)) writes.may_commit(*database, context);
     apply_effects(statement.get(), plan);
 }
 

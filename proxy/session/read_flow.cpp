@@ -1,6 +1,7 @@
 // A read that may be answered from the cache: when to look, when to wait for another's flight, when to fetch and keep.
 // The rules are those of docs/freshness.md; each condition here is one of them.
 #include "base/check.h"
+#include "base/planted_fault.h"
 #include "proxy/session/session_impl.h"
 #include "protocol/error.h"
 
@@ -30,6 +31,7 @@ const ResolvedPlan& Session::Impl::plan_of(Statement& statement) {
         if (catalogue_facts != nullptr && !are_valid(*catalogue_facts, *database)) catalogue_facts.reset();
         if (catalogue_facts == nullptr && context.has_upstream_login) database->want_facts();
     }
+    if (is_planted(PlantedFault::read_facts_unchecked)) catalogue_facts = database->facts(&facts_generation);
     if (catalogue_facts != nullptr && !unjudged.empty()) judge();
     // A role, or the server's configuration, changed since this session's environment was read.
     if (env != nullptr && env_server_word != database->server().server.load()) env.reset();
@@ -87,7 +89,7 @@ rules::Reason Session::Impl::obstacle() const {
     if (verified_number == 0 || verified_number != context.upstream.instance_number()) return Reason::settings_unknown;
     if (status == 'E') return Reason::transaction_failed;
     if (status == 'I') return env->is_default_isolation_serializable() ? Reason::isolation : Reason::none;
-    if (writes.has_written()) return Reason::transaction_wrote;
+    if (writes.has_written() && !is_planted(PlantedFault::written_block_served)) return Reason::transaction_wrote;
     if (!block.is_understood || block.is_opaque) return Reason::isolation;
     switch (block.isolation) {
         case sql::Isolation::unspecified: return env->is_default_isolation_servable() ? Reason::none : Reason::isolation;
@@ -157,7 +159,7 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
     cache::Note note;
     const bool is_noted = cache::take_note(resolved.reads, note);
     // The facts that say what this read depends on must be true of the version that was noted.
-    const bool facts_hold = note[0].word == resolved.facts->server_word && note[1].word == resolved.facts->catalogue_word;
+    const bool facts_hold = is_planted(PlantedFault::read_facts_unchecked) || (note[0].word == resolved.facts->server_word && note[1].word == resolved.facts->catalogue_word);
     if (!is_noted || !facts_hold || lifetime_us <= 0) {
         if (was_handed_the_lead) context.cache.fail(view, true);
         count_bypass(!is_noted ? rules::Reason::in_flight : !facts_hold ? rules::Reason::no_catalogue : rules::Reason::hint_off, out);
@@ -182,6 +184,18 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
     if (own.values().trace) trace(out, "miss, " + std::string(leads ? "fetched and kept" : "fetched"));
     capture = std::make_unique<Capture>(context, key, view.hash, std::move(note), lifetime_us, leads);
     return ReadStep::fetch;
+}
+
+// The cache is looked into while an answer is owed; the order of the answers is kept all the same.
+bool Session::Impl::looks_up_early(const Statement& statement, const ResolvedPlan& resolved) {
+    if (owed.empty() || !statement.looks_cacheable() || resolved.plan.reason != rules::Reason::none || flight.state != Flight::State::none) return false;
+    make_key(key, env->id, statement.text());
+    const auto hash = cache::hash_key(key);
+    auto found = context.cache.find({key, hash}, context.now, own.values().max_age, true);
+    if (!found.result) return false;
+    flight = {Flight::State::landed, key, hash, std::move(found.result)};
+    pause = Pause::owed;
+    return true;
 }
 
 void Session::Impl::served(const cache::ResultRef& result, Outputs& out) {

@@ -1,6 +1,7 @@
 #include "proxy/session/session.h"
 
 #include "base/check.h"
+#include "base/planted_fault.h"
 #include "proxy/session/session_impl.h"
 #include "protocol/error.h"
 
@@ -52,6 +53,7 @@ bool Session::Impl::is_idle() const { return phase == Phase::ready && owed.empty
 void Session::Impl::settle(char new_status, Outputs& out) {
     const bool was_in_block = status != 'I';
     status = new_status;
+    if (is_planted(PlantedFault::mark_after_outcome) && status == 'I' && database) writes.may_commit(*database, context);
     writes.settled(status);
     owed_reads_only = true;
     if (!batch_is_open) batch_controls_transaction = false;

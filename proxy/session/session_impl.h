@@ -144,6 +144,7 @@ struct Session::Impl {
     ReadStep decide_read(const ResolvedPlan& plan, bool needs_row_description, cache::ResultRef& result,
                          std::unique_ptr<Capture>& capture, Outputs& out);
     bool answered_in_its_stead(Outputs& out);
+    bool looks_up_early(const Statement& statement, const ResolvedPlan& resolved);  // a planted fault
     std::int64_t ttl_us(const rules::Plan& plan) const;
     void served(const cache::ResultRef& result, Outputs& out);
 

@@ -1,12 +1,23 @@
 #include "proxy/session/writes.h"
 
+#include "base/planted_fault.h"
+
 namespace larder::session {
+
+// For a planted fault alone.
+[[maybe_unused]] static void leave_out(cache::WriteSet& set, const cache::Counter& counter) {
+    std::erase(set.counters, &counter);
+    set.moves_catalogue = false;
+}
 
 void Writes::sending(const ResolvedPlan& plan, bool in_block, Context& context) {
     if (plan.writes.empty()) return;
     has_written_ = true;
     note_facts(plan.facts.get());
     add(plan.writes, plan.exclusive);
+    if (is_planted(PlantedFault::opaque_leaves_catalogue) && plan.plan.writes.any && plan.facts) leave_out(pending_, plan.database->counters().catalogue);
+    if (is_planted(PlantedFault::opaque_leaves_all) && plan.plan.writes.any && plan.facts) pending_.clear();
+    if (is_planted(PlantedFault::mark_after_outcome)) return;
     // What takes an ACCESS EXCLUSIVE lock is in flight from now on, also inside a block: PostgreSQL would make readers wait.
     if (!in_block) mark(*plan.database, pending_, context);
     else if (!plan.exclusive.empty()) mark(*plan.database, plan.exclusive, context);
@@ -19,7 +30,7 @@ void Writes::sending_unknown(DatabaseState& database, bool in_block, Context& co
     anything.add(database.counters().catalogue);
     anything.moves_catalogue = true;
     add(anything, {});
-    if (!in_block) mark(database, pending_, context);
+    if (!in_block && !is_planted(PlantedFault::mark_after_outcome)) mark(database, pending_, context);
 }
 
 void Writes::may_commit(DatabaseState& database, Context& context) {
@@ -42,6 +53,7 @@ void Writes::settled(char status) {
 }
 
 void Writes::lost(Context& context, std::int32_t backend_pid) {
+    if (is_planted(PlantedFault::unknown_outcome_ended)) ticket_.end();
     if (ticket_.is_open()) context.unknown_outcomes.keep(std::move(ticket_), backend_pid);
     ticket_ = {};
     pending_.clear();
@@ -66,6 +78,7 @@ void Writes::note_facts(const CatalogueFacts* facts) {
 }
 
 bool Writes::facts_hold(const DatabaseState& database) const {
+    if (is_planted(PlantedFault::write_facts_unchecked)) return true;
     if (facts_mixed_) return false;
     if (facts_ == nullptr) return true;  // nothing was resolved, so nothing can be resolved wrongly
     return database.server().server.load() == server_word_ && database.counters().catalogue.load() == catalogue_word_;
@@ -76,6 +89,7 @@ void Writes::mark(DatabaseState& database, cache::WriteSet set, Context& context
     ticket_.enlist(database.counters().outstanding());
     if (!facts_hold(database)) set.add(database.counters().any);
     ticket_.begin(database.counters().outstanding(), set);
+    if (is_planted(PlantedFault::end_at_sending)) ticket_.end();
     context.metrics.write_marks.add();
     if (set.moves_catalogue || ticket_.holds(database.counters().any)) context.metrics.opaque_marks.add();
 }

@@ -1,0 +1,42 @@
+// Rules of the freshness protocol that can be taken out, one at a time, to see that the simulation notices.
+//
+// Without LARDER_PLANTED_FAULTS is_planted() is a constant false and the compiler removes what depends on it. With it (the
+// library that tests/simulation builds for itself) one fault can be planted at run time. A fault takes out a rule together
+// with its spares: those that would keep the promise in its stead. docs/simulation.md has the list with what was found.
+#pragma once
+
+#include <cstdint>
+
+namespace larder {
+
+enum class PlantedFault : std::uint8_t {
+    none,
+    mark_after_outcome,         // mark before sending
+    mark_without_move,          // the version moves at the mark; spare: in flight refused on a hit
+    end_at_sending,             // end after visibility
+    end_at_command_complete,    // end after visibility: a pipeline commits only at its Sync
+    note_after_snapshot,        // note before the snapshot: when the answer has come
+    note_at_execute,            // note before the snapshot: a portal's is taken at Bind
+    note_in_flight_accepted,    // refuse a note in flight; spares: the move at the end, in flight refused on a hit
+    versions_not_compared,      // compare versions on a hit
+    unknown_outcome_ended,      // hold what is unknown
+    join_unchecked,             // join check
+    lookup_while_owed,          // lookup in order
+    read_facts_unchecked,       // catalogue rule 1, when reading
+    write_facts_unchecked,      // catalogue rule 1, when writing
+    catalogue_ended_early,      // catalogue rule 2
+    opaque_leaves_catalogue,    // catalogue rule 3
+    opaque_leaves_all,          // catalogue rule 3 with `any`, which would do for what it writes
+    unjudged_not_judged,        // facts are published only if what ran without them was harmless by them
+    written_block_served,       // a block that has written is neither served nor stored from
+    count_
+};
+
+#if LARDER_PLANTED_FAULTS
+inline PlantedFault planted_fault = PlantedFault::none;
+inline bool is_planted(PlantedFault fault) { return planted_fault == fault; }
+#else
+constexpr bool is_planted(PlantedFault) { return false; }
+#endif
+
+}  // namespace larder

@@ -37,11 +37,14 @@ class Larder:
         self.port, self.admin_port = free_port(), free_port()
         self.server = upstream.at(self.port)
         self.log = tempfile.TemporaryFile(mode="w+")
-        command = [binary(), "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}", "--upstream", upstream.uri(database)]
+        self.process = subprocess.Popen(self.command(database, settings), stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
+        self._wait_until_healthy()
+
+    def command(self, database, settings):
+        command = [binary(), "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}", "--upstream", self.upstream.uri(database)]
         for setting in settings:
             command += ["--set", setting]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
-        self._wait_until_healthy()
+        return command
 
     def _wait_until_healthy(self):
         deadline = time.monotonic() + START_SECONDS_MAX

@@ -48,6 +48,7 @@ CodeVerdict judge_code(const sql::Facts& facts, const Catalogue& catalogue, cons
     if (!facts.writes.empty() || facts.selects_into) note(verdict, Reason::writes);
     if (facts.locks_rows) note(verdict, Reason::locks_rows);
     if (facts.samples) note(verdict, Reason::samples);
+    if (facts.system_columns) note(verdict, Reason::system_catalog);
     for (const auto& function : facts.functions) note(verdict, catalogue.function_verdict(in_scope(function, scope), search_path));
     for (const auto& function : facts.value_functions) note(verdict, value_function_reason(function));
     for (const auto& name : facts.operators) note(verdict, catalogue.operator_code(in_scope(name, scope)));

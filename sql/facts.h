@@ -129,6 +129,9 @@ struct Facts {
     bool sets_unknown_setting = false;    // set_config() whose name is not a constant, or is_local not
     bool locks_rows = false;              // FOR UPDATE / SHARE at any level
     bool samples = false;                 // TABLESAMPLE
+    // ctid, xmin, xmax, cmin, cmax or tableoid is named: where a row lies and who wrote it last, which also change without a write
+    // (VACUUM FULL, CLUSTER, a row lock). A column of a view or subquery may have such a name as well
+    bool system_columns = false;
     bool selects_into = false;            // SELECT INTO, CREATE TABLE AS
     bool creates_temp = false;            // makes an object in pg_temp
     bool explain_analyze = false;

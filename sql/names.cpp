@@ -1,5 +1,7 @@
 // Conversions from nodes to plain values.
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "sql/walker.h"
 
@@ -70,6 +72,11 @@ std::optional<Value> value_of(const Node* node) {
         if (number > 0) return Value{Value::Kind::parameter, number, {}};
     }
     return std::nullopt;
+}
+
+bool is_system_column(std::string_view name) {
+    static constexpr std::string_view kNames[] = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"};
+    return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
 bool names_the_clock(std::string_view text) {

@@ -62,7 +62,8 @@ void Walker::expression(const Node* node) {
     }
     switch (node->type) {
     case T_List: return expressions(reinterpret_cast<const List*>(node));
-    case T_ColumnRef: return;
+    case T_ColumnRef: return column(as<ColumnRef>(node));
+    case T_String: return column_name(node);  // a field's name in A_Indirection: (t).xmin is t.xmin
     case T_A_Const: return constant(as<A_Const>(node));
     case T_ParamRef: facts_.parameters_max = std::max(facts_.parameters_max, as<ParamRef>(node).number); return;
     case T_FuncCall:
@@ -109,11 +110,20 @@ void Walker::expression(const Node* node) {
     case T_SetToDefault:
     case T_CurrentOfExpr:
     case T_A_Star:
-    case T_String:  // a field's name in A_Indirection
     case T_Integer:
         return;
     default: return give_up();
     }
+}
+
+// Only the last part can name a system column; if it is a star, it stands for none of them.
+void Walker::column(const ColumnRef& node) {
+    const auto parts = cells(node.fields);
+    if (!parts.empty()) column_name(node_of(parts.back()));
+}
+
+void Walker::column_name(const Node* node) {
+    if (node->type == T_String && is_system_column(text_of(as<String>(node).sval))) facts_.system_columns = true;
 }
 
 void Walker::constant(const A_Const& node) {

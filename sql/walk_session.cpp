@@ -177,6 +177,7 @@ void Walker::merge_reads_and_calls(const Facts& inner) {
     facts_.parameters_max = inner.parameters_max;
     facts_.locks_rows = inner.locks_rows;
     facts_.samples = inner.samples;
+    facts_.system_columns = inner.system_columns;
 }
 
 void Walker::merge_effects(const Facts& inner) {

@@ -72,6 +72,8 @@ private:
     void expression(const Node* node);
     const Node* spine_of(const Node* node);  // walks all but the left operand, which it returns; null: the spine ends here
     void expressions(const List* list);
+    void column(const ColumnRef& node);
+    void column_name(const Node* node);
     void constant(const A_Const& node);
     void operators_of(const A_Expr& node);
     void function_call(const FuncCall& node);
@@ -167,6 +169,9 @@ std::optional<Value> value_of(const Node* node);
 
 // Does the text hold one of the words by which date and time input means the clock?
 bool names_the_clock(std::string_view text);
+
+// Every table has these columns, though none declares them.
+bool is_system_column(std::string_view name);
 
 inline constexpr std::size_t kRepeatsLookedFor = 16;
 

@@ -140,6 +140,22 @@ TEST_CASE("row locks and samples are seen at any level") {
     CHECK_FALSE(facts_of("SELECT * FROM t").samples);
 }
 
+TEST_CASE("system columns are seen wherever one can be named") {
+    for (const char* text : {"SELECT ctid FROM t", "SELECT t.xmin FROM t", "SELECT s.t.xmax FROM s.t", "SELECT \"cmin\" FROM t", "SELECT CMAX FROM t",
+                             "SELECT (t).tableoid FROM t", "SELECT (t).tableoid::regclass FROM t", "SELECT id FROM t WHERE ctid = '(0,1)'",
+                             "SELECT id FROM t ORDER BY xmin::text", "SELECT count(*) FROM t GROUP BY xmin", "SELECT id FROM t JOIN u ON t.ctid = u.c",
+                             "SELECT max(ctid) OVER (PARTITION BY id) FROM t", "SELECT (SELECT xmin FROM t LIMIT 1)", "WITH c AS (SELECT xmin FROM t) SELECT 1 FROM c",
+                             "SELECT 1 FROM a UNION SELECT ctid FROM t", "SELECT CASE WHEN xmax = 0 THEN 1 END FROM t", "SELECT ROW(t.ctid, 1) FROM t",
+                             "EXPLAIN SELECT ctid FROM t"}) {
+        INFO(text);
+        CHECK(facts_of(text).system_columns);
+    }
+    for (const char* text : {"SELECT * FROM t", "SELECT xmin.* FROM xmin", "SELECT 'ctid' FROM t", "SELECT id AS xmin FROM t", "SELECT \"CTID\" FROM t", "SELECT xmins, oid FROM t"}) {
+        INFO(text);
+        CHECK_FALSE(facts_of(text).system_columns);
+    }
+}
+
 TEST_CASE("ONLY and aliases are kept") {
     CHECK(uses(facts_of("SELECT * FROM ONLY s.t AS x, u y")) == "ONLY s.t:x u:y");
 }

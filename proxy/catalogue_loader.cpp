@@ -112,6 +112,7 @@ void load_functions(PGconn* connection, CatalogueRows& out) {
         function.is_extension_member = rows.flag(i, 6);
         function.is_procedure = rows.flag(i, 7);
         function.extension = rows.text(i, 8);
+        function.takes_row = rows.flag(i, 9);
         out.functions.push_back(std::move(function));
     }
 }

@@ -75,6 +75,12 @@ Catalogue::FunctionVerdict Catalogue::function_verdict(Oid function) const {
     return found == impl_->functions_by_oid.end() ? FunctionVerdict{Reason::unknown_function, true, true} : found->second;
 }
 
+Catalogue::FunctionVerdict Catalogue::field_verdict(const std::string& name, bool is_row) const {
+    const auto& functions = is_row ? impl_->row_functions : impl_->functions;
+    const auto named = functions.find(name);
+    return named == functions.end() ? FunctionVerdict{} : named->second.anywhere;
+}
+
 namespace {
 
 bool is_temp_schema(std::string_view schema) { return schema == "pg_temp" || schema.starts_with("pg_temp_"); }

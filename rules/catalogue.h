@@ -56,6 +56,7 @@ struct FunctionRow {
     bool is_extension_member;
     bool is_procedure;
     std::string extension = {};  // whose member it is
+    bool takes_row = false;      // can be called with one argument that is a row: t.f is f(t) where t has no column f
 };
 // Operators and types that are not builtin. `function` is the code that they run; zero: code that is not understood.
 // build() keeps those whose function is not harmless.
@@ -128,6 +129,9 @@ public:
     FunctionVerdict function_verdict(const sql::Name& name, const std::vector<std::string>& search_path) const;
 
     FunctionVerdict function_verdict(Oid function) const;
+
+    // The same for t.f, where t is a row (is_row) or any value: over the functions that may be called by it if there are any.
+    FunctionVerdict field_verdict(const std::string& name, bool is_row) const;
 
     FunctionVerdict operator_code(const sql::Name& name) const;
     FunctionVerdict type_code(const sql::Name& name) const;

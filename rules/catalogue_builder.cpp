@@ -76,6 +76,8 @@ void CatalogueBuilder::judge_functions() {
         const auto verdict = judge_function(function, context);
         impl_.functions_by_oid[function.oid] = verdict;
         impl_.functions[function.name].add(function.schema, verdict);
+        // The builtin ones that take any row (to_json, quote_literal) do not matter: a column of that name is far more likely.
+        if (function.takes_row && !function.is_builtin) impl_.row_functions[function.name].add(function.schema, verdict);
     }
 }
 

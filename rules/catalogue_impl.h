@@ -25,7 +25,7 @@ struct Catalogue::Impl {
     std::vector<Relation> relations;
     std::unordered_map<Oid, std::size_t> by_oid;
     std::unordered_map<std::string, std::vector<std::size_t>> by_name;
-    VerdictsByName functions, operators, types;
+    VerdictsByName functions, row_functions, operators, types;  // row_functions: those that take a row and are not builtin
     std::unordered_map<Oid, FunctionVerdict> functions_by_oid;
     bool has_user_casts = false;
     std::string encoding;

@@ -28,7 +28,7 @@ void add_settings(Plan& plan, const sql::Facts& facts) {
 void add_called_code(Plan& plan, const sql::Facts& facts, const Scope& scope) {
     bool is_opaque = false;
     if (scope.catalogue == nullptr) {
-        is_opaque = !facts.functions.empty() || !facts.reads.empty() || !facts.writes.empty();
+        is_opaque = !facts.functions.empty() || !facts.value_fields.empty() || !facts.reads.empty() || !facts.writes.empty();
     } else {
         static const std::vector<std::string> kNoPath;
         is_opaque = judge_code(facts, *scope.catalogue, scope.env != nullptr ? scope.env->search_path : kNoPath, NameScope::session).may_change_session;
@@ -44,7 +44,7 @@ bool only_sets_config(const sql::Facts& facts) {
     for (const auto& function : facts.functions) {
         if (function.name != "set_config") return false;
     }
-    return !facts.functions.empty() && facts.reads.empty() && facts.writes.empty() && !facts.sets_unknown_setting;
+    return !facts.functions.empty() && facts.value_fields.empty() && facts.operators.empty() && facts.reads.empty() && facts.writes.empty() && !facts.sets_unknown_setting;
 }
 
 void do_anything(Plan& plan) {

@@ -50,6 +50,11 @@ CodeVerdict judge_code(const sql::Facts& facts, const Catalogue& catalogue, cons
     if (facts.samples) note(verdict, Reason::samples);
     if (facts.system_columns) note(verdict, Reason::system_catalog);
     for (const auto& function : facts.functions) note(verdict, catalogue.function_verdict(in_scope(function, scope), search_path));
+    for (const auto& name : facts.row_fields) note(verdict, catalogue.field_verdict(name, true));
+    for (const auto& name : facts.value_fields) {
+        note(verdict, catalogue.field_verdict(name, false));
+        note(verdict, catalogue.type_code({{}, name}));  // ('now'::text).timestamptz is a cast
+    }
     for (const auto& function : facts.value_functions) note(verdict, value_function_reason(function));
     for (const auto& name : facts.operators) note(verdict, catalogue.operator_code(in_scope(name, scope)));
     for (const auto& name : facts.types) note(verdict, catalogue.type_code(in_scope(name, scope)));

@@ -71,7 +71,7 @@ void add_target(WritePlan& writes, const sql::WriteUse& use, const Scope& scope)
 // Functions, operators and views in the statement can write whatever its kind.
 void add_code(WritePlan& writes, const sql::Facts& facts, const Scope& scope) {
     if (scope.catalogue == nullptr) {
-        if (!facts.functions.empty() || !facts.reads.empty()) write_anything(writes);
+        if (!facts.functions.empty() || !facts.value_fields.empty() || !facts.reads.empty()) write_anything(writes);
         return;
     }
     static const std::vector<std::string> kNoPath;

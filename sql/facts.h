@@ -117,6 +117,9 @@ struct Facts {
     std::vector<WriteUse> writes;         // relations written, also in CTEs and inside EXPLAIN ANALYZE
     std::vector<Name> functions;          // functions, aggregates and window functions called, plus procedures of CALL; without repeats
     std::vector<Name> operators;          // operators used, without repeats
+    // Names taken from a row (t.name), or from a value of any type ((x).name, f.name with f a function in FROM). Where there is
+    // no such column, name(t) is called if there is such a function. Without repeats
+    std::vector<std::string> row_fields, value_fields;
     std::vector<Name> types;              // type names in casts, function column lists and the like, without repeats
     // "current_date", "current_timestamp", "current_user", "session_user", "current_schema" …, without repeats. "now_literal": a
     // string constant that holds the word now, today, tomorrow or yesterday, which any date or time input turns into the

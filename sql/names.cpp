@@ -114,6 +114,8 @@ void remove_repeats(Facts& facts) {
     sort_unique(facts.functions);
     sort_unique(facts.operators);
     sort_unique(facts.types);
+    sort_unique(facts.row_fields);
+    sort_unique(facts.value_fields);
     sort_unique(facts.value_functions);
 }
 

@@ -13,7 +13,7 @@ void Walker::insert(const InsertStmt& node) {
     for (const ListCell& cell : cells(node.cols)) {
         const auto& column = as<ResTarget>(node_of(cell));
         write.columns.emplace_back(text_of(column.name));
-        expressions(column.indirection);
+        assigned_part(column.indirection);
     }
     if (is(node.selectStmt, T_SelectStmt)) {
         const auto& source = as<SelectStmt>(node.selectStmt);
@@ -64,7 +64,7 @@ void Walker::update_targets(const List* targets, std::vector<std::string>& colum
     for (const ListCell& cell : cells(targets)) {
         const auto& target = as<ResTarget>(node_of(cell));
         columns.emplace_back(text_of(target.name));
-        expressions(target.indirection);
+        assigned_part(target.indirection);
         const Node* value = target.val;
         if (is(value, T_MultiAssignRef)) {
             // All targets of the group share one source: walk it once.
@@ -95,7 +95,6 @@ void Walker::update(const UpdateStmt& node) {
     WriteUse write;
     write.action = WriteAction::update;
     write.target = use_of(*node.relation);
-    update_targets(node.targetList, write.columns, &write.rows.emplace_back());
     const std::size_t first_item = items_.size();
     const std::size_t first_condition = conditions_.size();
     target_item(write.target, *node.relation);
@@ -105,6 +104,7 @@ void Walker::update(const UpdateStmt& node) {
     apply_conditions(first_item, first_condition);
     items_.resize(first_item);
     conditions_.resize(first_condition);
+    update_targets(node.targetList, write.columns, &write.rows.emplace_back());
     expression(node.whereClause);
     expressions(node.returningList);
     facts_.writes.push_back(std::move(write));

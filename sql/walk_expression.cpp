@@ -63,7 +63,7 @@ void Walker::expression(const Node* node) {
     switch (node->type) {
     case T_List: return expressions(reinterpret_cast<const List*>(node));
     case T_ColumnRef: return column(as<ColumnRef>(node));
-    case T_String: return column_name(node);  // a field's name in A_Indirection: (t).xmin is t.xmin
+    case T_String: return field(node);
     case T_A_Const: return constant(as<A_Const>(node));
     case T_ParamRef: facts_.parameters_max = std::max(facts_.parameters_max, as<ParamRef>(node).number); return;
     case T_FuncCall:
@@ -119,7 +119,24 @@ void Walker::expression(const Node* node) {
 // Only the last part can name a system column; if it is a star, it stands for none of them.
 void Walker::column(const ColumnRef& node) {
     const auto parts = cells(node.fields);
-    if (!parts.empty()) column_name(node_of(parts.back()));
+    if (parts.empty()) return;
+    column_name(node_of(parts.back()));
+    const std::string_view name = string_of(node_of(parts.back()));
+    if (parts.size() < 2 || name.empty()) return;
+    const bool is_value = parts.size() == 2 && std::find(function_items_.begin(), function_items_.end(), string_of(node_of(parts[0]))) != function_items_.end();
+    add_once(is_value ? facts_.value_fields : facts_.row_fields, std::string(name));
+}
+
+// A name in A_Indirection: (t).xmin is t.xmin, and (x).f may be f(x).
+void Walker::field(const Node* node) {
+    column_name(node);
+    add_once(facts_.value_fields, std::string(string_of(node)));
+}
+
+// Of a target, SET a.b[i] = …: its names are columns and fields, nothing is called by them.
+void Walker::assigned_part(const List* indirection) {
+    for (const ListCell& cell : cells(indirection))
+        if (!is(node_of(cell), T_String)) expression(node_of(cell));
 }
 
 void Walker::column_name(const Node* node) {

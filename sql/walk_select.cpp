@@ -139,9 +139,7 @@ void Walker::from_item(const Node* node, bool is_restricted) {
         query(as<RangeSubselect>(node).subquery);
         return push_alias(as<RangeSubselect>(node).alias);
     case T_RangeFunction:
-        for (const ListCell& cell : cells(as<RangeFunction>(node).functions)) expression(node_of(cell));
-        expressions(as<RangeFunction>(node).coldeflist);
-        return push_alias(as<RangeFunction>(node).alias);
+        return from_function(as<RangeFunction>(node), is_restricted);
     case T_RangeTableSample: {
         const auto& sample = as<RangeTableSample>(node);
         facts_.samples = true;
@@ -179,6 +177,18 @@ void Walker::from_relation(const RangeVar& node, bool is_restricted) {
         }
     }
     items_.push_back(item);
+}
+
+// Without an alias, the item is called like its function.
+void Walker::from_function(const RangeFunction& node, bool is_restricted) {
+    for (const ListCell& cell : cells(node.functions)) {
+        const Node* call = is(node_of(cell), T_List) ? node_of(cells(reinterpret_cast<const List*>(node_of(cell)))[0]) : node_of(cell);
+        if (!node.alias && is(call, T_FuncCall)) function_items_.push_back(string_of(node_of(cells(as<FuncCall>(call).funcname).back())));
+        expression(node_of(cell));
+    }
+    expressions(node.coldeflist);
+    if (node.alias) function_items_.push_back(text_of(node.alias->aliasname));
+    items_.push_back({is_restricted && node.alias ? text_of(node.alias->aliasname) : std::string_view(), nullptr, -1});
 }
 
 // A chain of joins leans to the left as well, but is walked by recursion: hundreds of joins are beyond PostgreSQL's planner, too.

@@ -172,6 +172,8 @@ void Walker::merge_reads_and_calls(const Facts& inner) {
     facts_.reads = inner.reads;
     facts_.functions = inner.functions;
     facts_.operators = inner.operators;
+    facts_.row_fields = inner.row_fields;
+    facts_.value_fields = inner.value_fields;
     facts_.types = inner.types;
     facts_.value_functions = inner.value_functions;
     facts_.parameters_max = inner.parameters_max;
@@ -223,6 +225,8 @@ void Walker::explain(const ExplainStmt& node) {
     }
     const auto inner = inner_facts(node.query);
     merge_reads_and_calls(*inner);
+    // Planning may run any function of the prepared statement, of which the text says nothing.
+    if (inner->kind == Kind::execute) give_up();
     if (facts_.explain_analyze) {
         merge_effects(*inner);
         // EXECUTE, CREATE TABLE AS, REFRESH …: more happens than these facts can tell.

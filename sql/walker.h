@@ -74,6 +74,8 @@ private:
     void expressions(const List* list);
     void column(const ColumnRef& node);
     void column_name(const Node* node);
+    void field(const Node* node);
+    void assigned_part(const List* indirection);
     void constant(const A_Const& node);
     void operators_of(const A_Expr& node);
     void function_call(const FuncCall& node);
@@ -94,6 +96,7 @@ private:
     void from_item(const Node* node, bool is_restricted);
     void from_relation(const RangeVar& node, bool is_restricted);
     void from_join(const JoinExpr& node, bool is_restricted);
+    void from_function(const RangeFunction& node, bool is_restricted);
     void add_read(const RangeVar& node);
     bool is_cte(const RangeVar& node) const;
 
@@ -154,6 +157,7 @@ private:
     std::vector<std::string_view> ctes_;
     std::vector<FromItem> items_;
     std::vector<Condition> conditions_;
+    std::vector<std::string_view> function_items_;  // names of functions in any FROM list so far: such an item is no row
 };
 
 // names.cpp: small conversions that need no state.

@@ -181,3 +181,40 @@ TEST_CASE("set_config is a change of a setting") {
     }
     CHECK(facts_of("SELECT myschema.set_config('x', '1', false)").settings.empty());
 }
+
+TEST_CASE("what may be a function in a column's clothes is told apart from plain columns") {
+    struct Row {
+        const char* rows;
+        const char* values;
+        const char* text;
+    };
+    const Row rows[] = {
+        {"", "", "SELECT a, t.* FROM t WHERE b = 1"},
+        {"a b", "", "SELECT t.a FROM t ORDER BY t.b, t.a"},
+        {"a", "", "SELECT s.t.a FROM s.t"},
+        {"a", "", "SELECT d.s.t.a FROM s.t"},
+        {"a", "", "SELECT x.a FROM (SELECT 1) x"},
+        {"", "f", "SELECT (t).f FROM t"},
+        {"", "f", "SELECT ('x'::text).f"},
+        {"c", "f g", "SELECT (t.c).f.g, (t.c).f.* FROM t"},
+        {"", "f", "SELECT (array_agg(a))[1].f FROM t"},
+        {"", "f", "SELECT x.f FROM g() x"},
+        {"", "f", "SELECT g.f FROM s.g()"},
+        {"", "f", "SELECT g.f FROM ROWS FROM (g())"},
+        {"a", "f", "SELECT x.f, t.a FROM t, LATERAL g(t.a) AS x"},
+        {"", "f", "SELECT 1 FROM t WHERE EXISTS (SELECT x.f FROM g() x)"},
+        {"a", "f", "UPDATE t SET b.c[t.a] = x.f FROM g() x"},
+        {"a", "", "UPDATE t SET b.c = u.a FROM u"},
+        {"", "", "INSERT INTO t (b.c) VALUES (1)"},
+        {"f", "g", "EXPLAIN SELECT t.f, (t).g FROM t"},
+    };
+    for (const Row& row : rows) {
+        INFO(row.text);
+        const Facts facts = facts_of(row.text);
+        CHECK(join(facts.row_fields) == row.rows);
+        CHECK(join(facts.value_fields) == row.values);
+    }
+    std::string many = "SELECT 1";
+    for (int i = 0; i < 100; ++i) many += ", t.a" + std::to_string(i % 50);
+    CHECK(facts_of(many + " FROM t").row_fields.size() == 50);
+}

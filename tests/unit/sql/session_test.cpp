@@ -177,6 +177,7 @@ TEST_CASE("EXPLAIN has what it reads, with ANALYZE also what it does") {
         CHECK(facts.explain_analyze);
         CHECK(writes(facts) == "update:t");
     }
+    CHECK_FALSE(analyse("EXPLAIN EXECUTE p").statements.at(0).understood);  // planning runs functions that are not to be seen here
     for (const char* text : {"EXPLAIN ANALYZE EXECUTE p", "EXPLAIN ANALYZE CREATE TABLE x AS SELECT 1", "EXPLAIN ANALYZE REFRESH MATERIALIZED VIEW v",
                              "EXPLAIN ANALYZE SELECT 1 AS a INTO x"}) {
         INFO(text);
@@ -185,7 +186,6 @@ TEST_CASE("EXPLAIN has what it reads, with ANALYZE also what it does") {
         CHECK(whole.statements[0].explain_analyze);
         CHECK_FALSE(whole.statements[0].understood);
     }
-    CHECK(facts_of("EXPLAIN EXECUTE p").inner->kind == Kind::execute);
     CHECK(facts_of("EXPLAIN CREATE TABLE x AS SELECT * FROM t").inner->selects_into);
 }
 

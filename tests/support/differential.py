@@ -27,6 +27,12 @@ DO $$ DECLARE name text; BEGIN
 END $$"""
 
 
+def without_source_place(body):
+    """What ends a session Larder may say itself, and has no line of PostgreSQL's source to name."""
+    fields = body.split(b"\0")
+    return b"\0".join(f for f in fields if f[:1] not in (b"F", b"L", b"R")) if b"VFATAL" in fields else body
+
+
 class Mask:
     """Replaces what two servers, or two runs on one, may number differently."""
 
@@ -48,6 +54,8 @@ class Mask:
             return kind, self._row_description(body)
         if kind == b"D" and shape_only:
             return kind, b"(masked)"
+        if kind == b"E":
+            return kind, without_source_place(body)
         return kind, body
 
     def _row_description(self, body):

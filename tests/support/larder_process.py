@@ -36,7 +36,7 @@ class Larder:
             return
         self.port, self.admin_port = free_port(), free_port()
         self.server = upstream.at(self.port)
-        self.log = tempfile.TemporaryFile(mode="w+")
+        self.log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="backslashreplace")
         self.process = subprocess.Popen(self.command(database, settings), stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
         self._wait_until_healthy()
 

@@ -88,7 +88,7 @@ class Runner:
         rate = re.search(r"tps = ([\d.]+) ", done.stdout)
         latency = re.search(r"latency average = ([\d.]+) ms", done.stdout)
         if done.returncode != 0 or not (count and rate and latency):
-            raise BenchError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "pgbench failed")
+            raise BenchError((done.stderr.strip() or done.stdout.strip() or "pgbench failed").splitlines()[-1])
         # pgbench has no quantiles without a log: its average stands where the median does elsewhere. Its logins are in the CPU.
         return {"requests": int(count[1]), "queries": int(count[1]), "qps": float(rate[1]), "p50_us": float(latency[1]) * 1e3, "errors": 0, "wrong": 0,
                 "stale": 0, "cpu_ns": cpu}

@@ -87,6 +87,7 @@ void load_relations(PGconn* connection, CatalogueRows& out) {
         relation.runs_code_on_insert = rows.flag(i, 8);
         relation.runs_code_on_update = rows.flag(i, 9);
         relation.runs_code_on_delete = rows.flag(i, 10);
+        relation.has_timetz = rows.flag(i, 11);
         out.relations.push_back(std::move(relation));
     }
 }
@@ -120,7 +121,7 @@ void load_functions(PGconn* connection, CatalogueRows& out) {
 void load_code_uses(PGconn* connection, CatalogueRows& out) {
     const Rows uses(connection, "triggers and expressions", kCodeUsesQuery);
     for (int i = 0; i < uses.size(); ++i) {
-        out.code_uses.push_back({uses.number(i, 0), uses.number(i, 1), uses.flag(i, 2), uses.flag(i, 3), uses.flag(i, 4), uses.flag(i, 5), uses.flag(i, 6)});
+        out.code_uses.push_back({uses.number(i, 0), uses.number(i, 1), uses.flag(i, 2), uses.flag(i, 3), uses.flag(i, 4), uses.flag(i, 5), uses.flag(i, 6), uses.flag(i, 7)});
     }
     const Rows columns(connection, "columns of types that run code", kTypeColumnsQuery);
     for (int i = 0; i < columns.size(); ++i) {
@@ -128,6 +129,8 @@ void load_code_uses(PGconn* connection, CatalogueRows& out) {
     }
     const Rows implicit(connection, "casts and operator classes", kImplicitFunctionsQuery);
     for (int i = 0; i < implicit.size(); ++i) out.implicit_functions.push_back(implicit.number(i, 0));
+    const Rows events(connection, "event triggers", kEventFunctionsQuery);
+    for (int i = 0; i < events.size(); ++i) out.event_functions.push_back(events.number(i, 0));
 }
 
 void load_named(PGconn* connection, CatalogueRows& out) {

@@ -4,15 +4,20 @@
 
 namespace larder::proxy {
 
+// What holds expressions; a type does as a domain with a default.
+#define LARDER_EXPRESSION_HOLDERS \
+    "'pg_attrdef'::regclass, 'pg_constraint'::regclass, 'pg_class'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass," \
+    " 'pg_type'::regclass, 'pg_statistic_ext'::regclass"
+
 // Functions that an expression depends on, directly or through an operator; (classid, objid) is what holds the expression.
 #define LARDER_EXPRESSION_FUNCTIONS \
     "expression_functions(classid, objid, function) AS MATERIALIZED (" \
     " SELECT classid, objid, refobjid FROM pg_depend" \
     "  WHERE refclassid = 'pg_proc'::regclass AND refobjid >= 16384" \
-    "    AND classid IN ('pg_attrdef'::regclass, 'pg_constraint'::regclass, 'pg_class'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass)" \
+    "    AND classid IN (" LARDER_EXPRESSION_HOLDERS ")" \
     " UNION SELECT d.classid, d.objid, o.oprcode::oid FROM pg_depend d JOIN pg_operator o ON o.oid = d.refobjid" \
     "  WHERE d.refclassid = 'pg_operator'::regclass AND d.refobjid >= 16384" \
-    "    AND d.classid IN ('pg_attrdef'::regclass, 'pg_constraint'::regclass, 'pg_class'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass))"
+    "    AND d.classid IN (" LARDER_EXPRESSION_HOLDERS "))"
 
 // Types that run user code, and the functions they run: domain checks, input and output, canonical forms of ranges; then
 // all that is made of such types (domains over them, arrays, rows, ranges), at any depth.
@@ -21,11 +26,14 @@ namespace larder::proxy {
     " SELECT typbasetype, oid FROM pg_type WHERE typbasetype >= 16384" \
     " UNION SELECT typelem, oid FROM pg_type WHERE typelem >= 16384" \
     " UNION SELECT rngsubtype, rngtypid FROM pg_range WHERE rngsubtype >= 16384" \
+    " UNION SELECT d.refobjid, d.objid FROM pg_depend d JOIN pg_range r ON r.rngtypid = d.refobjid" /* multiranges, since 14 */ \
+    "  WHERE d.classid = 'pg_type'::regclass AND d.refclassid = 'pg_type'::regclass AND d.refobjid >= 16384" \
     " UNION SELECT a.atttypid, c.reltype FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid" \
     "  WHERE a.atttypid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND c.reltype <> 0 AND c.relpersistence <> 't')," \
     " code_types(type, function) AS (" \
     " SELECT c.contypid, f.function FROM expression_functions f JOIN pg_constraint c ON c.oid = f.objid" \
     "  WHERE f.classid = 'pg_constraint'::regclass AND c.contypid <> 0" \
+    " UNION SELECT objid, function FROM expression_functions WHERE classid = 'pg_type'::regclass" \
     " UNION SELECT t.oid, f FROM pg_type t," \
     "  unnest(ARRAY[t.typinput::oid, t.typoutput::oid, t.typreceive::oid, t.typsend::oid, t.typmodin::oid, t.typmodout::oid]) f" \
     "  WHERE t.oid >= 16384 AND f >= 16384" \
@@ -35,12 +43,14 @@ namespace larder::proxy {
 // Temporary relations are left out: those of other sessions cannot be read, and a session that owns some is not served.
 const char* const kRelationsQuery =
     "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', c.relrowsecurity,"
-    " CASE WHEN c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') THEN pg_get_viewdef(c.oid) END,"
+    " CASE WHEN c.relkind IN ('v', 'm') AND c.oid >= 16384 THEN pg_get_viewdef(c.oid) END,"
     " coalesce('security_invoker=true' = ANY (c.reloptions) OR 'security_invoker=on' = ANY (c.reloptions), false),"
-    " coalesce(r.on_insert, false), coalesce(r.on_update, false), coalesce(r.on_delete, false)"
+    " coalesce(r.on_insert, false), coalesce(r.on_update, false), coalesce(r.on_delete, false), z.attrelid IS NOT NULL"
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " LEFT JOIN (SELECT ev_class, bool_or(ev_type = '3') AS on_insert, bool_or(ev_type = '2') AS on_update, bool_or(ev_type = '4') AS on_delete"
     "            FROM pg_rewrite WHERE ev_type <> '1' GROUP BY ev_class) r ON r.ev_class = c.oid"
+    " LEFT JOIN (SELECT DISTINCT a.attrelid FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
+    "            WHERE a.attrelid >= 16384 AND NOT a.attisdropped AND (t.oid IN (1266, 1270) OR t.typbasetype IN (1266, 1270))) z ON z.attrelid = c.oid"
     " WHERE c.relpersistence <> 't' AND c.relkind NOT IN ('i', 'I', 't') AND n.nspname <> 'pg_toast'"
     " ORDER BY c.oid";
 
@@ -49,16 +59,21 @@ const char* const kInheritanceQuery = "SELECT inhrelid, inhparent FROM pg_inheri
 const char* const kForeignKeysQuery =
     "SELECT DISTINCT conrelid, confrelid, confdeltype, confupdtype FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2, 3, 4";
 
-// An aggregate's own row says nothing; what counts are the functions it is made of.
+// An aggregate's own row says nothing; what counts are the functions it is made of. A function in a language of its own that has
+// a builtin one's OID was put into its place. The functions that make a range type's values came with the type, as its cast to
+// its multirange did; they run no code unless the values are of a type that does.
 const char* const kFunctionsQuery =
-    "WITH parts AS (SELECT a.aggfnoid::oid AS aggregate, max(CASE p.provolatile WHEN 'i' THEN 1 WHEN 's' THEN 2 ELSE 3 END) AS volatility,"
+    "WITH ranges AS (SELECT coalesce(bool_or(s.oid >= 16384 AND (s.typtype NOT IN ('b', 'e') OR s.typelem <> 0)), false) AS code_ranges"
+    "  FROM pg_range r JOIN pg_type s ON s.oid = r.rngsubtype),"
+    " parts AS (SELECT a.aggfnoid::oid AS aggregate, max(CASE p.provolatile WHEN 'i' THEN 1 WHEN 's' THEN 2 ELSE 3 END) AS volatility,"
     "   bool_and(l.lanname IN ('internal', 'c')) AS is_native"
     "  FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn::oid, a.aggfinalfn::oid, a.aggcombinefn::oid, a.aggserialfn::oid, a.aggdeserialfn::oid,"
     "   a.aggmtransfn::oid, a.aggminvtransfn::oid, a.aggmfinalfn::oid]) AS part"
     "  JOIN pg_proc p ON p.oid = part JOIN pg_language l ON l.oid = p.prolang WHERE a.aggfnoid::oid >= 16384 GROUP BY 1)"
     " SELECT p.oid, n.nspname, p.proname,"
     " CASE WHEN parts.aggregate IS NULL THEN p.provolatile::text ELSE (ARRAY['i', 's', 'v'])[parts.volatility] END,"
-    " p.oid < 16384 AND n.nspname = 'pg_catalog', l.lanname IN ('internal', 'c') AND coalesce(parts.is_native, true), e.extname IS NOT NULL,"
+    " p.oid < 16384 AND n.nspname = 'pg_catalog' AND l.lanname IN ('internal', 'c', 'sql')"
+    "  OR l.lanname = 'internal' AND p.prosrc ~ '^(multi)?range_constructor[0-3]$' AND NOT (SELECT code_ranges FROM ranges), l.lanname IN ('internal', 'c') AND coalesce(parts.is_native, true), e.extname IS NOT NULL,"
     " p.prokind = 'p', coalesce(e.extname, ''),"
     " p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1 AND coalesce(t.typtype IN ('c', 'd', 'p'), true)"
     " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang"
@@ -68,32 +83,40 @@ const char* const kFunctionsQuery =
     " LEFT JOIN pg_extension e ON e.oid = d.refobjid"
     " ORDER BY p.oid";
 
-// relation, function, then whether on read, insert, update, delete, truncate.
+// relation, function, then whether on read, insert, update, delete, truncate, maintenance. A type in an expression stands for
+// the functions that it runs, a view or a table with row security in a policy for code that is not understood.
 const char* const kCodeUsesQuery =
-    "WITH " LARDER_EXPRESSION_FUNCTIONS ","
+    "WITH RECURSIVE " LARDER_EXPRESSION_FUNCTIONS ", " LARDER_CODE_TYPES ","
+    " held(classid, objid, function) AS MATERIALIZED (SELECT classid, objid, function FROM expression_functions"
+    "  UNION SELECT d.classid, d.objid, t.function FROM pg_depend d JOIN code_types t ON t.type = d.refobjid WHERE d.refclassid = 'pg_type'::regclass"
+    "   AND d.classid IN (" LARDER_EXPRESSION_HOLDERS ")"
+    "  UNION SELECT d.classid, d.objid, 0::oid FROM pg_depend d JOIN pg_class c ON c.oid = d.refobjid JOIN pg_policy p ON p.oid = d.objid"
+    "   WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_class'::regclass AND c.oid <> p.polrelid AND (c.relkind = 'v' OR c.relrowsecurity)),"
     " opclass_functions(opclass, function) AS MATERIALIZED (SELECT DISTINCT o.oid, p.amproc::oid FROM pg_opclass o"
     "  JOIN pg_amproc p ON p.amprocfamily = o.opcfamily WHERE p.amproc::oid >= 16384)"
-    " SELECT relation, function, bool_or(r), bool_or(i), bool_or(u), bool_or(d), bool_or(t) FROM ("
-    " SELECT tgrelid, tgfoid, false, tgtype & 4 <> 0, tgtype & 16 <> 0, tgtype & 8 <> 0, tgtype & 32 <> 0 FROM pg_trigger WHERE NOT tgisinternal"
-    " UNION ALL SELECT t.tgrelid, f.function, false, true, true, true, true FROM expression_functions f JOIN pg_trigger t ON t.oid = f.objid"
-    "  WHERE f.classid = 'pg_trigger'::regclass"
-    " UNION ALL SELECT a.adrelid, f.function, false, true, true, false, false FROM expression_functions f JOIN pg_attrdef a ON a.oid = f.objid"
+    " SELECT relation, function, bool_or(r), bool_or(i), bool_or(u), bool_or(d), bool_or(t), bool_or(m) FROM ("
+    " SELECT tgrelid, tgfoid, false, tgtype & 4 <> 0, tgtype & 16 <> 0, tgtype & 8 <> 0, tgtype & 32 <> 0, false FROM pg_trigger WHERE NOT tgisinternal"
+    " UNION ALL SELECT t.tgrelid, f.function, false, tgtype & 4 <> 0, tgtype & 16 <> 0, tgtype & 8 <> 0, tgtype & 32 <> 0, false FROM held f"
+    "  JOIN pg_trigger t ON t.oid = f.objid WHERE f.classid = 'pg_trigger'::regclass"
+    " UNION ALL SELECT a.adrelid, f.function, false, true, true, false, false, false FROM held f JOIN pg_attrdef a ON a.oid = f.objid"
     "  WHERE f.classid = 'pg_attrdef'::regclass"
-    " UNION ALL SELECT c.conrelid, f.function, false, true, true, false, false FROM expression_functions f JOIN pg_constraint c ON c.oid = f.objid"
+    " UNION ALL SELECT c.conrelid, f.function, false, true, true, false, false, false FROM held f JOIN pg_constraint c ON c.oid = f.objid"
     "  WHERE f.classid = 'pg_constraint'::regclass AND c.conrelid <> 0"
-    " UNION ALL SELECT c.confrelid, f.function, false, false, true, true, false FROM expression_functions f JOIN pg_constraint c ON c.oid = f.objid"
+    " UNION ALL SELECT c.confrelid, f.function, false, false, true, true, false, false FROM held f JOIN pg_constraint c ON c.oid = f.objid"
     "  WHERE f.classid = 'pg_constraint'::regclass AND c.confrelid <> 0"
-    " UNION ALL SELECT i.indrelid, f.function, false, true, true, false, false FROM expression_functions f JOIN pg_index i ON i.indexrelid = f.objid"
+    " UNION ALL SELECT i.indrelid, f.function, false, true, true, false, false, true FROM held f JOIN pg_index i ON i.indexrelid = f.objid"
     "  WHERE f.classid = 'pg_class'::regclass"
-    " UNION ALL SELECT p.partrelid, f.function, false, true, true, false, false FROM expression_functions f JOIN pg_partitioned_table p ON p.partrelid = f.objid"
+    " UNION ALL SELECT p.partrelid, f.function, false, true, true, false, false, false FROM held f JOIN pg_partitioned_table p ON p.partrelid = f.objid"
     "  WHERE f.classid = 'pg_class'::regclass"
-    " UNION ALL SELECT p.polrelid, f.function, true, true, true, true, false FROM expression_functions f JOIN pg_policy p ON p.oid = f.objid"
+    " UNION ALL SELECT p.polrelid, f.function, true, true, true, true, false, false FROM held f JOIN pg_policy p ON p.oid = f.objid"
     "  WHERE f.classid = 'pg_policy'::regclass"
-    " UNION ALL SELECT i.indrelid, o.function, false, true, true, false, false FROM pg_index i, unnest(i.indclass::oid[]) AS c"
+    " UNION ALL SELECT s.stxrelid, f.function, false, false, false, false, false, true FROM held f JOIN pg_statistic_ext s ON s.oid = f.objid"
+    "  WHERE f.classid = 'pg_statistic_ext'::regclass"
+    " UNION ALL SELECT i.indrelid, o.function, false, true, true, false, false, true FROM pg_index i, unnest(i.indclass::oid[]) AS c"
     "  JOIN opclass_functions o ON o.opclass = c"
-    " UNION ALL SELECT p.partrelid, o.function, false, true, true, false, false FROM pg_partitioned_table p, unnest(p.partclass::oid[]) AS c"
+    " UNION ALL SELECT p.partrelid, o.function, false, true, true, false, false, false FROM pg_partitioned_table p, unnest(p.partclass::oid[]) AS c"
     "  JOIN opclass_functions o ON o.opclass = c"
-    " ) AS uses(relation, function, r, i, u, d, t) GROUP BY relation, function ORDER BY relation, function";
+    " ) AS uses(relation, function, r, i, u, d, t, m) GROUP BY relation, function ORDER BY relation, function";
 
 const char* const kOperatorsQuery =
     "SELECT n.nspname, o.oprname, o.oprcode::oid FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid >= 16384 ORDER BY o.oid";
@@ -113,6 +136,9 @@ const char* const kImplicitFunctionsQuery =
     " UNION SELECT amproc::oid FROM pg_amproc WHERE amproc::oid >= 16384"
     " UNION SELECT o.oprcode::oid FROM pg_amop a JOIN pg_operator o ON o.oid = a.amopopr WHERE o.oprcode::oid >= 16384 ORDER BY 1";
 
+// A login trigger runs before the first statement, on a connection that is new.
+const char* const kEventFunctionsQuery = "SELECT DISTINCT evtfoid FROM pg_event_trigger WHERE evtenabled <> 'D' AND evtevent <> 'login' ORDER BY 1";
+
 const char* const kExtensionsQuery =
     "SELECT DISTINCT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid"
     " WHERE d.deptype = 'e' AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass ORDER BY 1";
@@ -130,7 +156,8 @@ const char* const kDatabaseQuery =
 
 const char* const kStateDigestQuery =
     "SELECT md5(concat_ws(' '," LARDER_HASH_ROWS("concat_ws(' ', oid, relname, relnamespace, relkind, relpersistence, relowner, reltype, relrowsecurity,"
-                                                 " relforcerowsecurity, relispartition, relacl, reloptions)", "pg_class WHERE relpersistence <> 't' AND relkind <> 't'") ", "
+                                                 " relforcerowsecurity, relispartition, relacl, reloptions)", "pg_class WHERE relpersistence <> 't' AND relkind NOT IN ('t', 'i', 'I')") ", "
+    LARDER_HASH_ROWS("concat_ws(' ', indrelid, indexprs, indpred)", "pg_index WHERE indexprs IS NOT NULL OR indpred IS NOT NULL") ", "
     LARDER_HASH_ROWS("attrelid || ' ' || attnum || ' ' || a.xmin::text", "pg_attribute a JOIN pg_class c ON c.oid = attrelid"
                      " WHERE attrelid >= 16384 AND attnum > 0 AND relpersistence <> 't' AND relkind IN ('r', 'p', 'v', 'm', 'f', 'c')") ", "
     LARDER_HASH_ROWS("attrelid || ' ' || attnum || ' ' || attacl::text", "pg_attribute WHERE attacl IS NOT NULL") ", "
@@ -140,7 +167,7 @@ const char* const kStateDigestQuery =
     LARDER_HASH_XMIN("pg_proc") ", " LARDER_HASH_XMIN("pg_operator") ", " LARDER_HASH_XMIN("pg_cast") ", " LARDER_HASH_XMIN("pg_constraint") ", "
     LARDER_HASH_XMIN("pg_attrdef") ", " LARDER_HASH_XMIN("pg_rewrite") ", " LARDER_HASH_XMIN("pg_policy") ", " LARDER_HASH_XMIN("pg_enum") ", "
     LARDER_HASH_XMIN("pg_collation") ", " LARDER_HASH_XMIN("pg_conversion") ", " LARDER_HASH_XMIN("pg_ts_config") ", " LARDER_HASH_XMIN("pg_ts_dict") ", "
-    LARDER_HASH_XMIN("pg_opclass") ", " LARDER_HASH_XMIN("pg_amproc") ", " LARDER_HASH_XMIN("pg_amop") ", " LARDER_HASH_XMIN("pg_extension") ", "
+    LARDER_HASH_XMIN("pg_opclass") ", " LARDER_HASH_XMIN("pg_amproc") ", " LARDER_HASH_XMIN("pg_amop") ", " LARDER_HASH_XMIN("pg_extension") ", " LARDER_HASH_XMIN("pg_event_trigger") ", " LARDER_HASH_XMIN("pg_statistic_ext") ", "
     LARDER_HASH_XMIN("pg_language") ", " LARDER_HASH_XMIN("pg_foreign_server") ", "
     LARDER_HASH_ROWS("oid || ' ' || xmin::text", "pg_trigger WHERE NOT tgisinternal") ", "
     LARDER_HASH_ROWS("mapcfg || ' ' || maptokentype || ' ' || mapseqno || ' ' || xmin::text", "pg_ts_config_map") ", "

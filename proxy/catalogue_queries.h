@@ -12,6 +12,7 @@ extern const char* const kOperatorsQuery;
 extern const char* const kTypesQuery;
 extern const char* const kTypeColumnsQuery;
 extern const char* const kImplicitFunctionsQuery;
+extern const char* const kEventFunctionsQuery;
 extern const char* const kExtensionsQuery;
 extern const char* const kDatabaseQuery;
 extern const char* const kStateDigestQuery;

@@ -84,6 +84,8 @@ bool is_harmless_extension(std::string_view extension) {
     return false;
 }
 
-bool is_sql_running_extension(std::string_view extension) { return extension == "tablefunc" || extension == "xml2"; }
+bool is_sql_running_extension(std::string_view extension) {
+    return extension == "tablefunc" || extension == "xml2" || extension == "address_standardizer";
+}
 
 }  // namespace larder::rules

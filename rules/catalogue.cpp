@@ -117,6 +117,8 @@ Catalogue::FunctionVerdict Catalogue::type_code(const sql::Name& name) const {
 Reason Catalogue::operator_verdict(const sql::Name& name) const { return operator_code(name).reason; }
 Reason Catalogue::type_verdict(const sql::Name& name) const { return type_code(name).reason; }
 bool Catalogue::has_user_casts() const { return impl_->has_user_casts; }
+bool Catalogue::has_event_code() const { return impl_->has_event_code; }
+bool Catalogue::has_maintenance_code() const { return impl_->has_maintenance_code; }
 
 bool Catalogue::has_names_in(std::string_view client_encoding) const {
     // SQL_ASCII on either side means that nothing is converted.

@@ -35,12 +35,15 @@ struct RelationRow {
     // View, materialised view: pg_get_viewdef with an empty search_path, so that every name outside pg_catalog is qualified.
     std::string view_definition;
     bool view_security_invoker = false;
+    bool has_timetz = false;  // a column of type timetz: what is compared with it takes today's offset from UTC
 };
 // A function that runs when a relation is read or written, without standing in the statement: of a trigger, default,
-// generated column, check, index, partition key, policy or column type. build() judges it.
+// generated column, check, index, partition key, policy or column type. build() judges it. Function zero: code that is not
+// understood, e.g. of a policy that reads a view.
 struct CodeUse {
     Oid relation = 0, function = 0;
     bool on_read = false, on_insert = false, on_update = false, on_delete = false, on_truncate = false;
+    bool on_maintenance = false;  // REINDEX, CLUSTER, ANALYZE: of indexes and statistics
 };
 struct InheritanceRow { Oid child, parent; };  // pg_inherits: partitions and inheritance
 struct ForeignKeyRow {
@@ -82,6 +85,7 @@ struct CatalogueRows {
     std::vector<TypeRow> user_types;
     // Functions that run without any name in a statement: of casts, and support functions of operator classes.
     std::vector<Oid> implicit_functions;
+    std::vector<Oid> event_functions;          // of event triggers: they run with DDL, also that of temporary objects
     bool has_user_casts = false;               // some implicit code is not harmless; build() sets it from implicit_functions
     bool has_timetz_columns = false;           // AT TIME ZONE on timetz depends on the present date
     std::vector<std::string> extensions_with_relations;  // their functions may read tables, whatever their label
@@ -103,6 +107,7 @@ struct Relation {
     // Reading it (of a materialised view: refreshing it) runs code that may write or do anything.
     bool reading_is_opaque = false;
     bool insert_is_opaque = false, update_is_opaque = false, delete_is_opaque = false, truncate_is_opaque = false;  // user code runs somewhere in that closure
+    bool maintenance_is_opaque = false;  // building its indexes or statistics runs user code, somewhere in its tree
 };
 
 // Threads: any; immutable after build().
@@ -137,7 +142,10 @@ public:
     FunctionVerdict type_code(const sql::Name& name) const;
     Reason operator_verdict(const sql::Name& name) const;
     Reason type_verdict(const sql::Name& name) const;
+    // Code that is not understood may run in any expression: nothing of this database is cached, so that its writes need no mark.
     bool has_user_casts() const;
+    bool has_event_code() const;        // event triggers run code that is not understood
+    bool has_maintenance_code() const;  // maintenance_is_opaque of some relation
 
     // A name in a text of this client encoding is the same bytes here.
     bool has_names_in(std::string_view client_encoding) const;

@@ -22,6 +22,7 @@ Reason own_read_reason(const RelationRow& row) {
     if (is_system_schema(row.schema)) return Reason::system_catalog;
     if (row.is_temp) return Reason::temp_table;
     if (row.has_row_security) return Reason::row_security;
+    if (row.has_timetz) return Reason::time_dependent;
     switch (row.kind) {
         case RelationKind::table:
         case RelationKind::partitioned_table:
@@ -97,6 +98,7 @@ void CatalogueBuilder::judge_operators_and_types() {
         // (PostGIS has many) it only converts.
         if (is_code(verdict) || verdict.reason == Reason::stable_function) impl_.has_user_casts = true;
     }
+    for (const Oid function : rows_.event_functions) impl_.has_event_code |= is_code(catalogue_->function_verdict(function));
 }
 
 void CatalogueBuilder::add_relations() {
@@ -145,6 +147,7 @@ void CatalogueBuilder::spread_read_reasons() {
 
 void CatalogueBuilder::close_writes() {
     WriteClosures closures(roots_, rows_.foreign_keys);
+    std::unordered_set<Oid> maintained_code;  // roots
     for (const auto& row : rows_.relations) {
         if (row.runs_code_on_insert) closures.add_code(row.oid, WriteEvent::insert);
         if (row.runs_code_on_update) closures.add_code(row.oid, WriteEvent::update);
@@ -157,13 +160,16 @@ void CatalogueBuilder::close_writes() {
         if (use.on_update) closures.add_code(use.relation, WriteEvent::update);
         if (use.on_delete) closures.add_code(use.relation, WriteEvent::delete_);
         if (use.on_truncate) closures.add_code(use.relation, WriteEvent::truncate);
+        if (use.on_maintenance) maintained_code.insert(roots_.root(use.relation));
     }
+    impl_.has_maintenance_code = !maintained_code.empty();
     for (auto& relation : impl_.relations) {
         const auto take = [&](WriteEvent event, std::vector<Oid>& roots, bool& is_opaque) {
             auto reach = closures.reach(relation.oid, event);
             roots = std::move(reach.roots);
             is_opaque = reach.is_opaque;
         };
+        relation.maintenance_is_opaque = maintained_code.contains(relation.root);
         if (relation.is_system) continue;
         take(WriteEvent::insert, relation.on_insert, relation.insert_is_opaque);
         take(WriteEvent::update, relation.on_update, relation.update_is_opaque);
@@ -179,7 +185,9 @@ void CatalogueBuilder::close_writes() {
 void CatalogueBuilder::resolve_view(std::size_t index, int depth) {
     auto& relation = impl_.relations[index];
     const bool is_view = relation.kind == RelationKind::view;
-    if (relation.is_system || (!is_view && relation.kind != RelationKind::materialized_view)) return;
+    if (!is_view && relation.kind != RelationKind::materialized_view) return;
+    // Views that initdb made come without definition. Others in their schemas are no more readable, but may run code.
+    if (relation.is_system && rows_.relations[index].view_definition.empty()) return;
     if (!visited_.insert(index).second) return;  // done; or a view within itself, which stays not understood
     relation.reading_is_opaque = true;
     if (depth > kViewDepthMax) return;
@@ -188,7 +196,10 @@ void CatalogueBuilder::resolve_view(std::size_t index, int depth) {
     const auto reason = relation.read_reason;
     read_through(relation, facts.statements.front(), depth);
     // A materialised view holds its own rows: it is read as a table is, and its body matters to REFRESH alone.
-    if (!is_view) {
+    if (relation.is_system) {
+        relation.read_reason = reason;
+        relation.reads.clear();
+    } else if (!is_view) {
         relation.read_reason = reason;
         relation.reads = {relation.oid};
     }
@@ -197,23 +208,27 @@ void CatalogueBuilder::resolve_view(std::size_t index, int depth) {
 void CatalogueBuilder::read_through(Relation& view, const sql::Facts& facts, int depth) {
     static const std::vector<std::string> kPath{"pg_catalog"};
     const auto code = judge_code(facts, *catalogue_, kPath, NameScope::view);
-    view.reading_is_opaque = code.may_write || code.may_change_session;
-    view.read_reason = code.reason;
-    view.reads.clear();
+    // Until all below is known the view itself stays not understood: whoever meets it on the way is a view within itself.
+    bool is_opaque = code.may_write || code.may_change_session;
+    Reason reason = code.reason;
+    std::vector<Oid> reads;
     std::vector<const Relation*> bases;
     for (const auto& use : facts.reads) {
         const auto* found = catalogue_->find_relation(in_scope(use.name, NameScope::view), kPath);
         if (found == nullptr) {
-            view.reading_is_opaque = true;
-            if (view.read_reason == Reason::none) view.read_reason = Reason::unknown_relation;
+            is_opaque = true;
+            if (reason == Reason::none) reason = Reason::unknown_relation;
             continue;
         }
         resolve_view(impl_.by_oid.at(found->oid), depth + 1);
         bases.push_back(found);
-        add_to(view.reads, found->reads);
-        if (found->kind != RelationKind::materialized_view) view.reading_is_opaque |= found->reading_is_opaque;
-        if (view.read_reason == Reason::none) view.read_reason = found->read_reason;
+        add_to(reads, found->reads);
+        if (found->kind != RelationKind::materialized_view) is_opaque |= found->reading_is_opaque;
+        if (reason == Reason::none) reason = found->read_reason;
     }
+    view.reading_is_opaque = is_opaque;
+    view.read_reason = reason;
+    view.reads = std::move(reads);
     if (view.kind == RelationKind::view) write_through(view, bases);
 }
 

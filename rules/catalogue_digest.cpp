@@ -34,7 +34,7 @@ void add_relation(Digest& digest, const RelationRow& row) {
     digest.add(row.view_definition);
     std::uint64_t flags = static_cast<unsigned char>(row.kind);
     for (const bool flag : {row.is_unlogged, row.is_temp, row.has_row_security, row.runs_code_on_insert, row.runs_code_on_update,
-                            row.runs_code_on_delete, row.runs_code_on_truncate, row.view_security_invoker}) {
+                            row.runs_code_on_delete, row.runs_code_on_truncate, row.view_security_invoker, row.has_timetz}) {
         flags = flags << 1 | (flag ? 1u : 0u);
     }
     digest.add(flags);
@@ -64,7 +64,7 @@ void add_links(Digest& digest, const CatalogueRows& rows) {
         digest.add(use.relation);
         digest.add(use.function);
         std::uint64_t events = 0;
-        for (const bool event : {use.on_read, use.on_insert, use.on_update, use.on_delete, use.on_truncate}) events = events << 1 | (event ? 1u : 0u);
+        for (const bool event : {use.on_read, use.on_insert, use.on_update, use.on_delete, use.on_truncate, use.on_maintenance}) events = events << 1 | (event ? 1u : 0u);
         digest.add(events);
     }
 }
@@ -89,7 +89,10 @@ std::uint64_t digest_of(const CatalogueRows& rows) {
     };
     add_named(rows.user_operators);
     add_named(rows.user_types);
-    for (const Oid function : rows.implicit_functions) digest.add(function);
+    for (const auto* functions : {&rows.implicit_functions, &rows.event_functions}) {
+        digest.add(functions->size());
+        for (const Oid function : *functions) digest.add(function);
+    }
     digest.add(static_cast<std::uint64_t>(rows.has_user_casts) << 1 | static_cast<std::uint64_t>(rows.has_timetz_columns));
     for (const auto& extension : rows.extensions_with_relations) digest.add(extension);
     digest.add(rows.state_digest);

@@ -27,7 +27,7 @@ struct Catalogue::Impl {
     std::unordered_map<std::string, std::vector<std::size_t>> by_name;
     VerdictsByName functions, row_functions, operators, types;  // row_functions: those that take a row and are not builtin
     std::unordered_map<Oid, FunctionVerdict> functions_by_oid;
-    bool has_user_casts = false;
+    bool has_user_casts = false, has_event_code = false, has_maintenance_code = false;
     std::string encoding;
     std::uint64_t digest = 0;
     std::size_t bytes = 0;

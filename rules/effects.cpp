@@ -65,11 +65,13 @@ void plan_effects(Plan& plan, const sql::Facts& facts, const Scope& scope) {
             return;
         case Kind::ddl:
             // Roles are renamed, views become temporary because of what they read, search_path may begin with pg_temp; and
-            // event triggers run with any of it.
+            // event triggers run with any of it, as do functions in the defaults, checks and conversions that it puts in force.
             change_environment(plan);
+            plan.may_release_locks = plan.touches_transaction_modes = true;
             return;
         case Kind::create_temp: case Kind::server_ddl:
             change_environment(plan);
+            if (plan.writes.any) plan.may_release_locks = plan.touches_transaction_modes = true;
             return;
         case Kind::commit: case Kind::rollback: case Kind::prepare_transaction:
             plan.ends_block = true;

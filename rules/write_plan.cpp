@@ -56,7 +56,9 @@ void add_action(WritePlan& writes, const Relation& relation, const sql::WriteUse
 
 void add_target(WritePlan& writes, const sql::WriteUse& use, const Scope& scope) {
     const auto& name = use.target.name;
-    if (scope.may_be_temporary(name) && scope.temporary_may_run_code()) write_anything(writes);
+    // A temporary table may inherit from a permanent one: then its triggers and checks run under that one's name, whatever
+    // schema is written before it.
+    if (scope.temporary_may_run_code() && (scope.may_be_temporary(name) || scope.env != nullptr)) write_anything(writes);
     if (is_temp_schema(name.schema)) return;
     const auto candidates = scope.candidates(name);
     // Not known: made by another session just now, or temporary, or an error.
@@ -85,6 +87,23 @@ void add_code(WritePlan& writes, const sql::Facts& facts, const Scope& scope) {
     }
 }
 
+// Building indexes and statistics evaluates their expressions, of all tables where none is named.
+void add_maintenance(WritePlan& writes, const sql::Facts& facts, const Scope& scope) {
+    if (scope.catalogue == nullptr) return write_anything(writes);
+    if (scope.catalogue->has_event_code()) write_anything(writes);  // CREATE INDEX is DDL for them
+    if (!scope.catalogue->has_maintenance_code()) return;
+    for (const auto& use : facts.reads) {
+        const auto candidates = scope.candidates(use.name);
+        if (candidates.empty()) write_anything(writes);
+        for (const auto* relation : candidates) {
+            if (relation->maintenance_is_opaque) write_anything(writes);
+        }
+    }
+    if (facts.reads.empty()) write_anything(writes);
+}
+
+bool has_event_code(const Scope& scope) { return scope.catalogue == nullptr || scope.catalogue->has_event_code(); }
+
 void add_ddl(WritePlan& writes, const sql::Facts& facts, const Scope& scope) {
     // Every answer depends on `catalogue`, so that this covers rewritten tables and new rows as well.
     writes.catalogue = writes.exclusive = true;
@@ -106,9 +125,13 @@ void plan_write(Plan& plan, const sql::Facts& facts, const Scope& scope) {
             // write was noted by DECLARE and stays noted until the block ends. PREPARE runs nothing yet.
             return;
         case Kind::select: case Kind::insert: case Kind::update: case Kind::delete_: case Kind::merge: case Kind::copy_from:
-        case Kind::copy_to: case Kind::truncate: case Kind::lock_table: case Kind::declare_cursor: case Kind::maintenance:
+        case Kind::copy_to: case Kind::truncate: case Kind::lock_table: case Kind::declare_cursor:
             break;
-        case Kind::explain:  // also without ANALYZE: planning runs IMMUTABLE functions
+        case Kind::maintenance:
+            add_maintenance(writes, facts, scope);
+            break;
+        case Kind::explain:  // also without ANALYZE: planning runs IMMUTABLE functions, and those of EXECUTE are not known
+            if (facts.inner != nullptr && facts.inner->kind == Kind::execute) return write_anything(writes);
             break;
         case Kind::ddl:
             // REFRESH MATERIALIZED VIEW alone says which rows change, and changes nothing else.
@@ -116,6 +139,7 @@ void plan_write(Plan& plan, const sql::Facts& facts, const Scope& scope) {
             return add_ddl(writes, facts, scope);
         case Kind::create_temp:
             if (facts.selects_into) add_code(writes, facts, scope);
+            if (has_event_code(scope)) write_anything(writes);
             return;
         case Kind::server_ddl:
             writes.server = writes.catalogue = writes.exclusive = true;

@@ -245,6 +245,33 @@ TEST_CASE("a policy with a user function makes reading opaque") {
     CHECK(get(rows.build(), "v").reading_is_opaque);
 }
 
+TEST_CASE("a policy through a view is code that is not understood") {
+    Rows rows;
+    rows.relation(145, "t").has_row_security = true;
+    rows.rows.code_uses = {{.relation = 145, .function = 0, .on_read = true, .on_insert = true}};
+    CHECK(get(rows.build(), "t").reading_is_opaque);
+    CHECK(get(rows.build(), "t").insert_is_opaque);
+}
+
+TEST_CASE("views that somebody put into a system schema are read as system ones, but may run code") {
+    Rows rows;
+    rows.function(20001, "writer");
+    rows.relation(146, "smuggled", RelationKind::view, "information_schema").view_definition = "SELECT public.writer() AS w";
+    rows.relation(147, "tables", RelationKind::view, "information_schema");
+    const auto catalogue = rows.build();
+    CHECK(catalogue->find_relation(146)->reading_is_opaque);
+    CHECK(catalogue->find_relation(146)->read_reason == Reason::system_catalog);
+    CHECK_FALSE(catalogue->find_relation(147)->reading_is_opaque);
+}
+
+TEST_CASE("what has a column of type timetz depends on the date") {
+    Rows rows;
+    rows.relation(148, "t").has_timetz = true;
+    rows.view(149, "v", "SELECT 1 FROM public.t");
+    CHECK(get(rows.build(), "t").read_reason == Reason::time_dependent);
+    CHECK(get(rows.build(), "v").read_reason == Reason::time_dependent);
+}
+
 TEST_CASE("the digest tells a changed row from an unchanged load") {
     Rows rows;
     rows.relation(150, "t");
@@ -269,6 +296,8 @@ TEST_CASE("the digest tells a changed row from an unchanged load") {
     CHECK(changed([](auto& r) { r.user_operators.push_back({"public", "+"}); }));
     CHECK(changed([](auto& r) { r.user_types.push_back({"public", "d"}); }));
     CHECK(changed([](auto& r) { r.implicit_functions.push_back(1); }));
+    CHECK(changed([](auto& r) { r.event_functions.push_back(1); }));
+    CHECK(changed([](auto& r) { r.relations[0].has_timetz = true; }));
     CHECK(changed([](auto& r) { r.has_timetz_columns = true; }));
     CHECK(changed([](auto& r) { r.state_digest = "a GRANT"; }));
     CHECK(changed([](auto& r) { r.encoding = "LATIN1"; }));

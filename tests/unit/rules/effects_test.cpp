@@ -65,7 +65,7 @@ TEST_CASE("what statements do to their session and transaction") {
         {"DISCARD ALL", "ELRM"},
         {"DISCARD TEMP", "EL"},
         {"DISCARD PLANS", ""},
-        {"CREATE TABLE x (a int)", "EL"},
+        {"CREATE TABLE x (a int)", "ELRM"},
         {"CREATE TEMP TABLE x (a int)", "EL"},
         {"CREATE ROLE x", "EL"},
         {"DO $$ BEGIN END $$", "ELRCM"},
@@ -87,6 +87,24 @@ TEST_CASE("what statements do to their session and transaction") {
         INFO(text);
         CHECK(effects(world, text) == expected);
     }
+}
+
+TEST_CASE("temporary objects are made with event triggers") {
+    auto rows = shop();
+    rows.rows.event_functions = {20001};
+    CHECK(effects(World(rows), "CREATE TEMP TABLE x (a int)") == "ELRM");
+}
+
+TEST_CASE("without a catalogue, what only controls the session is understood") {
+    World world(shop());
+    world.knows_catalogue = false;
+    for (const auto* text : {"BEGIN", "SET work_mem = '1MB'", "SHOW search_path", "LISTEN x", "SAVEPOINT s"}) {
+        INFO(text);
+        CHECK(effects(world, text).empty());
+        CHECK(world.writes(text).empty());
+    }
+    CHECK(effects(world, "COMMIT") == "B");
+    CHECK(world.writes("COMMIT").empty());
 }
 
 TEST_CASE("set_config of a name that is not constant may set anything") {

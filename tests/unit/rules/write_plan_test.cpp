@@ -116,6 +116,34 @@ TEST_CASE("what changes the catalogue, the server, or nobody knows what") {
     }
 }
 
+TEST_CASE("event triggers run with DDL, also that of temporary objects") {
+    auto rows = shop();
+    rows.builtin("harmless_event", 'v').oid = 3000;
+    rows.rows.event_functions = {3000};
+    CHECK(show(World(rows).writes("CREATE TEMP TABLE x (a int)")) == "");
+    rows.rows.event_functions = {20001};
+    CHECK(show(World(rows).writes("CREATE TEMP TABLE x (a int)")) == "any catalogue");
+    CHECK(show(World(rows).writes("CREATE INDEX ON orders (n)")) == "any catalogue");
+}
+
+TEST_CASE("maintenance runs the code of indexes and statistics") {
+    auto rows = shop();
+    rows.rows.code_uses = {{.relation = 2, .function = 20001, .on_maintenance = true}};
+    const World world(rows);
+    for (const auto* text : {"ANALYZE items", "VACUUM orders, items", "REINDEX TABLE items", "ANALYZE", "REINDEX SCHEMA public", "VACUUM missing"}) {
+        INFO(text);
+        CHECK(show(world.writes(text)) == "any catalogue");
+    }
+    CHECK(show(world.writes("ANALYZE orders")) == "");
+    CHECK(show(world.writes("DELETE FROM items")) == "2");
+}
+
+TEST_CASE("planning a prepared statement runs code that is not known") {
+    const World world(shop());
+    CHECK(show(world.writes("EXPLAIN EXECUTE s")) == "any catalogue");
+    CHECK(show(world.writes("EXPLAIN SELECT id FROM orders")) == "");
+}
+
 TEST_CASE("what controls the session writes nothing") {
     const World world(shop());
     for (const auto* text : {"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT s", "ROLLBACK TO s", "RELEASE s", "PREPARE TRANSACTION 'x'", "ROLLBACK PREPARED 'x'", "SET work_mem = '1MB'",
@@ -164,6 +192,8 @@ TEST_CASE("temporary objects: marks of the permanent name stay, and code in them
     CHECK(world.writes("DELETE FROM pg_temp.my_temp").catalogue);
     CHECK(world.writes("SELECT * FROM my_temp").any);
     CHECK_FALSE(world.writes("SELECT * FROM public.orders").any);
+    // A temporary table may inherit from it, with triggers of its own.
+    CHECK(show(world.writes("DELETE FROM public.items")) == "2 any catalogue");
 }
 
 TEST_CASE("a name that several schemas of the path have is written in each") {

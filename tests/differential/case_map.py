@@ -48,7 +48,7 @@ PROTOCOL = {
     63: "LISTEN", 66: "cancel after a hit", 25: "error flushed at once", 33: "Close of nothing", 36: "row limits", 37: "Describe", 43: "deferred BEGIN",
 }
 PROTOCOL_ELSEWHERE = {
-    1: "startup_test.py", 2: "tests/unit/session: the upstream of these tests has no TLS.", 3: "startup_test.py", 4: "startup_test.py", 5: "startup_test.py, bad_input_test.py", 6: "startup_test.py", 7: "Cannot arise: Larder speaks 3.0 to its clients, whose keys have 4 bytes.", 8: "startup_test.py",
+    1: "startup_test.py", 2: "tests/unit/session: the upstream of these tests has no TLS.", 3: "startup_test.py", 4: "startup_test.py", 5: "startup_test.py, bad_input_test.py", 6: "startup_test.py", 7: "tests/unit/protocol and tests/unit/session: the PostgreSQL of these tests gives keys of 4 bytes.", 8: "startup_test.py",
     9: "startup_test.py", 11: "startup_test.py", 12: "tests/unit/protocol (SCRAM); logins are relayed.", 14: "tests/unit/protocol: PostgreSQL never sends one.", 16: "every script is also played byte by byte in protocol_test.py and transactions_test.py", 20: "bad_input_test.py",
     25: "protocol_test.py: error_in_a_pipeline ends with Flush", 33: "protocol_test.py: every_shape_of_a_hit, statement_names", 36: "protocol_test.py: portals_with_row_limits", 37: "protocol_test.py: every_shape_of_a_hit", 43: "transactions_test.py: deferred_begin",
 }

@@ -118,7 +118,10 @@ std::string environment_query() {
         "AND (f.refclassid OPERATOR(pg_catalog.=) 1255::pg_catalog.oid OR f.refclassid OPERATOR(pg_catalog.=) 2617::pg_catalog.oid))) "
         "OR EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid OPERATOR(pg_catalog.=) c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)) "
         "OR EXISTS (SELECT 1 FROM pg_catalog.pg_attribute t JOIN pg_catalog.pg_type y ON y.oid OPERATOR(pg_catalog.=) t.atttypid "
-        "WHERE t.attrelid OPERATOR(pg_catalog.=) c.oid AND y.typtype OPERATOR(pg_catalog.=) 'd'::pg_catalog.\"char\"))) "
+        // Domains, and what may be made of them: rows, ranges, arrays.
+        "WHERE t.attrelid OPERATOR(pg_catalog.=) c.oid AND y.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid "
+        "AND y.typtype OPERATOR(pg_catalog.<>) 'e'::pg_catalog.\"char\" "
+        "AND (y.typtype OPERATOR(pg_catalog.<>) 'b'::pg_catalog.\"char\" OR y.typelem OPERATOR(pg_catalog.<>) 0::pg_catalog.oid)))) "
         "OR EXISTS (SELECT 1 FROM pg_catalog.pg_type t WHERE t.typnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema() "
         "AND t.typtype OPERATOR(pg_catalog.=) 'd'::pg_catalog.\"char\") THEN 'code' ELSE 'data' END";
     for (const auto setting : kKeyedSettings) {

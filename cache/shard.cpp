@@ -86,19 +86,18 @@ Shard::Round Shard::try_store(const KeyView& key, const ResultRef& result, Insta
     return Round::stored;
 }
 
-bool Shard::has_room(std::size_t charge) const {
-    if (bytes_ + charge > budget_) return false;
-    return charge <= window_max_ || bytes_ - window_bytes_ + charge <= budget_ - window_max_;  // main has room for the large
-}
+bool Shard::has_room(std::size_t charge) const { return bytes_ + charge <= budget_; }
 
 // Removes entries until there is room, at most kVictimsPerRound. False: the incoming one is worth the least.
 bool Shard::make_room(const CachedResult& incoming, std::uint64_t hash, std::size_t charge, Instant now, Garbage& garbage) {
     for (int victims = 0; victims < kVictimsPerRound && !has_room(charge); ++victims) {
-        const bool pushes_window = window_oldest_ && window_bytes_ + charge > window_max_ && (charge <= window_max_ || main_.empty());
+        // A large entry may have taken what the window did not use; it goes back without a contest, or new keys had no window.
+        const bool takes_back = charge <= window_max_ && !main_.empty() && bytes_ - window_bytes_ > budget_ - window_max_;
+        const bool pushes_window = !takes_back && window_oldest_ && window_bytes_ + charge > window_max_ && (charge <= window_max_ || main_.empty());
         Entry* leaving = pushes_window ? window_oldest_ : nullptr;  // else the incoming one is the candidate itself
         const Drawn victim = draw_victim(now);
         const double candidate = leaving ? value_of(*leaving->result, leaving->hash, now) : value_of(incoming, hash, now);
-        if (victim.entry && candidate > victim.value) {
+        if (victim.entry && (takes_back || candidate > victim.value)) {
             bury(victim.entry, now, garbage);
         } else if (leaving) {
             bury(leaving, now, garbage);

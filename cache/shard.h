@@ -7,6 +7,9 @@
 // itself; equal worth keeps the incumbent, which is what makes a long scan pass without harm. An entry too large for the
 // window is judged at once. Drawn entries that are stale or expired have no value at all.
 //
+// Nobody is judged while there is free budget: main may take what the window does not use, and gives it back, the least
+// worth first, as soon as the window needs it.
+//
 // Invariants, whenever the mutex is free: bytes_ is the sum over all entries and at most budget; every entry is in the
 // table and in exactly one of window list (slot == kInWindow) and main_ (main_[slot] is the entry).
 //

@@ -176,6 +176,42 @@ TEST_CASE("on a Zipf workload it keeps more than the least recently used rule wo
     }
 }
 
+TEST_CASE("whatever fits into the free budget is stored, however little it is worth") {
+    for (const std::size_t step : {std::size_t{300}, std::size_t{3'000}, std::size_t{40'000}, std::size_t{90'000}}) {
+        SmallCache small;
+        int stored = 0;
+        // Each is worth less than all before, and those were asked for.
+        for (std::uint64_t free = kBudget;; ++stored) {
+            const Key key("k" + std::to_string(stored));
+            const std::uint64_t before = small.cache.stats().bytes;
+            const auto result = make_result(key, note_of(small.t), {.rows = std::string(step, 'r'), .server_us = 1'000'000 / (stored + 1)});
+            // Room for it, its overhead and the sketch.
+            if (free < result->bytes() + 200 + kBudget / 128) break;
+            REQUIRE(small.cache.store(key, result, kStart));
+            for (int i = 0; i < 3; ++i) small.cache.find(key, kStart, kAnyAge, true);
+            CHECK(small.cache.stats().bytes > before);
+            free = kBudget - small.cache.stats().bytes;
+        }
+        CHECK(small.cache.stats().entries == static_cast<std::uint64_t>(stored));
+        CHECK(small.cache.stats().evicted == 0);
+        CHECK(small.cache.stats().refused_admission == 0);
+    }
+}
+
+TEST_CASE("large entries that took the window's part do not keep new small keys out") {
+    SmallCache small;
+    for (int i = 0; i < 200; ++i) {
+        const Key key("large" + std::to_string(i));
+        for (int times = 0; times < 5; ++times) small.use(key, {.rows = std::string(20'000, 'r'), .server_us = 10'000'000});
+    }
+    // Worth little beside those, yet new keys have a window of their own.
+    for (int i = 0; i < 50; ++i) {
+        const Key key("new" + std::to_string(i));
+        small.use(key, {.rows = std::string(500, 'r'), .server_us = 1});
+        CHECK(small.has(key));
+    }
+}
+
 TEST_CASE("a long scan does not push out what is used") {
     SmallCache small;
     const std::vector<Key> used = make_keys("used", 300);

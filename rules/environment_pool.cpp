@@ -63,6 +63,7 @@ std::shared_ptr<const SessionEnv> EnvironmentPool::intern(std::shared_ptr<Sessio
     auto& known = impl_->known[std::move(fields)];
     if (auto same = known.lock()) return same;
     env->id = impl_->next_id++;
+    env->verdicts = SessionEnv::Verdicts{env->is_lexing_safe(), env->is_default_isolation_servable(), env->is_default_isolation_serializable()};
     known = env;
     return env;
 }

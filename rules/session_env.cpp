@@ -91,16 +91,21 @@ std::vector<std::string> reachable_schemas(const SessionEnv& env, const std::vec
 }  // namespace
 
 bool SessionEnv::is_lexing_safe() const {
+    if (verdicts) return verdicts->is_lexing_safe;
     return setting("standard_conforming_strings") == "on" && setting("backslash_quote") == "safe_encoding" &&
            setting("transform_null_equals") == "off" && is_ascii_safe(setting("client_encoding"));
 }
 
 bool SessionEnv::is_default_isolation_servable() const {
+    if (verdicts) return verdicts->is_default_isolation_servable;
     const auto level = setting("default_transaction_isolation");
     return level == "read committed" || level == "read uncommitted";
 }
 
-bool SessionEnv::is_default_isolation_serializable() const { return setting("default_transaction_isolation") == "serializable"; }
+bool SessionEnv::is_default_isolation_serializable() const {
+    if (verdicts) return verdicts->is_default_isolation_serializable;
+    return setting("default_transaction_isolation") == "serializable";
+}
 
 std::string environment_query() {
     // Every object in the session's temporary schema depends on that schema, which is an index lookup. What could run

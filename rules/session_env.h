@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,6 +33,12 @@ struct SessionEnv {
     bool is_lexing_safe() const;       // standard_conforming_strings on, backslash_quote, transform_null_equals at their defaults, ASCII-safe client encoding
     bool is_default_isolation_servable() const;  // default_transaction_isolation is read committed (or read uncommitted)
     bool is_default_isolation_serializable() const;
+
+    // What these three say, once interned: each statement asks, and the answer lies in texts.
+    struct Verdicts {
+        bool is_lexing_safe, is_default_isolation_servable, is_default_isolation_serializable;
+    };
+    std::optional<Verdicts> verdicts;
 };
 
 // Settings that may change an answer's bytes; read back by the environment query in this order and part of the key.

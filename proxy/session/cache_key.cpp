@@ -1,20 +1,10 @@
 #include "proxy/session/cache_key.h"
 
+#include <cstring>
+
 namespace larder::session {
 
 namespace {
-
-template <class Integer>
-void append_integer(std::string& out, Integer value) {
-    char raw[sizeof value];
-    std::memcpy(raw, &value, sizeof value);
-    out.append(raw, sizeof raw);
-}
-
-void append_prefixed(std::string& out, Bytes bytes) {
-    append_integer(out, static_cast<std::uint32_t>(bytes.size()));
-    out.append(bytes);
-}
 
 bool is_all_text(const protocol::FormatCodes& formats) {
     for (std::size_t i = 0; i < formats.size(); ++i) {
@@ -23,29 +13,35 @@ bool is_all_text(const protocol::FormatCodes& formats) {
     return true;
 }
 
-void append_formats(std::string& out, const protocol::FormatCodes& formats) {
-    append_prefixed(out, is_all_text(formats) ? Bytes{} : formats.raw());
-}
+Bytes formats_of(const protocol::FormatCodes& formats) { return is_all_text(formats) ? Bytes{} : formats.raw(); }
 
-void begin_key(std::string& out, std::uint64_t env_id, Bytes text) {
-    out.clear();
-    append_integer(out, env_id);
-    append_prefixed(out, text);
+constexpr std::size_t kParts = 5;
+using Length = std::uint32_t;
+
+// The environment, then each part behind its length. Sized once and filled with plain copies: this runs for every lookup.
+void assemble(std::string& out, std::uint64_t env_id, const Bytes (&parts)[kParts]) {
+    std::size_t size = sizeof env_id + kParts * sizeof(Length);
+    for (const Bytes part : parts) size += part.size();
+    out.resize(size);
+    char* at = out.data();
+    std::memcpy(at, &env_id, sizeof env_id);
+    at += sizeof env_id;
+    for (const Bytes part : parts) {
+        const auto length = static_cast<Length>(part.size());
+        std::memcpy(at, &length, sizeof length);
+        at += sizeof length;
+        if (part.empty()) continue;
+        std::memcpy(at, part.data(), part.size());
+        at += part.size();
+    }
 }
 
 }  // namespace
 
-void make_key(std::string& out, std::uint64_t env_id, Bytes text) {
-    begin_key(out, env_id, text);
-    for (int empty_part = 0; empty_part < 4; ++empty_part) append_prefixed(out, {});
-}
+void make_key(std::string& out, std::uint64_t env_id, Bytes text) { assemble(out, env_id, {text, {}, {}, {}, {}}); }
 
 void make_key(std::string& out, std::uint64_t env_id, Bytes text, Bytes parameter_types, const protocol::Bind& bind) {
-    begin_key(out, env_id, text);
-    append_prefixed(out, parameter_types);
-    append_formats(out, bind.formats);
-    append_prefixed(out, bind.values.raw());
-    append_formats(out, bind.result_formats);
+    assemble(out, env_id, {text, parameter_types, formats_of(bind.formats), bind.values.raw(), formats_of(bind.result_formats)});
 }
 
 }  // namespace larder::session

@@ -3,10 +3,9 @@
 // Kept by value, since the message it came in is gone when it is needed. Never logged. Threads: a value.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <cstring>
 #include <optional>
+#include <string>
 
 #include <openssl/crypto.h>
 
@@ -26,23 +25,23 @@ public:
         if (secret.size() < kCancelKeyBytesMin || secret.size() > kCancelKeyBytesMax) return std::nullopt;
         CancelKey key;
         key.pid = pid;
-        key.size_ = static_cast<std::uint16_t>(secret.size());
-        std::memcpy(key.bytes_.data(), secret.data(), secret.size());
+        key.secret_ = secret;
         return key;
     }
 
-    Bytes secret() const { return Bytes{bytes_.data(), size_}; }  // lives as long as this key
+    Bytes secret() const { return secret_; }  // lives as long as this key
 
     // Takes the same time wherever the secrets differ. The pid and the length are no secrets.
     bool matches(std::int32_t other_pid, Bytes other) const {
-        if (size_ == 0 || other_pid != pid || other.size() != size_) return false;
-        return CRYPTO_memcmp(bytes_.data(), other.data(), size_) == 0;
+        if (secret_.empty() || other_pid != pid || other.size() != secret_.size()) return false;
+        return CRYPTO_memcmp(secret_.data(), other.data(), other.size()) == 0;
     }
     bool matches(const CancelRequest& request) const { return matches(request.pid, request.secret); }
 
 private:
-    std::uint16_t size_ = 0;  // 0: no key yet, matches nothing
-    std::array<char, kCancelKeyBytesMax> bytes_{};
+    // Empty: no key yet, matches nothing. Each client has several of these: the four bytes of protocol 3.0 lie in the string
+    // itself, and room for the longest secret would be a quarter of what an idle client takes.
+    std::string secret_;
 };
 
 }  // namespace larder::protocol

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
+#include <map>
 
 namespace larder::admin {
 namespace {
@@ -149,6 +150,24 @@ ConsoleReply show_servers(SnapshotSource& source) {
     return reply;
 }
 
+// PgBouncer's SHOW POOLS. A session keeps its server connection, so nobody waits for one and none is idle without a client.
+ConsoleReply show_pools(SnapshotSource& source) {
+    struct Pool {
+        std::uint64_t clients = 0, servers = 0;
+    };
+    std::map<std::pair<std::string, std::string>, Pool> pools;
+    for (const auto& client : source.clients()) {
+        Pool& pool = pools[{client.database, client.user}];
+        ++pool.clients;
+        if (client.has_server) ++pool.servers;
+    }
+    ConsoleReply reply;
+    reply.columns = {"database", "user", "cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_used", "sv_tested", "sv_login", "maxwait", "maxwait_us", "pool_mode"};
+    for (const auto& [who, pool] : pools)
+        reply.rows.push_back({who.first, who.second, number(pool.clients), "0", number(pool.servers), "0", "0", "0", "0", "0", "0", "session"});
+    return reply;
+}
+
 ConsoleReply show_databases(SnapshotSource& source) {
     const Snapshot s = source.snapshot();
     const auto [host, port] = split_address(s.upstream);
@@ -224,6 +243,7 @@ const std::vector<Command>& commands() {
         {{"SHOW", "STATS_AVERAGES"}, "the averages of SHOW STATS", false, [](SnapshotSource& s) { return show_stats(s, false, true); }},
         {{"SHOW", "CLIENTS"}, "client connections, as of the last second", false, show_clients},
         {{"SHOW", "SERVERS"}, "connections to PostgreSQL", false, show_servers},
+        {{"SHOW", "POOLS"}, "clients and their server connections by database and user, as of the last second", false, show_pools},
         {{"SHOW", "DATABASES"}, "databases in use and what is known of their catalogues", false, show_databases},
         {{"SHOW", "RELATIONS"}, "freshness counters of each relation read or written so far", false, show_relations},
         {{"SHOW", "LISTS"}, "how many of what", false, show_lists},

@@ -33,6 +33,17 @@ constexpr std::uint64_t kBodyBytesMax = 4 * 1024;
 constexpr std::chrono::seconds kRequestTimeout{10};
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
+// A page from elsewhere whose name resolves to this address (DNS rebinding) must not read anything here: its requests carry
+// that name. No Host at all is what simple programs send.
+bool is_local_name(std::string_view host) {
+    if (host.starts_with('[')) return host.find(']') != std::string_view::npos;  // an IPv6 address
+    host = host.substr(0, host.find(':'));
+    if (host.empty() || host == "localhost") return true;
+    error_code error;
+    asio::ip::make_address_v4(std::string(host), error);
+    return !error;
+}
+
 using Response = http::response<http::string_body>;
 
 Response make_response(const HttpReply& reply, unsigned version, bool keep_alive, bool is_head) {
@@ -95,7 +106,10 @@ struct HttpServer::Impl {
             const auto& request = parser.get();
             const auto method = request.method_string(), target = request.target();
             const bool keep_alive = request.keep_alive() && i + 1 < kRequestsPerConnection;
-            const HttpReply reply = answer({method.data(), method.size()}, {target.data(), target.size()}, source);
+            const auto host = request[http::field::host];
+            const HttpReply reply = !is_local_name({host.data(), host.size()})
+                ? problem(403, "Forbidden", "this server answers to an IP address or localhost only")
+                : answer({method.data(), method.size()}, {target.data(), target.size()}, source);
             if (!co_await write(stream, make_response(reply, request.version(), keep_alive, request.method() == http::verb::head)) || !keep_alive) break;
         }
         error_code ignored;

@@ -50,7 +50,9 @@ void add_cache(Families& out, const Snapshot& s) {
     auto& bypasses = out.add("larder_cache_bypasses_total", "Statements for which the cache was not asked, or whose answer was not kept, by reason.", MetricType::Counter);
     for (const auto& [reason, count] : s.bypasses) Families::put(bypasses, {{"reason", reason}}, real(count));
     out.counter("larder_cache_stored_total", "Answers stored.", real(s.cache.stored));
-    out.counter("larder_cache_joined_flights_total", "Statements that shared another session's miss.", real(s.joined_flights));
+    out.counter("larder_cache_flights_total", "Misses whose answer others could wait for.", real(s.cache.flights));
+    out.counter("larder_cache_waiters_total", "Statements that waited for another session's miss.", real(s.cache.waiters));
+    out.counter("larder_cache_joined_flights_total", "Statements answered by another session's miss.", real(s.joined_flights));
     out.counter("larder_cache_invalidations_total", "Entries found stale because something they depend on was written.", real(s.cache.found_stale));
     out.counter("larder_cache_evicted_total", "Entries dropped to make room.", real(s.cache.evicted));
     out.counter("larder_cache_expired_total", "Entries dropped at the end of their time.", real(s.cache.expired));
@@ -60,8 +62,6 @@ void add_cache(Families& out, const Snapshot& s) {
     out.gauge("larder_cache_bytes", "Memory taken by entries.", real(s.cache.bytes));
     out.gauge("larder_cache_bytes_max", "The configured bound of larder_cache_bytes.", real(s.cache.bytes_max));
     out.gauge("larder_cache_entries", "Entries in the cache.", real(s.cache.entries));
-    out.gauge("larder_cache_flights", "Misses under way.", real(s.cache.flights));
-    out.gauge("larder_cache_waiters", "Sessions that wait for another's miss.", real(s.cache.waiters));
     out.gauge("larder_cache_serving", "1 if answers are served from the cache.", s.not_serving.empty() ? 1 : 0);
 }
 

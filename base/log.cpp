@@ -55,10 +55,38 @@ bool is_plain_word(std::string_view text) {
 
 }  // namespace
 
+namespace {
+
+// The length of the UTF-8 character at the front of `text`: shortest form, no surrogates; 0 if there is none.
+std::size_t utf8_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char first = byte(0);
+    if (first < 0x80) return 1;
+    const std::size_t length = first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+    if (length == 0 || text.size() < length) return 0;
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((byte(i) & 0xc0) != 0x80) return 0;
+    }
+    if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f)) return 0;
+    if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) return 0;
+    return length;
+}
+
+}  // namespace
+
 std::string printable(std::string_view text) {
     std::string out;
     out.reserve(text.size());
-    for (const char c : text) out.push_back((c >= 0 && c < ' ') || c == 0x7f ? '?' : c);
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        const char c = text.front();
+        // U+0080 to U+009F are control characters too: some terminals obey them.
+        const bool is_control = length == 2 && c == '\xc2' && static_cast<unsigned char>(text[1]) < 0xa0;
+        const bool is_shown = length > 1 ? !is_control : length == 1 && c >= ' ' && c != 0x7f;
+        if (is_shown) out += text.substr(0, length);
+        else out.push_back('?');
+        text.remove_prefix(length == 0 ? 1 : length);
+    }
     return out;
 }
 
@@ -66,20 +94,17 @@ std::string json_escaped(std::string_view text) {
     static constexpr char kHex[] = "0123456789abcdef";
     std::string out;
     out.reserve(text.size() + 8);
-    for (const char c : text) {
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        const char c = text.front();
         const auto u = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            out.push_back('\\');
-            out.push_back(c);
-        } else if (c == '\n') {
-            out += "\\n";
-        } else if (u < 0x20 || u == 0x7f) {
-            out += "\\u00";
-            out.push_back(kHex[u >> 4]);
-            out.push_back(kHex[u & 15]);
-        } else {
-            out.push_back(c);
-        }
+        if (length == 0) out.push_back('?');
+        else if (length > 1) out += text.substr(0, length);
+        else if (c == '"' || c == '\\') (out += '\\') += c;
+        else if (c == '\n') out += "\\n";
+        else if (u < 0x20 || u == 0x7f) (out += "\\u00") += {kHex[u >> 4], kHex[u & 15]};
+        else out.push_back(c);
+        text.remove_prefix(length == 0 ? 1 : length);
     }
     return out;
 }

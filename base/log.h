@@ -40,9 +40,10 @@ inline void log_info(std::string_view event, LogFields fields = {}) { log(LogLev
 inline void log_warn(std::string_view event, LogFields fields = {}) { log(LogLevel::warn, event, fields); }
 inline void log_error(std::string_view event, LogFields fields = {}) { log(LogLevel::error, event, fields); }
 
-// A line without control characters: what came from a socket must not be able to forge log lines.
+// Without control characters, and what is not UTF-8 as question marks: what came from a socket must not be able to forge
+// log lines or to break a document that it is shown in.
 std::string printable(std::string_view text);
-// The text between the quotes of a JSON string.
+// The text between the quotes of a JSON string; bytes that are not UTF-8 become question marks.
 std::string json_escaped(std::string_view text);
 
 }  // namespace larder

@@ -15,7 +15,8 @@ struct Snapshot {
     std::string version, upstream, server_version, listen;
     std::string not_serving;               // empty: answers are served from the cache; else the reason's name
     std::string not_serving_explained;     // one sentence
-    bool is_upstream_reachable = false;
+    bool has_upstream_login = false;       // without one everything is passed through
+    bool is_upstream_reachable = false;    // by the control connection
     double uptime_seconds = 0;
 
     // Sums over all workers since the start.
@@ -30,7 +31,8 @@ struct Snapshot {
     struct CacheNumbers {
         bool is_enabled = true;
         std::uint64_t bytes_max = 0, entries = 0, bytes = 0, stored = 0, evicted = 0, expired = 0;
-        std::uint64_t refused_admission = 0, found_stale = 0, flights = 0, waiters = 0;
+        std::uint64_t refused_admission = 0, found_stale = 0;
+        std::uint64_t flights = 0, waiters = 0;  // misses that others could join, and who did, since the start
     } cache;
 
     std::uint64_t clients = 0, clients_max = 0;

@@ -144,6 +144,7 @@ Snapshot Proxy::snapshot() const {
         out.not_serving = rules::name(reason);
         out.not_serving_explained = rules::explain(reason);
     }
+    out.has_upstream_login = shared_.has_upstream_login;
     out.is_upstream_reachable = control_ && control_->is_connected();
     out.uptime_seconds = static_cast<double>((now() - started_).count()) / 1e6;
     std::vector<std::uint64_t> bypasses(static_cast<std::size_t>(rules::Reason::count_));

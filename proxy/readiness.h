@@ -42,7 +42,7 @@ protected:
 private:
     friend void intrusive_ptr_add_ref(Readiness* readiness) { ++readiness->references_; }
     friend void intrusive_ptr_release(Readiness* readiness) {
-        if (--readiness->references_ == 0) delete readiness;
+        if (--readiness->references_ == 0) delete readiness;  // owned by its references
     }
     using Reactor = asio::detail::reactor;
     // Part of its Readiness, so that a wait allocates nothing.

@@ -28,6 +28,7 @@ IO = {"proxy", "admin"}
 # Which modules may include which foreign header; the first pattern that matches counts.
 FOREIGN = (
     (r"boost/(asio|asio/.*)\.hpp", IO),
+    (r"boost/version\.hpp", ALL),
     (r"boost/beast.*", {"admin"}),
     (r"boost/json.*", {"admin"}),
     (r"boost/(unordered|system|smart_ptr|container|core|align|functional|mp11|endian)/.*", ALL),

@@ -202,7 +202,12 @@ void Listener::refuse(int descriptor, int family) {
     ++refusing_;
     std::string error;
     protocol::append_error(error, {protocol::severity::kFatal, protocol::sqlstate::kTooManyConnections, "sorry, too many clients already"});
-    refuse_client(workers_.front()->io(), descriptor, family, std::move(error), [this] { --refusing_; });
+    const auto cancel = [this](const protocol::CancelKey& key, std::function<void()> delivered) {
+        const auto target = shared_.cancels.find(key);
+        if (target.worker == nullptr) return delivered();
+        target.worker->post_cancel(target.connection, std::move(delivered));
+    };
+    refuse_client(workers_.front()->io(), descriptor, family, std::move(error), cancel, [this] { --refusing_; });
 }
 
 void Listener::pause(int error) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "proxy/catalogue_loader.h"
@@ -13,7 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // How soon a session's wish is noticed, and how finely time in flight is sampled.
-constexpr milliseconds kInterval{20};
+constexpr milliseconds kInterval{5};
 constexpr milliseconds kQueryTimeout{10'000};
 constexpr milliseconds kBackoffFirst{100};
 constexpr milliseconds kBackoffMax{30'000};
@@ -21,6 +22,18 @@ constexpr milliseconds kBackoffMax{30'000};
 constexpr std::size_t kConnectionsMax = 8;
 // A poll of a large catalogue may take this part of the loader's time.
 constexpr int kPollPartOfTime = 20;
+
+// Names the socket of a load while there is one.
+class BusySocket {
+public:
+    BusySocket(std::atomic<int>& slot, int socket) : slot_(slot) { slot_.store(socket); }
+    ~BusySocket() { slot_.store(-1); }
+    BusySocket(const BusySocket&) = delete;
+    BusySocket& operator=(const BusySocket&) = delete;
+
+private:
+    std::atomic<int>& slot_;
+};
 
 }  // namespace
 
@@ -34,6 +47,8 @@ void CatalogueService::start() {
 void CatalogueService::stop() {
     stopping_.store(true);
     stop_wakeup_.wake();
+    // A load under way waits as long as the server takes; without its socket it fails at once.
+    if (const int socket = busy_socket_.load(); socket >= 0) ::shutdown(socket, SHUT_RDWR);
     if (thread_.joinable()) thread_.join();
 }
 
@@ -113,6 +128,8 @@ void CatalogueService::load(Database& database, bool is_poll) {
         if (!is_poll) state.want_facts();
         return note_failure(database, error);
     }
+    const BusySocket busy(busy_socket_, PQsocket(database.connection->raw()));
+    if (stopping_.load()) return;  // after the socket was named: either this is seen here, or stop() sees the socket
     const auto before = state.facts();
     const bool was_valid = before != nullptr && before->server_word == server_word && before->catalogue_word == catalogue_word;
     if (is_poll && was_valid) {

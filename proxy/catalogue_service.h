@@ -64,6 +64,7 @@ private:
     std::thread thread_;
     Wakeup stop_wakeup_;
     std::atomic<bool> stopping_{false};
+    std::atomic<int> busy_socket_{-1};                       // of a load under way, which waits without a timeout
     std::map<session::DatabaseState*, Database> databases_;  // the loader thread's
     mutable Mutex mutex_;
     std::map<session::DatabaseState*, Status> published_ LARDER_GUARDED_BY(mutex_);

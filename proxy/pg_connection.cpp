@@ -86,6 +86,11 @@ std::unique_ptr<PgConnection> PgConnection::open(const config::Upstream& upstrea
     set("sslmode", sslmode(upstream.tls));
     if (!upstream.tls_ca_file.empty()) set("sslrootcert", upstream.tls_ca_file.c_str());
     set("gssencmode", "disable");
+    // A machine that vanishes without a word: nothing else would end a wait for its answer.
+    set("keepalives_idle", "10");
+    set("keepalives_interval", "5");
+    set("keepalives_count", "3");
+    set("tcp_user_timeout", "25000");
     set("application_name", application_name);
     set("client_encoding", "UTF8");
     names.push_back(nullptr);

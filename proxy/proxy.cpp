@@ -50,6 +50,24 @@ std::string shown(const std::vector<config::Endpoint>& endpoints) {
     return text;
 }
 
+Snapshot::Database shown(const session::DatabaseState& state, const std::vector<CatalogueService::Status>& loads) {
+    Snapshot::Database database;
+    database.name = printable(state.name());
+    if (const auto facts = state.facts()) {
+        database.has_facts = true;
+        database.facts_valid = facts->server_word == state.server().server.load() && facts->catalogue_word == state.counters().catalogue.load();
+        database.relations = facts->catalogue->relation_count();
+        database.catalogue_bytes = facts->catalogue->bytes();
+    }
+    for (const auto& load : loads) {
+        if (load.database != state.name()) continue;
+        database.catalogue_loads = load.loads;
+        database.unknown_in_flight_seconds = load.unknown_in_flight_seconds;
+        database.load_error = load.load_error;
+    }
+    return database;
+}
+
 void warn_of_limits(const config::Config& config) {
     if (config.upstream.user.empty()) {
         log_warn("no upstream user is configured: everything is passed through and nothing is cached",
@@ -180,23 +198,7 @@ Snapshot Proxy::snapshot() const {
     out.clients_max = static_cast<std::uint64_t>(shared_.config.listen.clients_max);
     out.workers = static_cast<int>(workers_.size());
     const auto loads = catalogues_ ? catalogues_->status() : std::vector<CatalogueService::Status>{};
-    for (const session::DatabaseState* state : shared_.upstream.databases()) {
-        Snapshot::Database database;
-        database.name = printable(state->name());
-        if (const auto facts = state->facts()) {
-            database.has_facts = true;
-            database.facts_valid = facts->server_word == state->server().server.load() && facts->catalogue_word == state->counters().catalogue.load();
-            database.relations = facts->catalogue->relation_count();
-            database.catalogue_bytes = facts->catalogue->bytes();
-        }
-        for (const auto& load : loads) {
-            if (load.database != state->name()) continue;
-            database.catalogue_loads = load.loads;
-            database.unknown_in_flight_seconds = load.unknown_in_flight_seconds;
-            database.load_error = load.load_error;
-        }
-        out.databases.push_back(std::move(database));
-    }
+    for (const session::DatabaseState* state : shared_.upstream.databases()) out.databases.push_back(shown(*state, loads));
     return out;
 }
 

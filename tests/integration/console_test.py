@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+"""The console: the database `larder`, for superusers and members of pg_monitor, over both query protocols."""
+import os
+import subprocess
+import sys
+import unittest
+
+import psycopg2
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from support import wire  # noqa: E402
+from support.larder_process import DIRECT, Larder  # noqa: E402
+from support.own_cluster import OwnCluster, eventually  # noqa: E402
+from support.serving import wait_for_hit, wait_until_serving  # noqa: E402
+
+READ = "SELECT n FROM t WHERE id = 1"
+TABLES = ("SHOW HELP", "SHOW VERSION", "SHOW CACHE", "SHOW CACHE ENTRIES", "SHOW REASONS", "SHOW STATS", "SHOW STATS_TOTALS", "SHOW STATS_AVERAGES",
+          "SHOW CLIENTS", "SHOW SERVERS", "SHOW POOLS", "SHOW DATABASES", "SHOW RELATIONS", "SHOW LISTS")
+
+
+@unittest.skipIf(DIRECT, "tests Larder's own console")
+class Console(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = OwnCluster()
+        cls.cluster.run("CREATE TABLE t (id int PRIMARY KEY, n int)", "INSERT INTO t VALUES (1, 42)", "CREATE ROLE watcher LOGIN", "GRANT pg_monitor TO watcher",
+                        "CREATE ROLE nobody LOGIN", "CREATE ROLE \"Odd \"\"name\" LOGIN SUPERUSER")
+        cls.larder = Larder(cls.cluster.server)
+        cls.addClassCleanup(cls.larder.stop)
+        wait_until_serving(cls.larder)
+
+    def psql(self, command, user="postgres"):
+        return subprocess.run(["psql", "-X", "-A", "-v", "VERBOSITY=verbose", "-h", "127.0.0.1", "-p", str(self.larder.port), "-U", user, "-d", "larder", "-c", command],
+                              capture_output=True, text=True, check=False, timeout=120)
+
+    def table(self, command, user="postgres"):
+        """Rows as dictionaries."""
+        done = self.psql(command, user)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), command)
+        lines = done.stdout.splitlines()
+        return [dict(zip(lines[0].split("|"), line.split("|"))) for line in lines[1:-1]]
+
+    def client(self, user="postgres", database="postgres"):
+        connection = wire.Connection("127.0.0.1", self.larder.port, seconds_max=60)
+        self.addCleanup(connection.close)
+        self.assertEqual(connection.login(user, database)[-1][0], b"Z")
+        return connection
+
+    def test_every_table_can_be_shown(self):
+        offered = {row["command"] for row in self.table("SHOW HELP")}
+        self.assertEqual(offered, {*TABLES, "PURGE ALL"})
+        for command in TABLES:
+            for spelling in (command, command.lower() + ";", f"  {command} -- why\n", f"/* a comment */ {command} ;"):
+                self.table(spelling)
+
+    def test_what_the_tables_say(self):
+        client = self.client()
+        wait_for_hit(self.larder, lambda: client.values(READ))
+        cache = {row["name"]: row["value"] for row in self.table("SHOW CACHE")}
+        self.assertEqual(cache["serving"], "yes")
+        self.assertEqual(float(cache["hits"]), self.larder.hits())
+        self.assertGreaterEqual(int(cache["entries"]), 1)
+        self.assertIn("public.t", [row["relation"] for row in self.table("SHOW RELATIONS")])
+        self.assertEqual([row["facts"] for row in self.table("SHOW DATABASES") if row["name"] == "postgres"], ["valid"])
+        # Rows of clients are up to a second old.
+        eventually(lambda: any(row["database"] == "postgres" and row["state"] == "idle" for row in self.table("SHOW CLIENTS")), "the client is shown")
+        backend = client.values("SELECT pg_backend_pid()")[0][0]
+        eventually(lambda: any(row["remote_pid"] == backend for row in self.table("SHOW SERVERS")), "its server is shown")
+        eventually(lambda: any(row["database"] == "postgres" and row["cl_active"] == "1" for row in self.table("SHOW POOLS")), "its pool is shown")
+        entries = self.table("SHOW CACHE ENTRIES")
+        self.assertNotIn("SELECT", str(entries), "keys hold statements with their values, and are not to be shown")
+
+    def test_purge(self):
+        client = self.client()
+        wait_for_hit(self.larder, lambda: client.values(READ))
+        done = self.psql("PURGE ALL")
+        self.assertEqual((done.stdout.strip(), done.stderr), ("PURGE", ""))
+        self.assertEqual({row["name"]: row["value"] for row in self.table("SHOW CACHE")}["entries"], "0")
+        before = self.larder.hits()
+        self.assertEqual(client.values(READ), [("42",)])
+        self.assertEqual(self.larder.hits(), before)
+        wait_for_hit(self.larder, lambda: client.values(READ))
+
+    def test_roles(self):
+        self.assertIn("version", self.psql("SHOW VERSION", "watcher").stdout)
+        self.assertIn("42501", self.psql("PURGE ALL", "watcher").stderr)
+        self.assertIn("42501", self.psql("purge all;", "watcher").stderr)
+        refused = self.psql("SHOW VERSION", "nobody")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("FATAL", refused.stderr)
+        with wire.Connection("127.0.0.1", self.larder.port) as connection:
+            error = next(wire.error_fields(body) for kind, body in connection.login("nobody", "larder") if kind == b"E")
+        self.assertEqual(error["C"], "42501")
+        self.assertEqual(self.psql("PURGE ALL", 'Odd "name').stdout.strip(), "PURGE")
+        # Who may do what is decided at the login, from the database: a role that is made up is refused by the server itself.
+        with wire.Connection("127.0.0.1", self.larder.port) as connection:
+            error = next(wire.error_fields(body) for kind, body in connection.login("not_there", "larder") if kind == b"E")
+        self.assertEqual(error["C"], "28000")
+
+    def test_what_is_no_command(self):
+        for text in ("SELECT 1", "SHOW", "SHOW NOTHING", "PURGE", "PURGE ALL; PURGE ALL", "SHOW VERSION; DROP TABLE t", "DROP TABLE t", "x" * 5000, "é"):
+            with self.client(database="larder") as connection:
+                messages = connection.query(text)
+                error = next(wire.error_fields(body) for kind, body in messages if kind == b"E")
+                self.assertEqual(error["C"], "42601", text[:40])
+                self.assertIn("SHOW HELP", error["H"])
+                self.assertEqual(connection.query("SHOW VERSION")[-2][1], b"SHOW\0")
+        self.assertEqual(self.cluster.run("SELECT count(*) FROM t")[0][0], 1)
+
+    def test_a_text_beyond_the_limit_ends_its_session_only(self):
+        for size in (100_000, 10_000_000):
+            with self.client(database="larder") as connection:
+                connection.send(wire.query("x" * size))
+                self.assertNotIn(b"Z", [kind for kind, _ in connection.read_messages_to_end()])
+        self.table("SHOW VERSION")
+
+    def test_extended_protocol(self):
+        with self.client(database="larder") as connection:
+            connection.send(wire.parse("", "SHOW VERSION"), wire.bind(), wire.describe_portal(), wire.execute(), wire.sync())
+            kinds = [kind for kind, _ in connection.read_until((b"Z",))]
+            self.assertEqual(kinds, [b"1", b"2", b"T", b"D", b"C", b"Z"])
+            connection.send(wire.parse("", "NONSENSE"), wire.bind(), wire.describe_portal(), wire.execute(), wire.sync())
+            kinds = [kind for kind, _ in connection.read_until((b"Z",))]
+            self.assertEqual(kinds[-2:], [b"E", b"Z"])
+            self.assertEqual(kinds.count(b"E"), 1)
+            self.assertEqual([kind for kind, _ in connection.query("")], [b"I", b"Z"])
+
+    def test_drivers(self):
+        connection = psycopg2.connect(host="127.0.0.1", port=self.larder.port, user="postgres", dbname="larder")
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW STATS")
+            self.assertEqual(cursor.description[0].name, "database")
+            self.assertEqual(len(cursor.fetchall()), 1)
+        connection.close()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -304,7 +304,11 @@ class Pg8000(ZooCase):
         def write():
             cursor.execute("UPDATE item SET stock = stock + 1 WHERE id = %s", (7,))
             connection.commit()
-        self.cycle(read, write, "SELECT id, name, stock FROM item WHERE id = 7")
+        # This client asks for a hundred rows at a time from portals that it leaves open: such a read is never looked up, only passed on.
+        for _ in range(20):
+            self.assertEqual(read(), self.truth("SELECT id, name, stock FROM item WHERE id = 7"))
+            self.assertEqual(read(), self.truth("SELECT id, name, stock FROM item WHERE id = 7"))
+            write()
 
 
 if __name__ == "__main__":

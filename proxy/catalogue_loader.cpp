@@ -1,9 +1,11 @@
 #include "proxy/catalogue_loader.h"
 
 #include <charconv>
+#include <map>
 #include <memory>
 #include <string_view>
 
+#include "base/thread_annotations.h"
 #include "proxy/catalogue_queries.h"
 
 namespace larder::proxy {
@@ -99,9 +101,11 @@ void load_links(PGconn* connection, CatalogueRows& out) {
     for (int i = 0; i < keys.size(); ++i) out.foreign_keys.push_back({keys.number(i, 0), keys.number(i, 1), keys.letter(i, 2), keys.letter(i, 3)});
 }
 
-void load_functions(PGconn* connection, CatalogueRows& out) {
-    const Rows rows(connection, "functions", kFunctionsQuery);
-    out.functions.reserve(static_cast<std::size_t>(rows.size()));
+using FunctionRows = std::vector<rules::FunctionRow>;
+
+void read_functions(PGconn* connection, const char* query, FunctionRows& out) {
+    const Rows rows(connection, "functions", query);
+    out.reserve(out.size() + static_cast<std::size_t>(rows.size()));
     for (int i = 0; i < rows.size(); ++i) {
         rules::FunctionRow function{};
         function.oid = rows.number(i, 0);
@@ -113,9 +117,40 @@ void load_functions(PGconn* connection, CatalogueRows& out) {
         function.is_extension_member = rows.flag(i, 6);
         function.is_procedure = rows.flag(i, 7);
         function.extension = rows.text(i, 8);
-        function.takes_row = rows.flag(i, 9);
-        out.functions.push_back(std::move(function));
+        function.body = rows.text(i, 9);
+        function.takes_row = rows.flag(i, 10);
+        out.push_back(std::move(function));
     }
+}
+
+// The thousands of native functions that initdb makes are the same in every database of a server's version. They are read
+// once for each version, which halves the time of a load. Threads: any.
+class BuiltinFunctions {
+public:
+    void append_to(PGconn* connection, FunctionRows& out) {
+        const char* version = PQparameterStatus(connection, "server_version");
+        const std::string key = version != nullptr ? version : "";
+        const Lock lock(mutex_);
+        auto found = by_version_.find(key);
+        if (key.empty() || found == by_version_.end()) {
+            FunctionRows rows;
+            read_functions(connection, kBuiltinFunctionsQuery, rows);
+            if (by_version_.size() >= kVersionsMax) by_version_.clear();
+            found = by_version_.insert_or_assign(key, std::move(rows)).first;
+        }
+        out.insert(out.end(), found->second.begin(), found->second.end());
+    }
+
+private:
+    static constexpr std::size_t kVersionsMax = 4;  // a server has one at a time; upgrades bring the next
+    Mutex mutex_;
+    std::map<std::string, FunctionRows> by_version_ LARDER_GUARDED_BY(mutex_);
+};
+
+void load_functions(PGconn* connection, CatalogueRows& out) {
+    static BuiltinFunctions builtin;
+    builtin.append_to(connection, out.functions);
+    read_functions(connection, kOtherFunctionsQuery, out.functions);
 }
 
 void load_code_uses(PGconn* connection, CatalogueRows& out) {

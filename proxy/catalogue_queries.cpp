@@ -19,7 +19,8 @@ namespace larder::proxy {
     "  WHERE d.refclassid = 'pg_operator'::regclass AND d.refobjid >= 16384" \
     "    AND d.classid IN (" LARDER_EXPRESSION_HOLDERS "))"
 
-// Types that run user code, and the functions they run: domain checks, input and output, canonical forms of ranges; then
+// Types that run user code, and the functions they run: domain checks (also builtin functions that are not IMMUTABLE, which the
+// expression alone tells; 1299 is now(), which stands for CURRENT_DATE, CURRENT_USER and the like), input and output, canonical forms of ranges; then
 // all that is made of such types (domains over them, arrays, rows, ranges), at any depth.
 #define LARDER_CODE_TYPES \
     "parts(part, whole) AS MATERIALIZED (" \
@@ -34,6 +35,9 @@ namespace larder::proxy {
     " SELECT c.contypid, f.function FROM expression_functions f JOIN pg_constraint c ON c.oid = f.objid" \
     "  WHERE f.classid = 'pg_constraint'::regclass AND c.contypid <> 0" \
     " UNION SELECT objid, function FROM expression_functions WHERE classid = 'pg_type'::regclass" \
+    " UNION SELECT c.contypid, p.oid FROM pg_constraint c CROSS JOIN LATERAL regexp_matches(c.conbin::text, ':(?:funcid|opfuncid) (\\d+)', 'g') AS m" \
+    "  JOIN pg_proc p ON p.oid = m[1]::oid WHERE c.contypid <> 0 AND p.oid < 16384 AND p.provolatile <> 'i'" \
+    " UNION SELECT contypid, 1299 FROM pg_constraint WHERE contypid <> 0 AND conbin::text LIKE '%SQLVALUEFUNCTION%'" \
     " UNION SELECT t.oid, f FROM pg_type t," \
     "  unnest(ARRAY[t.typinput::oid, t.typoutput::oid, t.typreceive::oid, t.typsend::oid, t.typmodin::oid, t.typmodout::oid]) f" \
     "  WHERE t.oid >= 16384 AND f >= 16384" \
@@ -62,26 +66,34 @@ const char* const kForeignKeysQuery =
 // An aggregate's own row says nothing; what counts are the functions it is made of. A function in a language of its own that has
 // a builtin one's OID was put into its place. The functions that make a range type's values came with the type, as its cast to
 // its multirange did; they run no code unless the values are of a type that does.
-const char* const kFunctionsQuery =
-    "WITH ranges AS (SELECT coalesce(bool_or(s.oid >= 16384 AND (s.typtype NOT IN ('b', 'e') OR s.typelem <> 0)), false) AS code_ranges"
-    "  FROM pg_range r JOIN pg_type s ON s.oid = r.rngsubtype),"
-    " parts AS (SELECT a.aggfnoid::oid AS aggregate, max(CASE p.provolatile WHEN 'i' THEN 1 WHEN 's' THEN 2 ELSE 3 END) AS volatility,"
-    "   bool_and(l.lanname IN ('internal', 'c')) AS is_native"
-    "  FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn::oid, a.aggfinalfn::oid, a.aggcombinefn::oid, a.aggserialfn::oid, a.aggdeserialfn::oid,"
-    "   a.aggmtransfn::oid, a.aggminvtransfn::oid, a.aggmfinalfn::oid]) AS part"
-    "  JOIN pg_proc p ON p.oid = part JOIN pg_language l ON l.oid = p.prolang WHERE a.aggfnoid::oid >= 16384 GROUP BY 1)"
-    " SELECT p.oid, n.nspname, p.proname,"
-    " CASE WHEN parts.aggregate IS NULL THEN p.provolatile::text ELSE (ARRAY['i', 's', 'v'])[parts.volatility] END,"
-    " p.oid < 16384 AND n.nspname = 'pg_catalog' AND l.lanname IN ('internal', 'c', 'sql')"
-    "  OR l.lanname = 'internal' AND p.prosrc ~ '^(multi)?range_constructor[0-3]$' AND NOT (SELECT code_ranges FROM ranges), l.lanname IN ('internal', 'c') AND coalesce(parts.is_native, true), e.extname IS NOT NULL,"
-    " p.prokind = 'p', coalesce(e.extname, ''),"
-    " p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1 AND coalesce(t.typtype IN ('c', 'd', 'p'), true)"
-    " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang"
-    " LEFT JOIN pg_type t ON t.oid = p.proargtypes[0]"
-    " LEFT JOIN parts ON parts.aggregate = p.oid"
-    " LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass"
-    " LEFT JOIN pg_extension e ON e.oid = d.refobjid"
-    " ORDER BY p.oid";
+#define LARDER_FUNCTIONS(which) \
+    "WITH ranges AS (SELECT coalesce(bool_or(s.oid >= 16384 AND (s.typtype NOT IN ('b', 'e') OR s.typelem <> 0)), false) AS code_ranges" \
+    "  FROM pg_range r JOIN pg_type s ON s.oid = r.rngsubtype)," \
+    " parts AS (SELECT a.aggfnoid::oid AS aggregate, max(CASE p.provolatile WHEN 'i' THEN 1 WHEN 's' THEN 2 ELSE 3 END) AS volatility," \
+    "   bool_and(l.lanname IN ('internal', 'c')) AS is_native" \
+    "  FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn::oid, a.aggfinalfn::oid, a.aggcombinefn::oid, a.aggserialfn::oid, a.aggdeserialfn::oid," \
+    "   a.aggmtransfn::oid, a.aggminvtransfn::oid, a.aggmfinalfn::oid]) AS part" \
+    "  JOIN pg_proc p ON p.oid = part JOIN pg_language l ON l.oid = p.prolang WHERE a.aggfnoid::oid >= 16384 GROUP BY 1)" \
+    " SELECT p.oid, n.nspname, p.proname," \
+    " CASE WHEN parts.aggregate IS NULL THEN p.provolatile::text ELSE (ARRAY['i', 's', 'v'])[parts.volatility] END," \
+    " p.oid < 16384 AND n.nspname = 'pg_catalog' AND l.lanname IN ('internal', 'c', 'sql')" \
+    "  OR l.lanname = 'internal' AND p.prosrc ~ '^(multi)?range_constructor[0-3]$' AND NOT (SELECT code_ranges FROM ranges), l.lanname IN ('internal', 'c') AND coalesce(parts.is_native, true), e.extname IS NOT NULL," \
+    " p.prokind = 'p', coalesce(e.extname, '')," \
+    " CASE WHEN l.lanname = 'sql' AND p.oid >= 16384 AND p.prokind = 'f' AND p.pronargdefaults = 0" \
+    "  AND (p.proconfig IS NULL OR NOT EXISTS (SELECT 1 FROM unnest(p.proconfig) s WHERE s NOT LIKE 'search_path=%'))" \
+    "  AND NOT EXISTS (SELECT 1 FROM pg_type y WHERE y.oid = ANY (p.proargtypes::oid[] || p.prorettype || coalesce(p.proallargtypes, '{}'))" \
+    "   AND (y.typtype NOT IN ('b', 'e') OR y.typelem <> 0 AND y.oid >= 16384)) THEN p.prosrc END," \
+    " p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1 AND coalesce(t.typtype IN ('c', 'd', 'p'), true)" \
+    " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang" \
+    " LEFT JOIN pg_type t ON t.oid = p.proargtypes[0]" \
+    " LEFT JOIN parts ON parts.aggregate = p.oid" \
+    " LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass" \
+    " LEFT JOIN pg_extension e ON e.oid = d.refobjid" \
+    " WHERE " which " ORDER BY p.oid"
+#define LARDER_IS_BUILTIN "(p.oid < 16384 AND n.nspname = 'pg_catalog' AND l.lanname IN ('internal', 'c'))"
+
+const char* const kBuiltinFunctionsQuery = LARDER_FUNCTIONS(LARDER_IS_BUILTIN);
+const char* const kOtherFunctionsQuery = LARDER_FUNCTIONS("NOT " LARDER_IS_BUILTIN);
 
 // relation, function, then whether on read, insert, update, delete, truncate, maintenance. A type in an expression stands for
 // the functions that it runs, a view or a table with row security in a policy for code that is not understood.

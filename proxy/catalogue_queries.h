@@ -6,7 +6,8 @@ namespace larder::proxy {
 extern const char* const kRelationsQuery;
 extern const char* const kInheritanceQuery;
 extern const char* const kForeignKeysQuery;
-extern const char* const kFunctionsQuery;
+extern const char* const kBuiltinFunctionsQuery;
+extern const char* const kOtherFunctionsQuery;
 extern const char* const kCodeUsesQuery;
 extern const char* const kOperatorsQuery;
 extern const char* const kTypesQuery;

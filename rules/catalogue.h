@@ -59,6 +59,8 @@ struct FunctionRow {
     bool is_extension_member;
     bool is_procedure;
     std::string extension = {};  // whose member it is
+    // Of a function in SQL whose arguments and result are of scalar types that run no code, without defaults: its source.
+    std::string body = {};
     bool takes_row = false;      // can be called with one argument that is a row: t.f is f(t) where t has no column f
 };
 // Operators and types that are not builtin. `function` is the code that they run; zero: code that is not understood.

@@ -55,6 +55,10 @@ std::shared_ptr<const Catalogue> CatalogueBuilder::build() {
     impl_.encoding = rows_.encoding;
     judge_functions();
     judge_operators_and_types();
+    if (judge_sql_bodies()) {
+        name_functions();
+        judge_operators_and_types();
+    }
     add_relations();
     join_trees();
     spread_read_reasons();
@@ -72,17 +76,48 @@ void CatalogueBuilder::judge_functions() {
     // functions of types are never among those, so that one pass for each is enough.
     for (const auto& function : rows_.functions) impl_.functions_by_oid[function.oid] = judge_function(function, context);
     context.has_code_types = std::any_of(rows_.user_types.begin(), rows_.user_types.end(),
-                                         [this](const TypeRow& type) { return type.function == 0 || is_code(catalogue_->function_verdict(type.function)); });
+                                         [this](const TypeRow& type) { return type.function == 0 || catalogue_->function_verdict(type.function).reason != Reason::none; });
     for (const auto& function : rows_.functions) {
-        const auto verdict = judge_function(function, context);
-        impl_.functions_by_oid[function.oid] = verdict;
+        impl_.functions_by_oid[function.oid] = judge_function(function, context);
+    }
+    name_functions();
+}
+
+void CatalogueBuilder::name_functions() {
+    impl_.functions.clear();
+    impl_.row_functions.clear();
+    for (const auto& function : rows_.functions) {
+        const auto& verdict = impl_.functions_by_oid.at(function.oid);
         impl_.functions[function.name].add(function.schema, verdict);
         // The builtin ones that take any row (to_json, quote_literal) do not matter: a column of that name is far more likely.
         if (function.takes_row && !function.is_builtin) impl_.row_functions[function.name].add(function.schema, verdict);
     }
 }
 
+// A function in SQL that is one SELECT without relations does what its expressions do, whatever its label. Judged under the
+// verdicts so far, which take all such functions for code that may do anything: at worst too strict where one calls another.
+// Returns whether any verdict is kinder now.
+bool CatalogueBuilder::judge_sql_bodies() {
+    static const std::vector<std::string> kNoPath;
+    std::vector<std::pair<Oid, Catalogue::FunctionVerdict>> known;
+    for (const auto& function : rows_.functions) {
+        // Where a backslash stands before a quote, the settings of the session that calls decide where the string ends.
+        if (function.body.empty() || function.body.find("\\'") != std::string::npos) continue;
+        const auto facts = sql::analyse(function.body);
+        if (!facts.is_single()) continue;
+        const auto& select = facts.statements.front();
+        if (select.kind != sql::Kind::select || !select.reads.empty() || !select.settings.empty()) continue;
+        const auto code = judge_code(select, *catalogue_, kNoPath, NameScope::session);
+        if (!code.may_write && !code.may_change_session) known.push_back({function.oid, {code.reason, false, false}});
+    }
+    for (const auto& [oid, verdict] : known) impl_.functions_by_oid[oid] = verdict;
+    return !known.empty();
+}
+
 void CatalogueBuilder::judge_operators_and_types() {
+    impl_.operators.clear();
+    impl_.types.clear();
+    impl_.has_event_code = false;
     const auto add = [this](VerdictsByName& table, const auto& row, Reason reason) {
         auto verdict = row.function == 0 ? Catalogue::FunctionVerdict{reason, true, true} : catalogue_->function_verdict(row.function);
         if (verdict.reason == Reason::none && !is_code(verdict)) return;

@@ -15,6 +15,8 @@ public:
 
 private:
     void judge_functions();
+    void name_functions();
+    bool judge_sql_bodies();
     void judge_operators_and_types();
     void add_relations();
     void join_trees();

@@ -45,6 +45,7 @@ void add_function(Digest& digest, const FunctionRow& row) {
     digest.add(row.schema);
     digest.add(row.name);
     digest.add(row.extension);
+    digest.add(row.body);
     std::uint64_t flags = static_cast<unsigned char>(row.volatility);
     for (const bool flag : {row.is_builtin, row.is_native, row.is_extension_member, row.is_procedure, row.takes_row}) flags = flags << 1 | (flag ? 1u : 0u);
     digest.add(flags);

@@ -327,6 +327,38 @@ TEST_CASE("casts and operator classes of users run in any expression", "[catalog
     }
 }
 
+TEST_CASE("functions in SQL are read, so that citext spoils no builtin names", "[catalogue]") {
+    Scratch db(R"sql(
+        CREATE EXTENSION citext;
+        CREATE TABLE t (a citext, b text);
+        CREATE DOMAIN checked AS int CHECK (random() > -1);
+        CREATE DOMAIN dated AS int CHECK (current_date > '2020-01-01');
+        CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql AS 'SELECT $1 * 2';
+        CREATE FUNCTION rows_of(int) RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM t';
+        CREATE FUNCTION with_default(int DEFAULT 1) RETURNS int LANGUAGE sql AS 'SELECT $1';
+        CREATE FUNCTION of_domain(checked) RETURNS int LANGUAGE sql AS 'SELECT 1';
+        CREATE FUNCTION with_setting(int) RETURNS text LANGUAGE sql SET datestyle = 'German' AS 'SELECT to_char($1, ''9'')';
+        CREATE FUNCTION with_path(int) RETURNS int LANGUAGE sql SET search_path = public AS 'SELECT twice(1) + $1';
+        CREATE FUNCTION atomic(int) RETURNS int LANGUAGE sql RETURN $1 + 1;
+    )sql");
+    const Cases cases = {
+        {"SELECT replace(b, 'x', 'y'), strpos(b, 'x'), split_part(b, ',', 1), translate(b, 'x', 'y'), regexp_replace(b, 'x', 'y') FROM t WHERE a = 'z'", "t"},
+        {"SELECT twice(2)", ""},
+        {"SELECT rows_of(2)", "!user_function"},
+        {"SELECT with_default()", "!user_function"},
+        {"SELECT of_domain(1)", "!user_function"},
+        {"SELECT 1::checked", "!user_type"},
+        {"SELECT 1::dated", "!user_type"},
+        {"SELECT with_setting(1)", "!user_function"},
+        {"SELECT with_path(1)", "!user_function"},  // it calls another, which was not judged yet
+        {"SELECT atomic(1)", "!user_function"},
+    };
+    for (const auto& [text, expected] : cases) {
+        INFO(text);
+        CHECK(db.reads(text) == expected);
+    }
+}
+
 TEST_CASE("temporary objects of the session", "[catalogue]") {
     Scratch db;
     run(db.raw(), "CREATE TEMP TABLE plain (id int DEFAULT nextval('counter'), at timestamptz DEFAULT now(), m mood)");

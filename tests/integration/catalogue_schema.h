@@ -93,7 +93,7 @@ CREATE VIEW v_secret AS SELECT id FROM secret;
 
 CREATE SCHEMA other;
 CREATE TABLE other.orders (id int);
-CREATE FUNCTION other.upper(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+CREATE FUNCTION other.upper(text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
 CREATE FUNCTION public.lower(int) RETURNS int VOLATILE LANGUAGE plpgsql AS $$ BEGIN RETURN writer(); END $$;
 CREATE FUNCTION add_it(int, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN writer(); END $$;
 CREATE OPERATOR other.@+@ (LEFTARG = int, RIGHTARG = int, FUNCTION = add_it);

@@ -84,6 +84,29 @@ TEST_CASE("other functions are not understood, whatever their label") {
     }
 }
 
+TEST_CASE("functions in SQL without relations do what their expressions do") {
+    Rows rows;
+    const auto judge = [&](const std::string& body) {
+        Rows with = rows;
+        with.function(20001, "f", 'v').body = body;
+        with.function(20002, "writer");
+        return verdict(with, "f");
+    };
+    CHECK(judge("SELECT pg_catalog.lower($1) || 'x'") == "none");
+    CHECK(judge("SELECT upper(name) ORDER BY 1;") == "none");
+    CHECK(judge("SELECT E'\\x'") == "none");
+    CHECK(judge("SELECT now()") == "time_dependent");
+    CHECK(judge("SELECT current_user") == "session_dependent");
+    CHECK(judge("SELECT nextval('s')") == "sequence");
+    for (const auto* body : {"", "SELECT writer()", "SELECT f($1)", "SELECT a FROM t", "INSERT INTO t VALUES (1)", "SELECT 1; SELECT 2", "SELECT set_config('a', 'b', true)",
+                             "SELECT '\\' || 'x'", "SELECT 1 FOR UPDATE; DELETE FROM t", "BEGIN", "SELECT $1::pg_temp.t", "SELEC"}) {
+        INFO(body);
+        CHECK(judge(body) == "user_function writes session");
+    }
+    rows.rows.user_operators = {{"public", "||", 20002}};
+    CHECK(judge("SELECT pg_catalog.lower($1) || 'x'") == "user_function writes session");
+}
+
 TEST_CASE("one overload spoils a name, in whatever schema it is") {
     Rows rows;
     rows.function(20001, "upper", 'v', "hidden");

@@ -20,6 +20,11 @@ constexpr std::chrono::milliseconds kCancelTimeout{10'000};
 
 void release(std::string& text) { std::string().swap(text); }
 
+bool ends_with_ready(Bytes in) {
+    constexpr std::size_t kReadyBytes = 6;
+    return in.size() >= kReadyBytes && in.substr(in.size() - kReadyBytes).starts_with(Bytes("Z\0\0\0\5", 5));
+}
+
 void merge(session::Needs& into, const session::Needs& more) {
     into.start_client_tls |= more.start_client_tls;
     into.connect_server |= more.connect_server;
@@ -165,8 +170,7 @@ void ClientConnection::read_client() {
             if (!taken.is_short || client_->tls() != nullptr) return;
             // All there is, most likely; a failing read to be sure would cost every request a system call.
             client_->readable = false;
-            if (!client_->end_unseen) worker_.probe_later(id_);
-            client_->end_unseen = true;
+            probe_later(*client_);
             return;
         case IoStatus::wants_read: client_->readable = false; return;
         case IoStatus::wants_write:
@@ -179,8 +183,20 @@ void ClientConnection::read_client() {
 
 void ClientConnection::read_server() {
     const PeerRef server = server_;
-    switch (take_in(*server, [this](Bytes in) { return feed_server(in); }).status) {
-        case IoStatus::done: return;
+    bool is_end_of_answer = false;
+    const Taken taken = take_in(*server, [&](Bytes in) {
+        is_end_of_answer = ends_with_ready(in);
+        return feed_server(in);
+    });
+    switch (taken.status) {
+        case IoStatus::done:
+            // As with the client: a short read is all there is, most likely. After anything but a whole answer or a part of
+            // a message the server may be about to end the connection, and the client shall hear of it at once.
+            if (!taken.is_short || server->tls() != nullptr || server->failed || !server_) return;
+            if (!is_end_of_answer && server->rest.empty()) return;
+            server->readable = false;
+            probe_later(*server);
+            return;
         case IoStatus::wants_read: server->readable = false; return;
         case IoStatus::wants_write:
             server->readable = false;
@@ -190,10 +206,16 @@ void ClientConnection::read_server() {
     }
 }
 
+void ClientConnection::probe_later(Peer& peer) {
+    const bool is_asked = client_->end_unseen || (server_ && server_->end_unseen);
+    peer.end_unseen = true;
+    if (!is_asked) worker_.probe_later(id_);
+}
+
 void ClientConnection::probe() {
-    if (!client_->end_unseen) return;
-    client_->end_unseen = false;
-    client_->readable = true;
+    for (Peer* peer : {client_.get(), server_.get()}) {
+        if (peer != nullptr && std::exchange(peer->end_unseen, false)) peer->readable = true;
+    }
     pump();
 }
 

@@ -59,6 +59,7 @@ private:
     bool may_read_server() const;
     void read_client();
     void read_server();
+    void probe_later(Peer& peer);
     struct Taken {
         IoStatus status;
         std::size_t bytes = 0;

@@ -55,6 +55,8 @@ private:
     ~Peer() override = default;
     void on_readable() override;
     void on_writable() override;
+    ssize_t gather(const session::OutputQueue& queue);  // one write of many pieces
+    IoStatus write_records(session::OutputQueue& queue);
 
     std::unique_ptr<TlsSession> tls_;
     PeerOwner* owner_ = nullptr;

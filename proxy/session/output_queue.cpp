@@ -43,7 +43,11 @@ void OutputQueue::append_result(const cache::ResultRef& result, Bytes bytes) {
     segments_.push_back({Segment::Kind::result, 0, 0, bytes, result});
 }
 
-std::size_t OutputQueue::size() const { return size_ + (text_.size() - text_open_); }
+bool OutputQueue::is_one_piece(Bytes& piece) const {
+    const bool has_open_text = text_open_ < text_.size();
+    if (segments_.size() - first_ + (has_open_text ? 1 : 0) != 1) return false;
+    return pieces(&piece, 1) == 1;
+}
 
 std::size_t OutputQueue::pieces(Bytes* out, std::size_t max) const {
     std::size_t n = 0;

@@ -24,7 +24,9 @@ public:
     void append_result(const cache::ResultRef& result, Bytes bytes);
 
     bool empty() const { return size() == 0; }
-    std::size_t size() const;                 // bytes not yet consumed
+    std::size_t size() const { return size_ + (text_.size() - text_open_); }  // bytes not yet consumed
+    // True: `piece` is all there is.
+    bool is_one_piece(Bytes& piece) const;
     // Up to `max` pieces for writev, from the front. Returns their number.
     std::size_t pieces(Bytes* out, std::size_t max) const;
     void consume(std::size_t bytes);          // they were written

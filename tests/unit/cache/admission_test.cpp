@@ -192,6 +192,13 @@ TEST_CASE("whatever fits into the free budget is stored, however little it is wo
             CHECK(small.cache.stats().bytes > before);
             free = kBudget - small.cache.stats().bytes;
         }
+        // One more that takes nearly all that is left, the window's part included.
+        const std::uint64_t left = kBudget - kBudget / 128 - small.cache.stats().bytes;
+        if (left > 2'000) {
+            const Key last("last");
+            CHECK(small.cache.store(last, make_result(last, note_of(small.t), {.rows = std::string(left - 500, 'r'), .server_us = 1}), kStart));
+            ++stored;
+        }
         CHECK(small.cache.stats().entries == static_cast<std::uint64_t>(stored));
         CHECK(small.cache.stats().evicted == 0);
         CHECK(small.cache.stats().refused_admission == 0);

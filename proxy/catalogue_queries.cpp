@@ -90,7 +90,8 @@ const char* const kForeignKeysQuery =
     " LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass" \
     " LEFT JOIN pg_extension e ON e.oid = d.refobjid" \
     " WHERE " which " ORDER BY p.oid"
-#define LARDER_IS_BUILTIN "(p.oid < 16384 AND n.nspname = 'pg_catalog' AND l.lanname IN ('internal', 'c'))"
+// 11 is pg_catalog, 12 and 13 are the languages internal and C: by their OIDs, so that it is told before anything is joined.
+#define LARDER_IS_BUILTIN "(p.oid < 16384 AND p.pronamespace = 11 AND p.prolang IN (12, 13))"
 
 const char* const kBuiltinFunctionsQuery = LARDER_FUNCTIONS(LARDER_IS_BUILTIN);
 const char* const kOtherFunctionsQuery = LARDER_FUNCTIONS("NOT " LARDER_IS_BUILTIN);

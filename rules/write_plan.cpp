@@ -54,6 +54,11 @@ void add_action(WritePlan& writes, const Relation& relation, const sql::WriteUse
     write_anything(writes);
 }
 
+bool locks_readers_out(sql::WriteAction action) {
+    using sql::WriteAction;
+    return action == WriteAction::truncate || action == WriteAction::truncate_cascade || action == WriteAction::lock || action == WriteAction::refresh;
+}
+
 void add_target(WritePlan& writes, const sql::WriteUse& use, const Scope& scope) {
     const auto& name = use.target.name;
     // A temporary table may inherit from a permanent one: then its triggers and checks run under that one's name, whatever
@@ -64,6 +69,7 @@ void add_target(WritePlan& writes, const sql::WriteUse& use, const Scope& scope)
     // Not known: made by another session just now, or temporary, or an error.
     if (candidates.empty() && !(scope.env != nullptr && scope.env->owns_temp_objects)) writes.any = true;
     if (!scope.is_known()) write_anything(writes);
+    if (candidates.empty() && locks_readers_out(use.action)) writes.exclusive = true;
     for (const auto* relation : candidates) {
         if (relation->is_system) write_anything(writes);  // a superuser changes the catalogue by hand
         else add_action(writes, *relation, use);

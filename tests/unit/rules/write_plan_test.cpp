@@ -162,6 +162,13 @@ TEST_CASE("without catalogue or environment, whatever may write may write anythi
             CHECK(world.writes(text).any);
             CHECK(world.writes(text).catalogue);
         }
+        // Readers wait for these from now on, whatever it is that is locked.
+        for (const auto* text : {"LOCK TABLE orders", "TRUNCATE orders", "TRUNCATE orders CASCADE", "REFRESH MATERIALIZED VIEW orders"}) {
+            INFO(text);
+            CHECK(show(world.writes(text)) == "any catalogue exclusive");
+        }
+        CHECK_FALSE(world.writes("LOCK TABLE orders IN SHARE MODE").exclusive);
+        CHECK_FALSE(world.writes("DELETE FROM orders").exclusive);
         for (const auto* text : {"BEGIN", "SELECT 1", "SET work_mem = '1MB'"}) {
             INFO(text);
             CHECK(world.writes(text).empty());

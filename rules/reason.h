@@ -26,11 +26,9 @@ enum class Reason : std::uint8_t {
     system_catalog,
     foreign_table,
     sequence,
-    unlogged_table,
     temp_table,           // the session owns temporary objects
     row_security,
     unknown_relation,
-    materialized_view,
     hint_off,             // /* larder: off */
     session_off,          // SET larder.cache = off
     rule_off,             // a [[rule]] with cache = false
@@ -45,6 +43,7 @@ enum class Reason : std::uint8_t {
     pipelined,            // an answer is still owed to the session
     row_limit,            // Execute with a row limit, or a portal that was begun
     protocol_shape,       // a message sequence that cannot be served
+    old_statement,        // it was prepared before the last change of the schema: the server decides whether it still holds
     replica,
     in_flight,            // a write of what it reads was in flight when it was noted
     too_large,

@@ -142,13 +142,16 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
                 else capture->row_description(whole);
             }
             out.client.append_borrowed(whole);
-            if (kind == Kind::describe_portal || kind == Kind::describe_statement) owed.pop();
+            if (kind == Kind::describe_portal || kind == Kind::describe_statement) on_described(whole);
             return;
         case protocol::kNoDataType:
             out.client.append_borrowed(whole);
-            if (kind == Kind::describe_portal || kind == Kind::describe_statement) owed.pop();
+            if (kind == Kind::describe_portal || kind == Kind::describe_statement) on_described(whole);
             return;
         case protocol::ParameterDescription::kType:
+            if (owed.front().description) owed.front().description->messages.append(whole);
+            out.client.append_borrowed(whole);
+            return;
         case protocol::CopyData::kType:
         case protocol::FunctionCallResponse::kType:
         case protocol::kCopyDoneType:
@@ -181,6 +184,15 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
     }
 }
 
+// The last message of a description.
+void Session::Impl::on_described(Bytes whole) {
+    const auto done = owed.pop();
+    if (!done.description || whole.empty()) return;
+    auto& kept = *done.description;
+    kept.messages.append(whole);
+    kept.statement->keep_description(kept.facts.get(), kept.env.get(), std::move(kept.types), std::move(kept.messages));
+}
+
 void Session::Impl::on_command_complete(char type, Bytes body, Bytes whole, Outputs& out) {
     copy_in = false;
     if (type == protocol::CommandComplete::kType) last_tag_was_rollback = body.starts_with("ROLLBACK") && !body.starts_with("ROLLBACK PREPARED");
@@ -190,6 +202,7 @@ void Session::Impl::on_command_complete(char type, Bytes body, Bytes whole, Outp
     out.client.append_borrowed(whole);
     if (front.kind != Owed::Kind::execute) return;
     auto done = owed.pop();
+    if (done.executed) done.executed->catalogue_word = done.catalogue_word;
     if (done.capture && done.capture->is_complete()) complete_captures.push_back(std::move(done.capture));
 }
 

@@ -43,7 +43,7 @@ bool Session::Impl::is_lexing_safe() const { return env == nullptr || env->is_le
 
 std::shared_ptr<Statement> Session::Impl::statement_named(Bytes name) const {
     if (name.empty()) return unnamed ? unnamed->statement : nullptr;
-    const auto found = prepared.find(std::string(name));
+    const auto found = prepared.find(name);
     return found == prepared.end() ? nullptr : found->second->statement;
 }
 
@@ -248,7 +248,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     leave_flight();  // a lead that was handed over and is of no use here goes on
     environment_failed = false;
     last_hit = {};
-    portals.erase("");
+    if (!portals.empty()) portals.erase("");
     unnamed.reset();
     server_has_unnamed = false;  // PostgreSQL drops it with each simple Query
     before_sending(statement.get(), out);
@@ -351,12 +351,13 @@ void Session::Impl::on_parse(const protocol::Parse& parse, Bytes whole, Outputs&
     entry->statement = context.memo->find(parse.text, is_lexing_safe());
     before_sending(entry->statement.get(), out);
     entry->types = parse.types.raw();
+    entry->catalogue_word = catalogue_word();
     Owed reply{.kind = Owed::Kind::parse};
     if (parse.statement.empty()) {
         reply.is_unnamed = true;
         reply.replaced = std::exchange(unnamed, std::move(entry));
         server_has_unnamed = true;
-    } else if (!prepared.contains(std::string(parse.statement)) && prepared.size() < context.limits.prepared_statements_max) {
+    } else if (!prepared.contains(parse.statement) && prepared.size() < context.limits.prepared_statements_max) {
         reply.name = parse.statement;  // undone if the server refuses it
         prepared.emplace(reply.name, std::move(entry));
     }  // else: the server will say that the name is taken
@@ -400,7 +401,7 @@ void Session::Impl::on_execute(const protocol::Execute& execute, Bytes whole, Ou
         protocol::CommandComplete{"SELECT 0"}.append_to(out.client.text());
         return;
     }
-    const auto found = portals.find(std::string(execute.portal));
+    const auto found = portals.find(execute.portal);
     const auto statement = found == portals.end() ? nullptr : found->second;
     if (statement != nullptr) {
         const auto& plan = plan_of(*statement).plan;
@@ -414,13 +415,26 @@ void Session::Impl::on_describe(const protocol::Describe& describe, Bytes whole,
     before_sending(nullptr, out);
     if (describe.target == protocol::Target::statement) {
         ensure_at_server(describe.name, out);
-        return send(out, whole, {.kind = Owed::Kind::describe_statement});
+        return send(out, whole, {.kind = Owed::Kind::describe_statement, .description = description_of(describe.name)});
     }
     if (last_hit && describe.name.empty() && last_hit->has_row_description() && owed.empty()) {
         out.client.append_result(last_hit, last_hit->row_description());
         return;
     }
     send(out, whole, {.kind = Owed::Kind::describe_portal});
+}
+
+// What the server will say of this statement is worth keeping if it may be served later.
+std::unique_ptr<DescriptionCapture> Session::Impl::description_of(Bytes name) {
+    auto source = unnamed;
+    if (!name.empty()) {
+        const auto found = prepared.find(name);
+        source = found == prepared.end() ? nullptr : found->second;
+    }
+    if (source == nullptr || source->statement == nullptr || env == nullptr || !source->statement->looks_cacheable()) return nullptr;
+    const auto& resolved = plan_of(*source->statement);
+    if (resolved.facts == nullptr || resolved.plan.reason != rules::Reason::none || source->catalogue_word != resolved.facts->catalogue_word) return nullptr;
+    return std::make_unique<DescriptionCapture>(DescriptionCapture{source->statement, resolved.facts, resolved.env, source->types, {}});
 }
 
 void Session::Impl::on_close(const protocol::Close& close, Bytes whole, Outputs& out) {

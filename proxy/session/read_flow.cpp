@@ -137,7 +137,8 @@ std::int64_t Session::Impl::ttl_us(const rules::Plan& plan) const {
 
 Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved, bool needs_row_description, cache::ResultRef& result,
                                                    std::unique_ptr<Capture>& capture, Outputs& out) {
-    const auto taken_flight = std::exchange(flight, {});
+    Flight taken_flight;
+    if (flight.state != Flight::State::none) taken_flight = std::exchange(flight, {});
     const bool is_for_this_key = taken_flight.state != Flight::State::none && taken_flight.key == key;
     if (taken_flight.state == Flight::State::leads && !is_for_this_key) context.cache.fail({taken_flight.key, taken_flight.hash}, true);
     if (is_for_this_key && taken_flight.state == Flight::State::landed && (!needs_row_description || taken_flight.result->has_row_description())) {
@@ -243,6 +244,10 @@ Session::Impl::Match Session::Impl::match_batch(Bytes in, Batch& batch) const {
             }
             case protocol::Describe::kType: {
                 const auto describe = protocol::Describe::decode(body);
+                if (expect == Expect::bind && describe && describe->target == protocol::Target::statement && describe->name == batch.parse->statement && !batch.describes_statement) {
+                    batch.describes_statement = true;
+                    break;
+                }
                 if (expect != Expect::describe_or_execute || !describe || describe->target != protocol::Target::portal || describe->name != batch.bind.portal) return Match::no;
                 batch.describes_portal = true;
                 expect = Expect::execute;
@@ -273,17 +278,17 @@ Session::Impl::Match Session::Impl::match_batch(Bytes in, Batch& batch) const {
 
 // A whole batch of the servable shape. False: paused, it has to be given again.
 bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
-    std::shared_ptr<Prepared> fresh;
-    const Prepared* source = nullptr;
+    std::shared_ptr<Prepared> fresh, source;
     if (batch.parse) {
         fresh = std::make_shared<Prepared>();
         fresh->statement = context.memo->find(batch.parse->text, is_lexing_safe());
         fresh->types = batch.parse->types.raw();
-        source = fresh.get();
+        fresh->catalogue_word = catalogue_word();
+        source = fresh;
     } else if (batch.bind.statement.empty()) {
-        source = unnamed.get();
-    } else if (const auto found = prepared.find(std::string(batch.bind.statement)); found != prepared.end()) {
-        source = found->second.get();
+        source = unnamed;
+    } else if (const auto found = prepared.find(batch.bind.statement); found != prepared.end()) {
+        source = found->second;
     }
     Statement* statement = source == nullptr ? nullptr : source->statement.get();
     std::unique_ptr<Capture> capture;
@@ -311,6 +316,10 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
         if (reason == rules::Reason::none) reason = obstacle();
         // A named portal lives on in a block, and a named statement has to exist at the server.
         if (reason == rules::Reason::none && status == 'T' && !batch.bind.portal.empty() && !batch.closes_portal) reason = rules::Reason::protocol_shape;
+        // The server may refuse the plan that it made before DDL, and must be given the chance.
+        if (reason == rules::Reason::none && source->catalogue_word != catalogue_facts->catalogue_word) reason = rules::Reason::old_statement;
+        const auto* description = batch.describes_statement ? Statement::description(*resolved, source->types) : nullptr;
+        if (reason == rules::Reason::none && batch.describes_statement && description == nullptr) reason = rules::Reason::protocol_shape;
         const bool is_named_parse = batch.parse && !batch.parse->statement.empty();
         if (reason == rules::Reason::none) {
             make_key(key, env->id, statement->text(), source->types, batch.bind);
@@ -326,6 +335,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
                         served(hit, out);
                         if (fresh) {
                             text.append(protocol::kParseComplete);
+                            if (description != nullptr) text.append(*description);
                             fresh->at_server = false;
                             unnamed = std::move(fresh);
                         }
@@ -345,12 +355,14 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
     }
     environment_failed = false;
     leave_flight();
-    send_batch(batch, frames, std::move(capture), out);
+    send_batch(batch, frames, std::move(capture), batch.parse ? nullptr : std::move(source), out);
     return true;
 }
 
+std::uint64_t Session::Impl::catalogue_word() const { return database == nullptr ? 0 : database->counters().catalogue.load(); }
+
 // Forwards the frames of a batch one by one; the answer of its Execute goes to `capture`.
-void Session::Impl::send_batch(const Batch& batch, Bytes frames, std::unique_ptr<Capture> capture, Outputs& out) {
+void Session::Impl::send_batch(const Batch& batch, Bytes frames, std::unique_ptr<Capture> capture, std::shared_ptr<Prepared> source, Outputs& out) {
     while (!frames.empty()) {
         const auto header = protocol::peek_header(frames);
         const auto total = static_cast<std::size_t>(header->total_bytes);
@@ -361,9 +373,12 @@ void Session::Impl::send_batch(const Batch& batch, Bytes frames, std::unique_ptr
             case protocol::Bind::kType: on_bind(batch.bind, frame.whole, out); break;
             case protocol::Execute::kType:
                 sending_statement(portals[std::string(batch.bind.portal)], out);
-                send(out, frame.whole, {.kind = Owed::Kind::execute, .capture = std::move(capture)});
+                send(out, frame.whole, {.kind = Owed::Kind::execute, .executed = std::move(source), .catalogue_word = catalogue_word(), .capture = std::move(capture)});
                 break;
-            case protocol::Describe::kType: send(out, frame.whole, {.kind = Owed::Kind::describe_portal}); break;
+            case protocol::Describe::kType:
+                if (frame.body.starts_with('S')) on_describe({protocol::Target::statement, batch.bind.statement}, frame.whole, out);
+                else send(out, frame.whole, {.kind = Owed::Kind::describe_portal});
+                break;
             case protocol::Close::kType:
                 portals.erase(std::string(batch.bind.portal));
                 send(out, frame.whole, {.kind = Owed::Kind::close});

@@ -18,7 +18,17 @@ namespace larder::session {
 struct Prepared {
     std::shared_ptr<Statement> statement;  // null: the text was too long to be kept
     std::string types;                     // the declared parameter types, as on the wire
+    std::uint64_t catalogue_word = 0;      // `catalogue` when the server last accepted it: after DDL it may refuse its old plan
     bool at_server = true;                 // false: its Parse was answered by Larder (unnamed statements only)
+};
+
+// What Describe says of a statement, on its way into the memo.
+struct DescriptionCapture {
+    std::shared_ptr<Statement> statement;
+    std::shared_ptr<const CatalogueFacts> facts;
+    std::shared_ptr<const rules::SessionEnv> env;
+    std::string types;
+    std::string messages;                  // ParameterDescription, then RowDescription or NoData
 };
 
 struct Owed {
@@ -29,6 +39,9 @@ struct Owed {
     std::string name = {};             // parse, close of a statement: its name, to undo or confirm what the session remembers
     bool is_unnamed = false;           // parse of the unnamed statement
     std::shared_ptr<Prepared> replaced = nullptr;  // what was the unnamed statement before it
+    std::shared_ptr<Prepared> executed = nullptr;  // execute: the statement, which the server has accepted again when it is done
+    std::uint64_t catalogue_word = 0;      // execute: `catalogue` when it was sent
+    std::unique_ptr<DescriptionCapture> description = nullptr;  // describe_statement: the answer is being kept
     std::unique_ptr<Capture> capture = nullptr;  // query, execute: the answer is being captured
 
     bool ends_with_ready() const { return kind == Kind::query || kind == Kind::sync || kind == Kind::function_call; }
@@ -38,6 +51,7 @@ class ReplyQueue {
 public:
     Owed& push(Owed owed) {
         if (owed.ends_with_ready()) ++ready_owed_;
+        if (entries_.capacity() == 0) entries_.reserve(kUsual);
         entries_.push_back(std::move(owed));
         return entries_.back();
     }
@@ -82,6 +96,7 @@ public:
     }
 
 private:
+    static constexpr std::size_t kUsual = 4;        // Bind, Describe, Execute, Sync
     static constexpr std::size_t kCompactAt = 256;
     std::vector<Owed> entries_;
     std::size_t first_ = 0;

@@ -7,6 +7,7 @@
 //   console_flow.cpp   the virtual database `larder`
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,10 +32,20 @@ namespace larder::session {
 // Frames up to this size are looked at as a whole; longer ones are passed on in pieces and never parsed.
 inline constexpr std::size_t kWholeFrameBytesMax = 128 * 1024;
 
-// Parse, Bind, Describe, Execute, Close, Sync in direct succession: the one shape that can be answered from the cache.
+// By the name of a statement or portal, looked up by a piece of the message without making a string of it.
+struct NameHash {
+    using is_transparent = void;
+    using is_avalanching = void;
+    std::size_t operator()(Bytes name) const noexcept { return cache::hash_key(name); }
+};
+template <class Value>
+using ByName = boost::unordered_flat_map<std::string, Value, NameHash, std::equal_to<>>;
+
+// Parse, Describe statement, Bind, Describe portal, Execute, Close, Sync in direct succession, the optional ones or not: the one shape that can be answered from the cache.
 struct Batch {
     std::optional<protocol::Parse> parse;
     protocol::Bind bind;
+    bool describes_statement = false;
     bool describes_portal = false;
     bool closes_portal = false;
     std::size_t bytes = 0;                 // of all its frames
@@ -106,6 +117,7 @@ struct Session::Impl {
     void on_bind(const protocol::Bind& bind, Bytes whole, Outputs& out);
     void on_execute(const protocol::Execute& execute, Bytes whole, Outputs& out);
     void on_describe(const protocol::Describe& describe, Bytes whole, Outputs& out);
+    std::unique_ptr<DescriptionCapture> description_of(Bytes name);
     void on_close(const protocol::Close& close, Bytes whole, Outputs& out);
     void on_sync(Bytes whole, Outputs& out);
     void on_copy_message(Bytes whole, Outputs& out);
@@ -131,7 +143,8 @@ struct Session::Impl {
 
     // --- read_flow.cpp
     bool on_batch(const Batch& batch, Bytes frames, Outputs& out);
-    void send_batch(const Batch& batch, Bytes frames, std::unique_ptr<Capture> capture, Outputs& out);
+    void send_batch(const Batch& batch, Bytes frames, std::unique_ptr<Capture> capture, std::shared_ptr<Prepared> source, Outputs& out);
+    std::uint64_t catalogue_word() const;
     enum class Match : std::uint8_t { yes, no, incomplete };
     Match match_batch(Bytes in, Batch& batch) const;
     const ResolvedPlan& plan_of(Statement& statement);
@@ -152,6 +165,7 @@ struct Session::Impl {
     std::size_t on_reply(Bytes in, Outputs& out);
     void on_backend_frame(char type, Bytes body, Bytes whole, Outputs& out);
     void on_row_run(Bytes run, std::int64_t rows, Outputs& out);
+    void on_described(Bytes whole);
     void on_error_reply(Bytes body, Bytes whole, Outputs& out);
     void on_ready_for_query(Bytes body, Bytes whole, Outputs& out);
     void on_command_complete(char type, Bytes body, Bytes whole, Outputs& out);
@@ -214,8 +228,8 @@ struct Session::Impl {
     bool environment_failed = false;                   // for the message in hand: do not ask again
     std::string environment_error;                     // the answer of that message, if it failed in its stead
     std::shared_ptr<Prepared> unnamed;
-    boost::unordered_flat_map<std::string, std::shared_ptr<Prepared>> prepared;
-    boost::unordered_flat_map<std::string, std::shared_ptr<Statement>> portals;  // until the transaction ends
+    ByName<std::shared_ptr<Prepared>> prepared;
+    ByName<std::shared_ptr<Statement>> portals;  // until the transaction ends
     Block block;
     Writes writes;
     OwnSettings own;

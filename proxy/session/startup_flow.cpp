@@ -127,7 +127,10 @@ void Session::Impl::on_startup_message(const protocol::StartupMessage& message, 
         if (name == "replication") login.is_replication = is_replication_value(value);
     }
     is_console = login.database == kConsoleDatabase && context.console != nullptr;
-    if (!is_console) database = &context.upstream.database(login.database);
+    if (!is_console) {
+        database = &context.upstream.database(login.database);
+        if (context.has_upstream_login && database->facts() == nullptr) database->want_facts();  // loaded while the login is under way
+    }
     phase = Phase::connecting;
     needs.connect_server = true;
 }

@@ -111,6 +111,23 @@ const ResolvedPlan& Statement::plan(DatabaseState& database, const std::shared_p
     return *plans_.front();
 }
 
+const std::string* Statement::description(const ResolvedPlan& plan, Bytes types) {
+    for (const auto& known : plan.descriptions) {
+        if (known.types == types) return &known.messages;
+    }
+    return nullptr;
+}
+
+void Statement::keep_description(const CatalogueFacts* facts, const rules::SessionEnv* env, std::string types, std::string messages) {
+    constexpr std::size_t kDescriptionsMax = 4, kDescriptionBytesMax = 16 * 1024;
+    if (messages.size() > kDescriptionBytesMax) return;
+    for (const auto& plan : plans_) {
+        if (plan->facts.get() != facts || plan->env.get() != env || description(*plan, types) != nullptr) continue;
+        if (plan->descriptions.size() == kDescriptionsMax) plan->descriptions.erase(plan->descriptions.begin());
+        plan->descriptions.push_back({types, messages});
+    }
+}
+
 StatementMemo::StatementMemo(std::size_t statements_max, std::size_t bytes_max) : statements_max_(statements_max), bytes_max_(bytes_max) {}
 StatementMemo::~StatementMemo() = default;
 

@@ -32,6 +32,11 @@ struct ResolvedPlan {
     rules::Plan plan;
     std::vector<const cache::Counter*> reads;             // server, catalogue, any, then a scan per relation; empty if not cacheable
     cache::WriteSet writes;
+    struct Description {
+        std::string types;                                // the declared parameter types
+        std::string messages;                             // ParameterDescription, then RowDescription or NoData
+    };
+    std::vector<Description> descriptions;                // what Describe of the statement says; a few
     cache::WriteSet exclusive;                            // the part of `writes` that is held until the transaction ends
 };
 
@@ -56,6 +61,11 @@ public:
 
     const ResolvedPlan& plan(DatabaseState& database, const std::shared_ptr<const CatalogueFacts>& facts,
                              const std::shared_ptr<const rules::SessionEnv>& env, const std::shared_ptr<const rules::UserRules>& rules);
+
+    // The answer to Describe of the statement with these parameter types under this plan; null: not known.
+    static const std::string* description(const ResolvedPlan& plan, Bytes types);
+    // Keeps that answer with the plan of these facts and this environment, if that plan is still here.
+    void keep_description(const CatalogueFacts* facts, const rules::SessionEnv* env, std::string types, std::string messages);
 
 private:
     friend class StatementMemo;

@@ -227,6 +227,8 @@ void Session::Impl::on_error_reply(Bytes body, Bytes whole, Outputs& out) {
         const auto error = protocol::ErrorResponse::decode(body);
         if (pause == Pause::environment && environment_error.empty() && (status == 'T' || (error && error->sqlstate() == protocol::sqlstate::kQueryCanceled))) environment_error.assign(whole);
         if (!front.is_environment) lock_may_be_gone = true;
+        // The client's cancel hit the question instead of the statement behind it.
+        if (pause != Pause::environment && owed.size() > 1 && error && error->sqlstate() == protocol::sqlstate::kQueryCanceled) needs.cancel_server = true;
         return;
     }
     out.client.append_borrowed(whole);
@@ -297,14 +299,18 @@ void Session::Impl::on_copy_in_response(Bytes whole, Outputs& out) {
     copy_in = true;
     out.client.append_borrowed(whole);
     // What was sent before the server came to read the data: Sync is ignored, anything else ends the COPY with an error
-    // and is eaten by it.
-    while (owed.size() > 1) {
-        const bool is_sync = owed.at(1).kind == Owed::Kind::sync;
+    // and is eaten by it. All that only up to the end of the data, if that was sent ahead as well.
+    while (owed.front().copy_ends == 0 && owed.size() > 1) {
         auto eaten = owed.erase_at(1);
         undo(eaten, false);
-        if (!is_sync) break;
+        owed.front().copy_ends += eaten.copy_ends;
+        if (eaten.kind != Owed::Kind::sync) break;
     }
-    batch_is_open = owed.front().kind == Owed::Kind::execute;
+    if (owed.front().copy_ends > 0) {
+        --owed.front().copy_ends;
+        copy_in = false;
+    }
+    if (owed.front().kind == Owed::Kind::execute && owed.ready_owed() == 0) batch_is_open = true;
 }
 
 void Session::Impl::on_parameter_status(Bytes body) {

@@ -168,7 +168,10 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
         case protocol::kCopyDoneType:
         case protocol::CopyFail::kType:
             // Outside a COPY the server throws these away without a word, which costs less than knowing better.
-            if (frame.type != protocol::CopyData::kType) copy_in = false;
+            if (frame.type != protocol::CopyData::kType) {
+                if (!copy_in && !owed.empty()) ++owed.back().copy_ends;  // sent ahead, for a COPY whose response is still to come
+                copy_in = false;
+            }
             out.server.append_borrowed(frame.whole);
             return true;
         default:  // 'p' after the login
@@ -301,6 +304,8 @@ void Session::Impl::apply_effects(const Statement* statement, const rules::Plan&
             else if (facts.kind == sql::Kind::begin && !block.is_understood && status == 'I' && owed.ready_owed() == 0) block.began(facts.isolation);
             else if (facts.kind == sql::Kind::begin) block.is_opaque = true;
         }
+        // What a cursor calls is called by its FETCH, which may come after the environment was read again.
+        if (facts.kind == sql::Kind::fetch && block.changed_environment) env.reset();
         forget_statements(facts);
         follow_savepoints(facts);
     }
@@ -310,8 +315,9 @@ void Session::Impl::apply_effects(const Statement* statement, const rules::Plan&
 // DEALLOCATE and DISCARD at the SQL level share the names of the protocol's statements. Forgetting one that lives on costs
 // a hit; remembering one that is gone would answer where PostgreSQL gives an error.
 void Session::Impl::forget_statements(const sql::Facts& facts) {
+    const bool all = facts.kind == sql::Kind::deallocate || (facts.kind == sql::Kind::discard && facts.discard == sql::Discard::all);
     if (facts.kind == sql::Kind::deallocate && !facts.savepoint.empty()) prepared.erase(facts.savepoint);
-    else if (facts.kind == sql::Kind::deallocate || facts.kind == sql::Kind::discard) prepared.clear();
+    else if (all) prepared.clear();
 }
 
 void Session::Impl::follow_savepoints(const sql::Facts& facts) {

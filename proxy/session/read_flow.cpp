@@ -4,6 +4,7 @@
 #include "base/planted_fault.h"
 #include "proxy/session/session_impl.h"
 #include "protocol/error.h"
+#include "rules/statement_code.h"
 
 namespace larder::session {
 
@@ -316,6 +317,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
         if (reason == rules::Reason::none) reason = obstacle();
         // A named portal lives on in a block, and a named statement has to exist at the server.
         if (reason == rules::Reason::none && status == 'T' && !batch.bind.portal.empty() && !batch.closes_portal) reason = rules::Reason::protocol_shape;
+        if (reason == rules::Reason::none) reason = parameters_obstacle(source->types, batch.bind);
         // The server may refuse the plan that it made before DDL, and must be given the chance.
         if (reason == rules::Reason::none && source->catalogue_word != catalogue_facts->catalogue_word) reason = rules::Reason::old_statement;
         const auto* description = batch.describes_statement ? Statement::description(*resolved, source->types) : nullptr;
@@ -357,6 +359,20 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
     leave_flight();
     send_batch(batch, frames, std::move(capture), batch.parse ? nullptr : std::move(source), out);
     return true;
+}
+
+// Parameters whose input depends on more than their bytes.
+rules::Reason Session::Impl::parameters_obstacle(Bytes types, const protocol::Bind& bind) {
+    constexpr Oid kFirstUserOid = 16384, kTimetz = 1266, kTimetzArray = 1270;
+    for (std::size_t at = 0; at + 4 <= types.size(); at += 4) {
+        const Oid type = load_be32(types.data() + at);
+        if (type >= kFirstUserOid) return rules::Reason::user_type;        // a domain's checks run at Bind
+        if (type == kTimetz || type == kTimetzArray) return rules::Reason::time_dependent;  // today's offset is added
+    }
+    for (const auto& value : bind.values) {
+        if (value && rules::names_present_time(*value)) return rules::Reason::time_dependent;
+    }
+    return rules::Reason::none;
 }
 
 std::uint64_t Session::Impl::catalogue_word() const { return database == nullptr ? 0 : database->counters().catalogue.load(); }

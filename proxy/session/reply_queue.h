@@ -39,6 +39,7 @@ struct Owed {
     std::string name = {};             // parse, close of a statement: its name, to undo or confirm what the session remembers
     bool is_unnamed = false;           // parse of the unnamed statement
     std::shared_ptr<Prepared> replaced = nullptr;  // what was the unnamed statement before it
+    unsigned copy_ends = 0;            // CopyDone and CopyFail that the client sent behind it before it was answered
     std::shared_ptr<Prepared> executed = nullptr;  // execute: the statement, which the server has accepted again when it is done
     std::uint64_t catalogue_word = 0;      // execute: `catalogue` when it was sent
     std::unique_ptr<DescriptionCapture> description = nullptr;  // describe_statement: the answer is being kept
@@ -60,6 +61,7 @@ public:
     // ReadyForQuery messages that are owed.
     std::size_t ready_owed() const { return ready_owed_; }
     Owed& front() { return entries_[first_]; }
+    Owed& back() { return entries_.back(); }
     Owed& at(std::size_t index) { return entries_[first_ + index]; }
 
     Owed pop() {

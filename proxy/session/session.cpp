@@ -139,11 +139,12 @@ void Session::on_client_closed(Outputs& out) {
     auto& s = *impl_;
     if (s.phase == Impl::Phase::closed) return;
     if (s.has_server) {
-        // An idle server is told; a busy one is cancelled, since it may not look at its socket for a long time.
+        // An idle server is told. A busy one is cancelled if it only reads, since it may not look at its socket for a long
+        // time; a write runs to its end, as it would have without Larder.
         if (s.has_terminated) {
             // It has been told already, and does what it was asked before as far as it can.
         } else if (s.owed.empty() && s.phase == Impl::Phase::ready) out.server.append(protocol::kTerminate);
-        else if (!s.server_key.secret().empty()) s.needs.cancel_server = true;
+        else if (s.owed_reads_only && !s.server_key.secret().empty()) s.needs.cancel_server = true;
     }
     s.close_all();
 }

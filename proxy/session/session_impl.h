@@ -145,6 +145,7 @@ struct Session::Impl {
     bool on_batch(const Batch& batch, Bytes frames, Outputs& out);
     void send_batch(const Batch& batch, Bytes frames, std::unique_ptr<Capture> capture, std::shared_ptr<Prepared> source, Outputs& out);
     std::uint64_t catalogue_word() const;
+    static rules::Reason parameters_obstacle(Bytes types, const protocol::Bind& bind);
     enum class Match : std::uint8_t { yes, no, incomplete };
     Match match_batch(Bytes in, Batch& batch) const;
     const ResolvedPlan& plan_of(Statement& statement);

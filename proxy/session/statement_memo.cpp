@@ -35,27 +35,31 @@ LarderCommand command_of(const sql::TextFacts& facts) {
     }
 }
 
-// Kinds of which a text says everything but what runs behind the names in it.
-bool is_judged_by_facts(const sql::TextFacts& text) {
-    if (!text.is_single()) return false;
-    const auto& only = text.statements.front();
-    if (!only.understood || !only.settings.empty() || only.reset_all || only.sets_unknown_setting || only.selects_into || only.creates_temp) return false;
+// Kinds of which a text says everything but what runs behind the names in it; and those behind which nothing runs.
+bool is_judged_by_facts(const sql::Facts& facts) {
+    if (!facts.understood || !facts.settings.empty() || facts.reset_all || facts.sets_unknown_setting || facts.selects_into || facts.creates_temp) return false;
     using sql::Kind;
-    switch (only.kind) {
+    switch (facts.kind) {
         case Kind::select: case Kind::insert: case Kind::update: case Kind::delete_: case Kind::merge: case Kind::copy_from: case Kind::copy_to:
-        case Kind::declare_cursor: case Kind::explain: return true;
+        case Kind::declare_cursor: case Kind::explain:
+        case Kind::begin: case Kind::commit: case Kind::rollback: case Kind::savepoint: case Kind::release: case Kind::rollback_to: case Kind::empty: return true;
         default: return false;
     }
 }
 
+bool is_judged_by_facts(const sql::TextFacts& text) {
+    return text.parsed && std::all_of(text.statements.begin(), text.statements.end(), [](const auto& facts) { return is_judged_by_facts(facts); });
+}
+
 // Instead of moving `catalogue` it is registered, and judged when facts are there.
-void leave_unjudged(ResolvedPlan& resolved) {
+void leave_unjudged(ResolvedPlan& resolved, bool is_single) {
     resolved.is_unjudged = true;
     auto& plan = resolved.plan;
     plan.writes.catalogue = false;
     plan.writes.any = true;
     plan.changes_environment = plan.changes_environment_locally = plan.may_release_locks = false;
-    plan.may_commit_inside = plan.ends_block = plan.touches_transaction_modes = false;
+    // Of a longer text the plan says what its BEGIN and COMMIT do, and that stays.
+    if (is_single) plan.may_commit_inside = plan.ends_block = plan.touches_transaction_modes = false;
 }
 
 void resolve_counters(ResolvedPlan& resolved, DatabaseState& database) {
@@ -104,7 +108,7 @@ const ResolvedPlan& Statement::plan(DatabaseState& database, const std::shared_p
     resolved->rules = rules;
     resolved->database = &database;
     resolved->plan = rules::make_plan({facts_, text_, fingerprint_, facts ? facts->catalogue.get() : nullptr, env.get(), *rules});
-    if (facts == nullptr && env != nullptr && resolved->plan.writes.catalogue && is_judged_by_facts(facts_)) leave_unjudged(*resolved);
+    if (facts == nullptr && env != nullptr && resolved->plan.writes.catalogue && is_judged_by_facts(facts_)) leave_unjudged(*resolved, facts_.is_single());
     resolve_counters(*resolved, database);
     if (plans_.size() == kPlansMax) plans_.pop_back();
     plans_.insert(plans_.begin(), std::move(resolved));

@@ -102,6 +102,16 @@ TEST_CASE("COPY FROM STDIN, also when its Sync was sent ahead") {
         client.says(data + std::string(protocol::kCopyDone) + sync_message()).server(complete("COPY 1") + ready('I'));
         CHECK(types_of(client.got()) == "12GCZ");
     }
+    SECTION("all in one piece, with what follows") {
+        client.says(parse("", "copy t from stdin") + bind("", "") + execute("") + data + std::string(protocol::kCopyDone) + sync_message() + query("select n from u"));
+        client.server(std::string(protocol::kParseComplete) + std::string(protocol::kBindComplete) + copy_in + complete("COPY 1") + ready('I') + answer("1"));
+        CHECK(types_of(client.got()) == "12GCZTDCZ");
+    }
+    SECTION("simple, in one piece, with what follows") {
+        client.says(query("copy t from stdin") + data + std::string(protocol::kCopyDone) + query("select n from u"));
+        client.server(copy_in + complete("COPY 1") + ready('I') + answer("1"));
+        CHECK(types_of(client.got()) == "GCZTDCZ");
+    }
     SECTION("a failure in the middle: the rest of the data is the server's to swallow") {
         client.says(query("copy t from stdin")).server(copy_in + error("22P02", "invalid input") + ready('I'));
         client.says(data + data + std::string(protocol::kCopyDone) + query("select n from u"));

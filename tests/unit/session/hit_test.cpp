@@ -254,3 +254,60 @@ TEST_CASE("the answer has the session's own transaction status, not that of the 
     reader.says(query("select n from t"));
     CHECK(reader.got() == answer("1", 'I'));
 }
+
+TEST_CASE("a prepared statement is not served across DDL before the server has accepted it again") {
+    World world;
+    Client client(world), other(world);
+    client.says(parse("s", "select n from t") + sync_message()).server(std::string(protocol::kParseComplete) + ready('I'));
+    const auto use = bind("", "s") + execute("") + sync_message();
+    const std::string reply = std::string(protocol::kBindComplete) + data_row("1") + complete("SELECT 1") + ready('I');
+    client.says(use).server(reply).says(use);
+    REQUIRE(world.hits() == 1);
+    world.database().counters().catalogue.move();
+    REQUIRE(world.publish_catalogue());
+    // Another session fills the cache under the new schema; this one's statement may no longer be allowed.
+    other.says(query("select n from t")).server(answer("1"));
+    client.got();
+    client.server_got();
+    client.says(use);
+    CHECK(types_of(client.server_got()) == "BES");
+    SECTION("it is refused, again and again") {
+        client.server(std::string(protocol::kBindComplete) + error("0A000", "cached plan must not change result type") + ready('I'));
+        client.says(use);
+        CHECK(types_of(client.server_got()) == "BES");
+    }
+    SECTION("it is accepted") {
+        client.server(reply).says(use);
+        CHECK(client.server_got().empty());
+        CHECK(world.hits() == 2);
+    }
+}
+
+TEST_CASE("Describe of the statement inside a batch is served once its answer is known") {
+    World world;
+    Client client(world);
+    const auto batch = parse("", "select n from t") + describe(Target::statement, "") + bind("", "") + execute("") + sync_message();
+    std::string described;
+    protocol::append_parameter_description(described, {});
+    described += row_description("n");
+    const std::string reply = std::string(protocol::kParseComplete) + described + std::string(protocol::kBindComplete) + data_row("1") + complete("SELECT 1") + ready('I');
+    for (int i = 0; i < 2; ++i) {
+        client.says(batch);
+        CHECK(client.server_got() == batch);
+        client.server(reply);
+        CHECK(client.got() == reply);
+    }
+    client.says(batch);
+    CHECK(client.got() == reply);
+    CHECK(world.hits() == 1);
+}
+
+TEST_CASE("a parameter that names the present is not served") {
+    World world;
+    Client client(world);
+    const auto* value = GENERATE("today", " NOW ", "tomorrow");
+    const auto batch = parse("", "select n from t where n = $1") + bind("", "", {Bytes(value)}) + execute("") + sync_message();
+    for (int i = 0; i < 2; ++i) client.says(batch).server(std::string(protocol::kParseComplete) + std::string(protocol::kBindComplete) + complete("SELECT 0") + ready('I'));
+    CHECK(world.hits() == 0);
+    CHECK(world.bypasses(rules::Reason::time_dependent) == 2);
+}

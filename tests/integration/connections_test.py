@@ -193,7 +193,6 @@ class Connections(unittest.TestCase):
 
     def test_login_timeout(self):
         larder = self.larder("listen.login_timeout=1s")
-        before = larder.open_descriptors()
 
         def log_in():
             connection = wire.Connection("127.0.0.1", larder.port, seconds_max=60)
@@ -203,6 +202,8 @@ class Connections(unittest.TestCase):
             except wire.Closed:  # a busy machine needed a second
                 return None
         logged_in = eventually(log_in, "a login succeeds")
+        wait_for_hit(larder, lambda: logged_in.values(READ))  # whatever Larder opens for itself is open now
+        before = steady_descriptors(larder)
         startup = wire.startup("postgres", "postgres")
         slow_ones = []
         for words in (b"", startup[:3], startup[:-1], wire.SSL_REQUEST, struct.pack("!i", 9000) + b"x" * 100):
@@ -213,12 +214,12 @@ class Connections(unittest.TestCase):
         for slow in slow_ones:
             slow.read_to_end()  # ended by Larder; a TimedOut would fail the test
         self.assertEqual(logged_in.values(READ), [("42",)])  # a session that is logged in may be idle
-        logged_in.close()
         wait_for_descriptors(larder, before)
 
     def test_clients_that_leave_take_everything_along(self):
         larder = self.larder()
-        self.client(larder).values(READ)
+        reader = self.client(larder)
+        wait_for_hit(larder, lambda: reader.values(READ))
         before = steady_descriptors(larder)
         for round_number in range(30):
             connection = wire.Connection("127.0.0.1", larder.port, seconds_max=60)
@@ -270,7 +271,8 @@ class Connections(unittest.TestCase):
     def test_many_logged_in_clients(self):
         count = 80  # the server's max_connections is 100
         larder = self.larder()
-        self.client(larder).values(READ)
+        reader = self.client(larder)
+        wait_for_hit(larder, lambda: reader.values(READ))
         files, memory = steady_descriptors(larder), larder.resident_bytes()
         clients = [self.client(larder) for _ in range(count)]
         for client in clients:

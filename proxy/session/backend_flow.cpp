@@ -45,22 +45,9 @@ std::size_t Session::Impl::on_reply(Bytes in, Outputs& out) {
         }
         const auto total = static_cast<std::size_t>(header->total_bytes);
         if (rest.size() < total) {
-            const bool is_captured = header->type == protocol::DataRow::kType && active_capture() != nullptr;
-            const bool is_swallowed = !owed.empty() && owed.front().swallow;
-            if (total <= kWholeFrameBytesMax || is_swallowed) {
-                if (is_swallowed && total > kWholeFrameBytesMax) {
-                    broken_protocol("an answer to Larder's own question that is too long", out);
-                    return in.size();
-                }
-                break;
-            }
-            if (is_captured) {
-                if (total <= context.cache.limits().entry_bytes_max) break;  // bounded by the entry limit; the caller keeps it
-                spoil_captures(rules::Reason::too_large);
-            }
-            server_relay_type = header->type;
-            server_relay_bytes = total;
-            continue;
+            if (relays_in_pieces(header->type, total, out)) continue;
+            if (has_server && phase != Phase::closed) break;
+            return in.size();
         }
         at += total;
         run_begin = at;
@@ -69,6 +56,19 @@ std::size_t Session::Impl::on_reply(Bytes in, Outputs& out) {
     if (has_server && phase != Phase::closed) end_run();
     if (pause == Pause::owed && owed.empty()) pause = Pause::none;
     return phase == Phase::closed || !has_server ? in.size() : at;
+}
+
+// A message that has not come as a whole. False: wait for its rest (or the session has ended).
+bool Session::Impl::relays_in_pieces(char type, std::size_t total, Outputs& out) {
+    if (total <= kWholeFrameBytesMax) return false;
+    if (!owed.empty() && owed.front().swallow) return broken_protocol("an answer to Larder's own question that is too long", out);
+    if (type == protocol::DataRow::kType && active_capture() != nullptr) {
+        if (total <= context.cache.limits().entry_bytes_max) return false;  // bounded by the entry limit; the caller keeps it
+        spoil_captures(rules::Reason::too_large);
+    }
+    server_relay_type = type;
+    server_relay_bytes = total;
+    return true;
 }
 
 void Session::Impl::on_row_run(Bytes run, std::int64_t rows, Outputs& out) {
@@ -106,17 +106,8 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
         case protocol::ReadyForQuery::kType: return on_ready_for_query(body, whole, out);
         case protocol::ErrorResponse::kType: return on_error_reply(body, whole, out);
         case protocol::ErrorResponse::kNoticeType:
-            if (swallow) return;  // a question of Larder's own is nobody else's business
-            spoil_captures(rules::Reason::had_notice);
-            out.client.append_borrowed(whole);
-            return;
         case protocol::ParameterStatus::kType:
-            on_parameter_status(body);
-            out.client.append_borrowed(whole);
-            return;
-        case protocol::NotificationResponse::kType:
-            out.client.append_borrowed(whole);
-            return;
+        case protocol::NotificationResponse::kType: return on_unasked(type, body, whole, out);
         default: break;
     }
     if (swallow && kind == Kind::query) {
@@ -182,6 +173,17 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
             broken_protocol("a message that belongs into a login", out);
             return;
     }
+}
+
+// Messages that may come at any time, between those that were asked for.
+void Session::Impl::on_unasked(char type, Bytes body, Bytes whole, Outputs& out) {
+    if (type == protocol::ErrorResponse::kNoticeType) {
+        if (!owed.empty() && owed.front().swallow) return;  // a question of Larder's own is nobody else's business
+        spoil_captures(rules::Reason::had_notice);
+    } else if (type == protocol::ParameterStatus::kType) {
+        on_parameter_status(body);
+    }
+    out.client.append_borrowed(whole);
 }
 
 // The last message of a description.
@@ -293,24 +295,6 @@ void Session::Impl::on_ready_for_query(Bytes body, Bytes whole, Outputs& out) {
     } else if (pause == Pause::environment) {
         pause = Pause::none;
     }
-}
-
-void Session::Impl::on_copy_in_response(Bytes whole, Outputs& out) {
-    copy_in = true;
-    out.client.append_borrowed(whole);
-    // What was sent before the server came to read the data: Sync is ignored, anything else ends the COPY with an error
-    // and is eaten by it. All that only up to the end of the data, if that was sent ahead as well.
-    while (owed.front().copy_ends == 0 && owed.size() > 1) {
-        auto eaten = owed.erase_at(1);
-        undo(eaten, false);
-        owed.front().copy_ends += eaten.copy_ends;
-        if (eaten.kind != Owed::Kind::sync) break;
-    }
-    if (owed.front().copy_ends > 0) {
-        --owed.front().copy_ends;
-        copy_in = false;
-    }
-    if (owed.front().kind == Owed::Kind::execute && owed.ready_owed() == 0) batch_is_open = true;
 }
 
 void Session::Impl::on_parameter_status(Bytes body) {

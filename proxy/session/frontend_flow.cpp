@@ -97,7 +97,7 @@ std::optional<std::size_t> Session::Impl::on_frame_start(Bytes in, Outputs& out)
     if (in.size() < total) return std::nullopt;
     if (phase == Phase::ready && !is_skipping && !batch_is_open && (header->type == protocol::Parse::kType || header->type == protocol::Bind::kType)) {
         Batch batch;
-        switch (match_batch(in, batch)) {
+        switch (match_batch(in, kWholeFrameBytesMax, batch)) {
             case Match::incomplete: return std::nullopt;
             case Match::yes:
                 if (!on_batch(batch, in.substr(0, batch.bytes), out)) return std::nullopt;
@@ -166,14 +166,7 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
             return true;
         case protocol::CopyData::kType:
         case protocol::kCopyDoneType:
-        case protocol::CopyFail::kType:
-            // Outside a COPY the server throws these away without a word, which costs less than knowing better.
-            if (frame.type != protocol::CopyData::kType) {
-                if (!copy_in && !owed.empty()) ++owed.back().copy_ends;  // sent ahead, for a COPY whose response is still to come
-                copy_in = false;
-            }
-            out.server.append_borrowed(frame.whole);
-            return true;
+        case protocol::CopyFail::kType: return on_copy_data(frame, out), true;
         default:  // 'p' after the login
             protocol::append_invalid_frontend_type(out.client.text(), frame.type);
             close_all();
@@ -181,27 +174,6 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
     }
     on_malformed_frame(frame, out);
     return true;
-}
-
-// A frame whose inside cannot be read. What PostgreSQL answers depends on how far it read, so it is PostgreSQL's to answer;
-// what such a message may do is not known.
-void Session::Impl::on_malformed_frame(const Frame& frame, Outputs& out) {
-    context.metrics.protocol_errors.add();
-    before_sending(nullptr, out);
-    sending_statement(nullptr, out);
-    prepared.clear();
-    portals.clear();
-    last_hit = {};
-    Owed reply;
-    switch (frame.type) {
-        case protocol::Query::kType: reply.kind = Owed::Kind::query; break;
-        case protocol::Parse::kType: reply.kind = Owed::Kind::parse; break;
-        case protocol::Bind::kType: reply.kind = Owed::Kind::bind; break;
-        case protocol::Execute::kType: reply.kind = Owed::Kind::execute; break;
-        case protocol::Close::kType: reply.kind = Owed::Kind::close; break;
-        default: reply.kind = frame.body.starts_with('S') ? Owed::Kind::describe_statement : Owed::Kind::describe_portal; break;
-    }
-    send(out, frame.whole, std::move(reply));
 }
 
 bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
@@ -349,173 +321,6 @@ void Session::Impl::send(Outputs& out, Bytes whole, Owed entry) {
     if (!is_skipping) owed.push(std::move(entry));
     batch_is_open = kind != Owed::Kind::query && kind != Owed::Kind::sync && kind != Owed::Kind::function_call;
     out.server.append_borrowed(whole);
-}
-
-void Session::Impl::on_parse(const protocol::Parse& parse, Bytes whole, Outputs& out) {
-    context.metrics.statements.add();
-    auto entry = std::make_shared<Prepared>();
-    entry->statement = context.memo->find(parse.text, is_lexing_safe());
-    before_sending(entry->statement.get(), out);
-    entry->types = parse.types.raw();
-    entry->catalogue_word = catalogue_word();
-    Owed reply{.kind = Owed::Kind::parse};
-    if (parse.statement.empty()) {
-        reply.is_unnamed = true;
-        reply.replaced = std::exchange(unnamed, std::move(entry));
-        server_has_unnamed = true;
-    } else if (!prepared.contains(parse.statement) && prepared.size() < context.limits.prepared_statements_max) {
-        reply.name = parse.statement;  // undone if the server refuses it
-        prepared.emplace(reply.name, std::move(entry));
-    }  // else: the server will say that the name is taken
-    send(out, whole, std::move(reply));
-}
-
-void Session::Impl::ensure_at_server(Bytes name, Outputs& out) {
-    if (!name.empty()) return;  // only the unnamed statement is ever kept from the server
-    if (unnamed == nullptr) {
-        if (server_has_unnamed) {
-            // The session has dropped it by a Query that never reached the server.
-            owed.push({.kind = Owed::Kind::close, .swallow = true});
-            protocol::Close{protocol::Target::statement, {}}.append_to(out.server.text());
-            server_has_unnamed = false;
-        }
-        return;
-    }
-    if (unnamed->at_server || unnamed->statement == nullptr) return;
-    protocol::MessageWriter message(out.server.text(), protocol::Parse::kType);
-    message.cstring({}).cstring(unnamed->statement->text());
-    message.u16(static_cast<std::uint16_t>(unnamed->types.size() / 4)).bytes(unnamed->types);
-    owed.push({.kind = Owed::Kind::parse, .swallow = true});
-    unnamed->at_server = true;
-    server_has_unnamed = true;
-}
-
-void Session::Impl::on_bind(const protocol::Bind& bind, Bytes whole, Outputs& out) {
-    auto statement = statement_named(bind.statement);
-    before_sending(statement.get(), out);
-    ensure_at_server(bind.statement, out);
-    last_hit = {};
-    // A portal whose statement is not known is executed as one that may do anything.
-    if (portals.size() < context.limits.prepared_statements_max) portals[std::string(bind.portal)] = std::move(statement);
-    else portals.erase(std::string(bind.portal));
-    send(out, whole, {.kind = Owed::Kind::bind});
-}
-
-void Session::Impl::on_execute(const protocol::Execute& execute, Bytes whole, Outputs& out) {
-    if (last_hit && execute.portal.empty() && owed.empty()) {
-        // The portal of a read that was answered from the cache: it is at its end.
-        protocol::CommandComplete{"SELECT 0"}.append_to(out.client.text());
-        return;
-    }
-    const auto found = portals.find(execute.portal);
-    const auto statement = found == portals.end() ? nullptr : found->second;
-    if (statement != nullptr) {
-        const auto& plan = plan_of(*statement).plan;
-        if (statement->looks_cacheable()) count_bypass(plan.reason == rules::Reason::none ? rules::Reason::protocol_shape : plan.reason, out);
-    }
-    sending_statement(statement, out);
-    send(out, whole, {.kind = Owed::Kind::execute});
-}
-
-void Session::Impl::on_describe(const protocol::Describe& describe, Bytes whole, Outputs& out) {
-    before_sending(nullptr, out);
-    if (describe.target == protocol::Target::statement) {
-        ensure_at_server(describe.name, out);
-        return send(out, whole, {.kind = Owed::Kind::describe_statement, .description = description_of(describe.name)});
-    }
-    if (last_hit && describe.name.empty() && last_hit->has_row_description() && owed.empty()) {
-        out.client.append_result(last_hit, last_hit->row_description());
-        return;
-    }
-    send(out, whole, {.kind = Owed::Kind::describe_portal});
-}
-
-// What the server will say of this statement is worth keeping if it may be served later.
-std::unique_ptr<DescriptionCapture> Session::Impl::description_of(Bytes name) {
-    auto source = unnamed;
-    if (!name.empty()) {
-        const auto found = prepared.find(name);
-        source = found == prepared.end() ? nullptr : found->second;
-    }
-    if (source == nullptr || source->statement == nullptr || env == nullptr || !source->statement->looks_cacheable()) return nullptr;
-    const auto& resolved = plan_of(*source->statement);
-    if (resolved.facts == nullptr || resolved.plan.reason != rules::Reason::none || source->catalogue_word != resolved.facts->catalogue_word) return nullptr;
-    return std::make_unique<DescriptionCapture>(DescriptionCapture{source->statement, resolved.facts, resolved.env, source->types, {}});
-}
-
-void Session::Impl::on_close(const protocol::Close& close, Bytes whole, Outputs& out) {
-    before_sending(nullptr, out);
-    if (close.target == protocol::Target::portal) {
-        portals.erase(std::string(close.name));
-        last_hit = {};
-    } else if (close.name.empty()) {
-        unnamed.reset();
-        server_has_unnamed = false;
-    } else {
-        prepared.erase(std::string(close.name));
-    }
-    send(out, whole, {.kind = Owed::Kind::close});
-}
-
-void Session::Impl::on_sync(Bytes whole, Outputs& out) {
-    is_skipping = false;
-    send(out, whole, {.kind = Owed::Kind::sync});
-}
-
-// During COPY FROM STDIN the server reads on: Flush and Sync are ignored, anything else is an error that eats it.
-void Session::Impl::on_copy_message(Bytes whole, Outputs& out) {
-    if (whole.front() != protocol::kSyncType && whole.front() != protocol::kFlushType) copy_in = false;
-    out.server.append_borrowed(whole);
-}
-
-void Session::Impl::begin_large_frame(const protocol::FrameHeader& header, Bytes in, Outputs& out) {
-    client_relay_bytes = static_cast<std::size_t>(header.total_bytes) - in.size();
-    if (copy_in || is_skipping || header.type == protocol::CopyData::kType) {
-        if (copy_in && header.type != protocol::CopyData::kType) copy_in = false;
-        out.server.append_borrowed(in);
-        return;
-    }
-    before_sending(nullptr, out);
-    const auto body = in.substr(protocol::kHeaderBytes);
-    const auto first_end = body.find('\0');
-    const Bytes first = body.substr(0, first_end);
-    switch (header.type) {
-        case protocol::Query::kType:
-            unnamed.reset();
-            server_has_unnamed = false;
-            sending_statement(nullptr, out);
-            return send(out, in, {.kind = Owed::Kind::query});
-        case protocol::FunctionCall::kType:
-            sending_statement(nullptr, out);
-            return send(out, in, {.kind = Owed::Kind::function_call});
-        case protocol::Parse::kType: {
-            // Too long to be parsed: the session knows that the name exists, and nothing of what it does.
-            Owed reply{.kind = Owed::Kind::parse};
-            if (first_end != Bytes::npos && first.empty()) {
-                reply.is_unnamed = true;
-                reply.replaced = std::exchange(unnamed, std::make_shared<Prepared>());
-                server_has_unnamed = true;
-            } else if (first_end != Bytes::npos) {
-                prepared.erase(std::string(first));
-            }
-            return send(out, in, std::move(reply));
-        }
-        case protocol::Bind::kType: {
-            last_hit = {};
-            const Bytes rest = first_end == Bytes::npos ? Bytes{} : body.substr(first_end + 1);
-            const auto second_end = rest.find('\0');
-            std::shared_ptr<Statement> statement;
-            if (second_end != Bytes::npos) {
-                const auto name = rest.substr(0, second_end);
-                ensure_at_server(name, out);
-                statement = statement_named(name);
-            }
-            if (first_end != Bytes::npos) portals[std::string(first)] = std::move(statement);
-            return send(out, in, {.kind = Owed::Kind::bind});
-        }
-        default:  // the limits of the other messages are lower, and were checked
-            LARDER_ASSERT(false);
-    }
 }
 
 // --- SET larder.trace = on, and its like

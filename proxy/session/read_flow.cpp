@@ -210,87 +210,53 @@ void Session::Impl::served(const cache::ResultRef& result, Outputs& out) {
     }
 }
 
-// Looks whether `in` begins with the one shape that can be served. incomplete: it may, once the rest is here.
-Session::Impl::Match Session::Impl::match_batch(Bytes in, Batch& batch) const {
-    enum class Expect { parse_or_bind, bind, describe_or_execute, execute, close_or_sync, sync } expect = Expect::parse_or_bind;
-    std::size_t at = 0;
-    for (;;) {
-        const auto rest = in.substr(at);
-        const auto header = protocol::peek_header(rest);
-        // An end between two messages is the client's pause: what it has sent goes to the server now. An end inside a
-        // message is the network's, and the rest is on its way.
-        if (!header) return rest.empty() ? Match::no : Match::incomplete;
-        const auto limit = protocol::frontend_body_bytes_max(header->type);
-        if (!limit || header->check(*limit) || at + header->total_bytes > kWholeFrameBytesMax) return Match::no;
-        const auto total = static_cast<std::size_t>(header->total_bytes);
-        if (rest.size() < total) return Match::incomplete;
-        const auto body = rest.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes);
-        at += total;
-        switch (header->type) {
-            case protocol::Parse::kType: {
-                if (expect != Expect::parse_or_bind) return Match::no;
-                const auto parse = protocol::Parse::decode(body);
-                if (!parse) return Match::no;
-                batch.parse = *parse;
-                expect = Expect::bind;
-                break;
-            }
-            case protocol::Bind::kType: {
-                if (expect != Expect::parse_or_bind && expect != Expect::bind) return Match::no;
-                const auto bind = protocol::Bind::decode(body);
-                if (!bind || (batch.parse && batch.parse->statement != bind->statement)) return Match::no;
-                batch.bind = *bind;
-                expect = Expect::describe_or_execute;
-                break;
-            }
-            case protocol::Describe::kType: {
-                const auto describe = protocol::Describe::decode(body);
-                if (expect == Expect::bind && describe && describe->target == protocol::Target::statement && describe->name == batch.parse->statement && !batch.describes_statement) {
-                    batch.describes_statement = true;
-                    break;
-                }
-                if (expect != Expect::describe_or_execute || !describe || describe->target != protocol::Target::portal || describe->name != batch.bind.portal) return Match::no;
-                batch.describes_portal = true;
-                expect = Expect::execute;
-                break;
-            }
-            case protocol::Execute::kType: {
-                const auto execute = protocol::Execute::decode(body);
-                if (expect != Expect::describe_or_execute && expect != Expect::execute) return Match::no;
-                if (!execute || execute->rows_max > 0 || execute->portal != batch.bind.portal) return Match::no;
-                expect = Expect::close_or_sync;
-                break;
-            }
-            case protocol::Close::kType: {
-                const auto close = protocol::Close::decode(body);
-                if (expect != Expect::close_or_sync || !close || close->target != protocol::Target::portal || close->name != batch.bind.portal) return Match::no;
-                batch.closes_portal = true;
-                expect = Expect::sync;
-                break;
-            }
-            case protocol::kSyncType:
-                if ((expect != Expect::close_or_sync && expect != Expect::sync) || !body.empty()) return Match::no;
-                batch.bytes = at;
-                return Match::yes;
-            default: return Match::no;
-        }
+// The statement that a batch is about: made by its own Parse, or one that the session has.
+std::shared_ptr<Prepared> Session::Impl::source_of(const Batch& batch) {
+    if (!batch.parse) {
+        if (batch.bind.statement.empty()) return unnamed;
+        const auto found = prepared.find(batch.bind.statement);
+        return found == prepared.end() ? nullptr : found->second;
     }
+    auto fresh = std::make_shared<Prepared>();
+    fresh->statement = context.memo->find(batch.parse->text, is_lexing_safe());
+    fresh->types = batch.parse->types.raw();
+    fresh->catalogue_word = catalogue_word();
+    fresh->at_server = false;
+    return fresh;
+}
+
+// Why this batch may not be served, though its statement may be kept.
+rules::Reason Session::Impl::batch_obstacle(const Batch& batch, const Prepared& source, const ResolvedPlan& resolved) const {
+    using rules::Reason;
+    if (const auto reason = obstacle(); reason != Reason::none) return reason;
+    // A named portal lives on in a block, and a named statement has to exist at the server.
+    if (status == 'T' && !batch.bind.portal.empty() && !batch.closes_portal) return Reason::protocol_shape;
+    if (batch.is_named_parse()) return Reason::protocol_shape;
+    if (batch.describes_statement && Statement::description(resolved, source.types) == nullptr) return Reason::protocol_shape;
+    // The server may refuse the plan that it made before DDL, and must be given the chance.
+    if (source.catalogue_word != resolved.facts->catalogue_word) return Reason::old_statement;
+    return parameters_obstacle(source.types, batch.bind);
+}
+
+void Session::Impl::serve_batch(const Batch& batch, const std::shared_ptr<Prepared>& source, const ResolvedPlan& resolved, cache::ResultRef hit, Outputs& out) {
+    served(hit, out);
+    auto& to = out.client;
+    if (batch.parse) {
+        to.append(protocol::kParseComplete);
+        if (batch.describes_statement) to.append(*Statement::description(resolved, source->types));
+        unnamed = source;
+    }
+    to.append(protocol::kBindComplete);
+    if (batch.describes_portal) to.append_result(hit, hit->row_description());
+    to.append_result(hit, hit->rows_and_complete());
+    if (batch.closes_portal) to.append(protocol::kCloseComplete);
+    to.append(protocol::ready_for_query(status));
+    if (status == 'T' && !batch.closes_portal) last_hit = std::move(hit);
 }
 
 // A whole batch of the servable shape. False: paused, it has to be given again.
 bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
-    std::shared_ptr<Prepared> fresh, source;
-    if (batch.parse) {
-        fresh = std::make_shared<Prepared>();
-        fresh->statement = context.memo->find(batch.parse->text, is_lexing_safe());
-        fresh->types = batch.parse->types.raw();
-        fresh->catalogue_word = catalogue_word();
-        source = fresh;
-    } else if (batch.bind.statement.empty()) {
-        source = unnamed;
-    } else if (const auto found = prepared.find(batch.bind.statement); found != prepared.end()) {
-        source = found->second;
-    }
+    auto source = source_of(batch);
     Statement* statement = source == nullptr ? nullptr : source->statement.get();
     std::unique_ptr<Capture> capture;
     if (statement != nullptr && statement->command().kind != LarderCommand::Kind::none && status != 'E') {
@@ -298,10 +264,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
             pause = Pause::owed;
             return false;
         }
-        if (fresh && batch.bind.statement.empty()) {
-            fresh->at_server = false;
-            unnamed = std::move(fresh);
-        }
+        if (batch.parse && !batch.is_named_parse()) unnamed = source;
         run_own_command(statement->command(), false, &batch, out);
         return true;
     }
@@ -312,47 +275,18 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
     }
     if (answered_in_its_stead(out)) return true;
     if (statement != nullptr && statement->looks_cacheable()) {
-        const auto* resolved = &plan_of(*statement);
-        auto reason = resolved->plan.reason;
-        if (reason == rules::Reason::none) reason = obstacle();
-        // A named portal lives on in a block, and a named statement has to exist at the server.
-        if (reason == rules::Reason::none && status == 'T' && !batch.bind.portal.empty() && !batch.closes_portal) reason = rules::Reason::protocol_shape;
-        if (reason == rules::Reason::none) reason = parameters_obstacle(source->types, batch.bind);
-        // The server may refuse the plan that it made before DDL, and must be given the chance.
-        if (reason == rules::Reason::none && source->catalogue_word != catalogue_facts->catalogue_word) reason = rules::Reason::old_statement;
-        const auto* description = batch.describes_statement ? Statement::description(*resolved, source->types) : nullptr;
-        if (reason == rules::Reason::none && batch.describes_statement && description == nullptr) reason = rules::Reason::protocol_shape;
-        const bool is_named_parse = batch.parse && !batch.parse->statement.empty();
-        if (reason == rules::Reason::none) {
+        const auto& resolved = plan_of(*statement);
+        const auto reason = resolved.plan.reason != rules::Reason::none ? resolved.plan.reason : batch_obstacle(batch, *source, resolved);
+        if (reason != rules::Reason::none) {
+            count_bypass(reason, out);
+        } else {
             make_key(key, env->id, statement->text(), source->types, batch.bind);
             cache::ResultRef hit;
-            if (is_named_parse) {
-                count_bypass(rules::Reason::protocol_shape, out);
-            } else {
-                switch (decide_read(*resolved, batch.describes_portal, hit, capture, out)) {
-                    case ReadStep::pause: return false;
-                    case ReadStep::fetch: break;
-                    case ReadStep::hit: {
-                        auto& text = out.client;
-                        served(hit, out);
-                        if (fresh) {
-                            text.append(protocol::kParseComplete);
-                            if (description != nullptr) text.append(*description);
-                            fresh->at_server = false;
-                            unnamed = std::move(fresh);
-                        }
-                        text.append(protocol::kBindComplete);
-                        if (batch.describes_portal) text.append_result(hit, hit->row_description());
-                        text.append_result(hit, hit->rows_and_complete());
-                        if (batch.closes_portal) text.append(protocol::kCloseComplete);
-                        text.append(protocol::ready_for_query(status));
-                        if (status == 'T' && !batch.closes_portal) last_hit = std::move(hit);
-                        return true;
-                    }
-                }
+            switch (decide_read(resolved, batch.describes_portal, hit, capture, out)) {
+                case ReadStep::pause: return false;
+                case ReadStep::fetch: break;
+                case ReadStep::hit: return serve_batch(batch, source, resolved, std::move(hit), out), true;
             }
-        } else {
-            count_bypass(reason, out);
         }
     }
     environment_failed = false;

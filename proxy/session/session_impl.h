@@ -16,6 +16,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "proxy/session/batch.h"
 #include "proxy/session/block.h"
 #include "proxy/session/cache_key.h"
 #include "proxy/session/own_settings.h"
@@ -40,16 +41,6 @@ struct NameHash {
 };
 template <class Value>
 using ByName = boost::unordered_flat_map<std::string, Value, NameHash, std::equal_to<>>;
-
-// Parse, Describe statement, Bind, Describe portal, Execute, Close, Sync in direct succession, the optional ones or not: the one shape that can be answered from the cache.
-struct Batch {
-    std::optional<protocol::Parse> parse;
-    protocol::Bind bind;
-    bool describes_statement = false;
-    bool describes_portal = false;
-    bool closes_portal = false;
-    std::size_t bytes = 0;                 // of all its frames
-};
 
 struct Session::Impl {
     enum class Phase : std::uint8_t {
@@ -113,16 +104,6 @@ struct Session::Impl {
     std::optional<std::size_t> on_frame_start(Bytes in, Outputs& out);
     bool on_frontend_frame(const protocol::Frame& frame, Outputs& out);
     bool on_query(Bytes text, Bytes whole, Outputs& out);
-    void on_parse(const protocol::Parse& parse, Bytes whole, Outputs& out);
-    void on_bind(const protocol::Bind& bind, Bytes whole, Outputs& out);
-    void on_execute(const protocol::Execute& execute, Bytes whole, Outputs& out);
-    void on_describe(const protocol::Describe& describe, Bytes whole, Outputs& out);
-    std::unique_ptr<DescriptionCapture> description_of(Bytes name);
-    void on_close(const protocol::Close& close, Bytes whole, Outputs& out);
-    void on_sync(Bytes whole, Outputs& out);
-    void on_copy_message(Bytes whole, Outputs& out);
-    void begin_large_frame(const protocol::FrameHeader& header, Bytes in, Outputs& out);
-    void on_malformed_frame(const protocol::Frame& frame, Outputs& out);
     bool is_lexing_safe() const;
     std::shared_ptr<Statement> statement_named(Bytes name) const;
     void run_own_command(const LarderCommand& command, bool simple, const Batch* batch, Outputs& out);
@@ -131,7 +112,6 @@ struct Session::Impl {
     void apply_effects(const Statement* statement, const rules::Plan& plan);
     void forget_statements(const sql::Facts& facts);
     void follow_savepoints(const sql::Facts& facts);
-    void ensure_at_server(Bytes name, Outputs& out);
     void before_sending(Statement* statement, Outputs& out);
     void ask_server(Bytes text, bool is_environment, Outputs& out);
     bool drain_before_refusal(Outputs& out);
@@ -141,13 +121,31 @@ struct Session::Impl {
     void count_bypass(rules::Reason reason, Outputs& out);
     void trace_bypass(rules::Reason reason, Outputs& out);
 
+    // --- extended_flow.cpp
+    void on_parse(const protocol::Parse& parse, Bytes whole, Outputs& out);
+    void on_bind(const protocol::Bind& bind, Bytes whole, Outputs& out);
+    void on_execute(const protocol::Execute& execute, Bytes whole, Outputs& out);
+    void on_describe(const protocol::Describe& describe, Bytes whole, Outputs& out);
+    std::unique_ptr<DescriptionCapture> description_of(Bytes name);
+    void on_close(const protocol::Close& close, Bytes whole, Outputs& out);
+    void on_sync(Bytes whole, Outputs& out);
+    void ensure_at_server(Bytes name, Outputs& out);
+
+    // --- raw_flow.cpp
+    void on_copy_in_response(Bytes whole, Outputs& out);
+    void on_copy_data(const protocol::Frame& frame, Outputs& out);
+    void on_copy_message(Bytes whole, Outputs& out);
+    void begin_large_frame(const protocol::FrameHeader& header, Bytes in, Outputs& out);
+    void on_malformed_frame(const protocol::Frame& frame, Outputs& out);
+
     // --- read_flow.cpp
     bool on_batch(const Batch& batch, Bytes frames, Outputs& out);
     void send_batch(const Batch& batch, Bytes frames, std::unique_ptr<Capture> capture, std::shared_ptr<Prepared> source, Outputs& out);
     std::uint64_t catalogue_word() const;
     static rules::Reason parameters_obstacle(Bytes types, const protocol::Bind& bind);
-    enum class Match : std::uint8_t { yes, no, incomplete };
-    Match match_batch(Bytes in, Batch& batch) const;
+    std::shared_ptr<Prepared> source_of(const Batch& batch);
+    rules::Reason batch_obstacle(const Batch& batch, const Prepared& source, const ResolvedPlan& resolved) const;
+    void serve_batch(const Batch& batch, const std::shared_ptr<Prepared>& source, const ResolvedPlan& resolved, cache::ResultRef hit, Outputs& out);
     const ResolvedPlan& plan_of(Statement& statement);
     void judge();
     bool register_unjudged(const std::shared_ptr<Statement>& statement);
@@ -164,13 +162,14 @@ struct Session::Impl {
 
     // --- backend_flow.cpp
     std::size_t on_reply(Bytes in, Outputs& out);
+    bool relays_in_pieces(char type, std::size_t total, Outputs& out);
     void on_backend_frame(char type, Bytes body, Bytes whole, Outputs& out);
+    void on_unasked(char type, Bytes body, Bytes whole, Outputs& out);
     void on_row_run(Bytes run, std::int64_t rows, Outputs& out);
     void on_described(Bytes whole);
     void on_error_reply(Bytes body, Bytes whole, Outputs& out);
     void on_ready_for_query(Bytes body, Bytes whole, Outputs& out);
     void on_command_complete(char type, Bytes body, Bytes whole, Outputs& out);
-    void on_copy_in_response(Bytes whole, Outputs& out);
     void on_parameter_status(Bytes body);
     void skip_to_sync();
     void undo(Owed& undone, bool has_failed);

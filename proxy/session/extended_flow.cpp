@@ -1,0 +1,118 @@
+// Parse, Bind, Describe, Execute, Close and Sync, one by one; those that come as a whole batch are in read_flow.cpp.
+#include "proxy/session/session_impl.h"
+#include "protocol/byte_writer.h"
+
+namespace larder::session {
+
+void Session::Impl::on_parse(const protocol::Parse& parse, Bytes whole, Outputs& out) {
+    context.metrics.statements.add();
+    auto entry = std::make_shared<Prepared>();
+    entry->statement = context.memo->find(parse.text, is_lexing_safe());
+    before_sending(entry->statement.get(), out);
+    entry->types = parse.types.raw();
+    entry->catalogue_word = catalogue_word();
+    Owed reply{.kind = Owed::Kind::parse};
+    if (parse.statement.empty()) {
+        reply.is_unnamed = true;
+        reply.replaced = std::exchange(unnamed, std::move(entry));
+        server_has_unnamed = true;
+    } else if (!prepared.contains(parse.statement) && prepared.size() < context.limits.prepared_statements_max) {
+        reply.name = parse.statement;  // undone if the server refuses it
+        prepared.emplace(reply.name, std::move(entry));
+    }  // else: the server will say that the name is taken
+    send(out, whole, std::move(reply));
+}
+
+void Session::Impl::ensure_at_server(Bytes name, Outputs& out) {
+    if (!name.empty()) return;  // only the unnamed statement is ever kept from the server
+    if (unnamed == nullptr) {
+        if (server_has_unnamed) {
+            // The session has dropped it by a Query that never reached the server.
+            owed.push({.kind = Owed::Kind::close, .swallow = true});
+            protocol::Close{protocol::Target::statement, {}}.append_to(out.server.text());
+            server_has_unnamed = false;
+        }
+        return;
+    }
+    if (unnamed->at_server || unnamed->statement == nullptr) return;
+    protocol::MessageWriter message(out.server.text(), protocol::Parse::kType);
+    message.cstring({}).cstring(unnamed->statement->text());
+    message.u16(static_cast<std::uint16_t>(unnamed->types.size() / 4)).bytes(unnamed->types);
+    owed.push({.kind = Owed::Kind::parse, .swallow = true});
+    unnamed->at_server = true;
+    server_has_unnamed = true;
+}
+
+void Session::Impl::on_bind(const protocol::Bind& bind, Bytes whole, Outputs& out) {
+    auto statement = statement_named(bind.statement);
+    before_sending(statement.get(), out);
+    ensure_at_server(bind.statement, out);
+    last_hit = {};
+    // A portal whose statement is not known is executed as one that may do anything.
+    if (portals.size() < context.limits.prepared_statements_max) portals[std::string(bind.portal)] = std::move(statement);
+    else portals.erase(std::string(bind.portal));
+    send(out, whole, {.kind = Owed::Kind::bind});
+}
+
+void Session::Impl::on_execute(const protocol::Execute& execute, Bytes whole, Outputs& out) {
+    if (last_hit && execute.portal.empty() && owed.empty()) {
+        // The portal of a read that was answered from the cache: it is at its end.
+        protocol::CommandComplete{"SELECT 0"}.append_to(out.client.text());
+        return;
+    }
+    const auto found = portals.find(execute.portal);
+    const auto statement = found == portals.end() ? nullptr : found->second;
+    if (statement != nullptr) {
+        const auto& plan = plan_of(*statement).plan;
+        if (statement->looks_cacheable()) count_bypass(plan.reason == rules::Reason::none ? rules::Reason::protocol_shape : plan.reason, out);
+    }
+    sending_statement(statement, out);
+    send(out, whole, {.kind = Owed::Kind::execute});
+}
+
+void Session::Impl::on_describe(const protocol::Describe& describe, Bytes whole, Outputs& out) {
+    before_sending(nullptr, out);
+    if (describe.target == protocol::Target::statement) {
+        ensure_at_server(describe.name, out);
+        return send(out, whole, {.kind = Owed::Kind::describe_statement, .description = description_of(describe.name)});
+    }
+    if (last_hit && describe.name.empty() && last_hit->has_row_description() && owed.empty()) {
+        out.client.append_result(last_hit, last_hit->row_description());
+        return;
+    }
+    send(out, whole, {.kind = Owed::Kind::describe_portal});
+}
+
+// What the server will say of this statement is worth keeping if it may be served later.
+std::unique_ptr<DescriptionCapture> Session::Impl::description_of(Bytes name) {
+    auto source = unnamed;
+    if (!name.empty()) {
+        const auto found = prepared.find(name);
+        source = found == prepared.end() ? nullptr : found->second;
+    }
+    if (source == nullptr || source->statement == nullptr || env == nullptr || !source->statement->looks_cacheable()) return nullptr;
+    const auto& resolved = plan_of(*source->statement);
+    if (resolved.facts == nullptr || resolved.plan.reason != rules::Reason::none || source->catalogue_word != resolved.facts->catalogue_word) return nullptr;
+    return std::make_unique<DescriptionCapture>(DescriptionCapture{source->statement, resolved.facts, resolved.env, source->types, {}});
+}
+
+void Session::Impl::on_close(const protocol::Close& close, Bytes whole, Outputs& out) {
+    before_sending(nullptr, out);
+    if (close.target == protocol::Target::portal) {
+        portals.erase(std::string(close.name));
+        last_hit = {};
+    } else if (close.name.empty()) {
+        unnamed.reset();
+        server_has_unnamed = false;
+    } else {
+        prepared.erase(std::string(close.name));
+    }
+    send(out, whole, {.kind = Owed::Kind::close});
+}
+
+void Session::Impl::on_sync(Bytes whole, Outputs& out) {
+    is_skipping = false;
+    send(out, whole, {.kind = Owed::Kind::sync});
+}
+
+}  // namespace larder::session

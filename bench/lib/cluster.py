@@ -10,7 +10,7 @@ BIN = os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin")
 ROWS = 1_200_000
 HOT_KEYS = 1_000
 LARGE_ROWS = 10_000
-CONNECTIONS_MAX = 2300  # the memory workload: Larder has a connection per client
+CONNECTIONS_MAX = 2600  # the memory workload: Larder has a connection per client, and the pools keep theirs
 PASSWORD = "bench-password"
 
 SETTINGS = {

@@ -287,7 +287,8 @@ void ClientConnection::carry_out_needs() {
     if (is_over_) return;
     if (needs.cancel_server) cancel_server();
     if (needs.close_server) drop_server();
-    if (needs.close_client) close_client_when_flushed();
+    // A client that cancels waits for the end of its connection, and only then may rely on it that no later statement is hit.
+    if (needs.close_client && !is_routing_cancel_) close_client_when_flushed();
 }
 
 void ClientConnection::start_client_tls() {

@@ -2,6 +2,8 @@
 """Connections: Unix sockets on both sides, cancel requests, limits on clients and logins, and many idle clients."""
 import os
 import resource
+import select
+import signal
 import socket
 import struct
 import subprocess
@@ -130,6 +132,26 @@ class Connections(unittest.TestCase):
             connection = self.client(larder, tls=tls)
             self.cancelled(larder, connection, lambda pid, secret: wire.send_cancel("127.0.0.1", larder.port, pid, secret))
             self.cancelled(larder, connection, lambda pid, secret: self.cancel_over_tls(larder, pid, secret))
+
+    def test_who_cancels_is_held_until_the_server_has_been_told(self):
+        """Clients wait for the end of that connection, and rely on it that no later statement of theirs is hit."""
+        larder = self.larder()
+        connection = self.client(larder)
+        connection.send(wire.query("SELECT pg_sleep(1000)"))
+        self.wait_until_asleep()
+        postmaster = self.cluster.processes()[0]
+        os.kill(postmaster, signal.SIGSTOP)  # it takes no connection now, so that no cancel can be delivered
+        try:
+            with wire.Connection("127.0.0.1", larder.port, seconds_max=60) as canceller:
+                canceller.send(wire.cancel_request(connection.pid, connection.secret))
+                # Larder gives up after ten seconds; an end that does not wait for anything shows in the first.
+                self.assertEqual(select.select([canceller.sock], [], [], 1)[0], [])
+                os.kill(postmaster, signal.SIGCONT)
+                self.assertEqual(canceller.read_to_end(), b"")
+        finally:
+            os.kill(postmaster, signal.SIGCONT)
+        self.assertEqual(error_of(connection.read_until((b"Z",))).get("C"), "57014")
+        self.assertEqual(connection.values(READ), [("42",)])
 
     def test_cancel_with_a_wrong_key_does_nothing(self):
         larder = self.larder()

@@ -3,6 +3,7 @@
 All direct runs come first, then the database is made anew and Larder is started: so while Larder runs nobody writes past it.
 What may differ by design is masked: OIDs of user objects (by order of appearance), process ids and cancel keys.
 """
+import contextlib
 import os
 import struct
 import time
@@ -10,6 +11,7 @@ import unittest
 
 from . import postgres_server, script as scripting, wire
 from .larder_process import DIRECT, Larder
+from .own_cluster import eventually
 
 HIT_SECONDS_MAX = 15
 COLD_REPEATS = 3
@@ -200,21 +202,13 @@ class Player:
         return [m for m in answers if m[0] != b"1"] if self.form == "prepared" else answers
 
     def _wait(self, step):
-        condition = "wait_event_type = 'Lock'" if step.action == "wait_blocked" else "state = 'active' AND strpos(query, %s) > 0"
-        deadline = time.monotonic() + 30
-        control = postgres_server.server().connect("postgres")
-        try:
-            with control.cursor() as cursor:
-                while True:
-                    cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND " + condition,
-                                   (self.database, step.who) if step.action == "wait_active" else (self.database,))
-                    if cursor.fetchone()[0]:
-                        return
-                    if time.monotonic() > deadline:
-                        raise AssertionError(f"{step.action} {step.who!r} did not come true")
-                    time.sleep(0.01)
-        finally:
-            control.close()
+        condition, *values = {"wait_blocked": ("wait_event_type = 'Lock'",), "wait_asleep": ("wait_event = 'PgSleep'",),
+                              "wait_active": ("state = 'active' AND strpos(query, %s) > 0", step.who)}[step.action]
+        with contextlib.closing(postgres_server.server().connect("postgres")) as control, control.cursor() as cursor:
+            def is_true():
+                cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND " + condition, (self.database, *values))
+                return cursor.fetchone()[0]
+            eventually(is_true, f"{step.action} {step.who}")
 
 
 def describe(step):

@@ -18,7 +18,7 @@ FORMS = ("simple", "extended", "binary", "prepared")
 @dataclass(frozen=True)
 class Step:
     who: str
-    action: str                      # exchange, send, receive, open, close, cancel, await, wait_blocked, wait_active
+    action: str                      # exchange, send, receive, open, close, cancel, await, wait_blocked, wait_active, wait_asleep
     messages: Tuple[bytes, ...] = ()
     sql: Optional[str] = None        # instead of messages: played in the form under test
     values: tuple = ()
@@ -104,6 +104,11 @@ def wait_blocked(who=""):
 def wait_active(text):
     """Until some backend runs a query with this text in it."""
     return Step(text, "wait_active")
+
+
+def wait_asleep():
+    """Until some backend sleeps. To be active is too little for a cancel: its Parse is active too, and a cancel between two messages is lost."""
+    return Step("", "wait_asleep")
 
 
 def literal(value):

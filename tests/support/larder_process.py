@@ -36,7 +36,7 @@ class Larder:
             return
         self.port, self.admin_port = free_port(), free_port()
         self.server = upstream.at(self.port)
-        self.log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="backslashreplace")
+        self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(self.command(database, settings), stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
         self._wait_until_healthy()
 
@@ -50,14 +50,14 @@ class Larder:
         deadline = time.monotonic() + START_SECONDS_MAX
         while True:
             if self.process.poll() is not None:
-                raise RuntimeError(f"Larder ended at its start with {self.process.returncode}:\n{self.output()}")
+                raise RuntimeError(f"Larder ended at its start with {self.process.returncode}:\n{self.last_output()}")
             try:
                 self.http("/healthz")
                 return
             except (OSError, urllib.error.URLError):
                 if time.monotonic() > deadline:
                     self.stop()
-                    raise RuntimeError(f"Larder was not healthy within {START_SECONDS_MAX} s:\n{self.output()}") from None
+                    raise RuntimeError(f"Larder was not healthy within {START_SECONDS_MAX} s:\n{self.last_output()}") from None
                 time.sleep(0.05)
 
     def http(self, path):
@@ -93,8 +93,16 @@ class Larder:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def output(self):
-        self.log.seek(0)
-        return self.log.read()[-8000:]
+        """All that it has printed so far."""
+        # Never by seek and read: the process writes at the same place in the file, and would write over its older lines.
+        descriptor, pieces, size = self.log.fileno(), [], 0
+        while piece := os.pread(descriptor, 1 << 20, size):
+            pieces.append(piece)
+            size += len(piece)
+        return b"".join(pieces).decode(errors="backslashreplace")
+
+    def last_output(self):
+        return self.output()[-8000:]
 
     def stop(self):
         """Ends it; a crash before, or an end that is not orderly, is an error."""
@@ -108,8 +116,8 @@ class Larder:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-                raise RuntimeError(f"Larder did not stop within 30 s of SIGINT:\n{self.output()}") from None
-        code, output = self.process.returncode, self.output()
+                raise RuntimeError(f"Larder did not stop within 30 s of SIGINT:\n{self.last_output()}") from None
+        code, output = self.process.returncode, self.last_output()
         self.process = None
         self.log.close()
         if crashed is not None or code not in (0, -signal.SIGINT, 128 + signal.SIGINT):

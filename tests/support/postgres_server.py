@@ -1,6 +1,7 @@
 """The PostgreSQL that the tests use: the one named by LARDER_TEST_PGURI, else a scratch cluster of this process's own."""
 import atexit
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -13,9 +14,20 @@ BINARIES = "/usr/lib/postgresql/15/bin"
 
 
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """Below the range that the kernel gives to outgoing connections: one of those must not take it before its server does."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port
+
+
+_given_ports = set()
 
 
 class Server:

@@ -188,8 +188,12 @@ class Asyncpg(ZooCase):
             await connection.add_listener("zoo", lambda *args: heard.done() or heard.set_result(args[3]))
             await connection.execute("NOTIFY zoo, 'payload'")
             self.assertEqual(await asyncio.wait_for(heard, 20), "payload")
-            with self.assertRaises(asyncio.TimeoutError):
-                await connection.execute("SELECT pg_sleep(300)", timeout=0.3)  # is cancelled by asyncpg
+            sleeping = asyncio.ensure_future(connection.execute("SELECT pg_sleep(300)"))
+            while not self.truth(f"SELECT 1 FROM pg_stat_activity WHERE datname = '{self.database}' AND wait_event = 'PgSleep'"):
+                await asyncio.sleep(0.02)
+            sleeping.cancel()  # asyncpg sends a CancelRequest
+            with self.assertRaises(asyncio.CancelledError):
+                await sleeping
             self.assertEqual(await connection.fetchval("SELECT 1"), 1)
         self.run_async(body)
 

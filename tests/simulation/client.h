@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "simulation/habits.h"
 #include "simulation/model_server.h"
 #include "simulation/random.h"
 #include "simulation/statement.h"
@@ -27,23 +28,10 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-// What a seed makes more or less likely, in percent.
-struct Habits {
-    unsigned reads = 60;
-    unsigned ddl = 2;
-    unsigned opaque = 20;                    // of the rare writes: calls of functions that nobody understands
-    unsigned blocks = 12;
-    unsigned strings = 10;                   // several statements at once, of what is neither a read nor a block
-    unsigned pipelines = 15;
-    unsigned extended = 50;
-    unsigned disconnects = 1;
-    unsigned thinks = 100;                   // steps at most, between an answer and the next request
-};
-
 class Client {
 public:
     Client(ModelServer& server, Random& random, const Habits& habits, std::uint64_t& next_value, Step& now, int number)
-        : server_(server), random_(random), habits_(habits), next_value_(next_value), now_(now), number_(number) {}
+        : server_(server), random_(random), habits_(habits), next_value_(next_value), now_(now), number_(number), role_(role_of(habits, number)) {}
 
     std::string start();                     // a new connection: the start-up packet
     // Something to say, or nothing; `is_last`: only what ends an open block.
@@ -55,6 +43,7 @@ public:
     bool is_ready() const { return is_ready_; }
     bool is_idle() const { return is_ready_ && groups_.empty() && status_ == 'I'; }
     bool is_waiting() const { return !groups_.empty(); }
+    Step arrives_at() const { return arrives_at_; }  // what was said last reaches the server no sooner
     std::uint64_t reads() const { return reads_; }
     std::uint64_t answered() const { return answered_; }
 
@@ -88,6 +77,9 @@ private:
     void add_batch(std::string& out, Group& group, const std::string& text);
     std::string say_outside();
     std::string say_inside();
+    std::string change_catalogue();
+    std::string write_in_a_race();
+    std::string read_in_a_race();
     std::string say_late_portal();
     std::string say(const std::string& text);
     std::string a_read();
@@ -114,6 +106,7 @@ private:
     std::uint64_t& next_value_;
     Step& now_;
     const int number_;
+    const Role role_;
 
     std::string input_;
     bool is_ready_ = false;
@@ -121,7 +114,7 @@ private:
     bool plans_block_ = false, plans_savepoint_ = false;  // as it will be once all that was sent has run
     Step repeatable_from_ = 0;               // of the open REPEATABLE READ block
     bool is_repeatable_ = false;
-    Step thinks_until_ = 0;
+    Step thinks_until_ = 0, arrives_at_ = 0;
     std::deque<Group> groups_;
     std::vector<Row> rows_;                  // of the statement that is being answered
     std::set<std::string> prepared_;         // named statements that the server has

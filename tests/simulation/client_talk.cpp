@@ -34,6 +34,12 @@ std::string Client::talk(bool is_last) {
             return say_query("COMMIT");
         }
     }
+    switch (role_) {
+        case Role::any: break;
+        case Role::changer: return change_catalogue();
+        case Role::writer: return write_in_a_race();
+        case Role::reader: return read_in_a_race();
+    }
     return plans_block_ ? say_inside() : say_outside();
 }
 
@@ -60,7 +66,7 @@ std::string Client::say_outside() {
             default: return say_batch({an_update(), an_update()});
         }
     }
-    return say(random_.one_in(12) ? a_rare_write() : an_update());
+    return say(random_.percent(habits_.rare_writes) ? a_rare_write() : an_update());
 }
 
 std::string Client::say_inside() {
@@ -116,8 +122,8 @@ std::string Client::a_ddl() {
     switch (random_.below(6)) {
         case 0: return "CREATE TRIGGER g AFTER UPDATE ON t1 FOR EACH ROW EXECUTE FUNCTION f()";
         case 1: return "DROP TRIGGER g ON t1";
-        case 2: return "ALTER TABLE t2 ADD CONSTRAINT k FOREIGN KEY (id) REFERENCES t3 (id) ON UPDATE CASCADE";
-        case 3: return "ALTER TABLE t2 DROP CONSTRAINT k";
+        case 2: return text_of_add_key();
+        case 3: return text_of_drop_key();
         default: return text_of_replace_view(static_cast<int>(random_.below(kTables)));
     }
 }

@@ -49,14 +49,12 @@ void Link::open() {
 }
 
 void Link::act(bool is_ending) {
-    for (int attempt = 0; attempt < 6; ++attempt) {
-        const auto which = random_.below(static_cast<std::uint64_t>(Action::count_));
-        if (stalled_until_[which] > simulation_.now_) continue;
-        if (random_.one_in(150)) {
-            stalled_until_[which] = simulation_.now_ + random_.below(300);
-            continue;
-        }
-        if (try_action(static_cast<Action>(which), is_ending)) return;
+    constexpr auto kActions = static_cast<std::size_t>(Action::count_);
+    if (random_.one_in(100)) stalled_until_[random_.below(kActions)] = simulation_.now_ + random_.below(300);
+    const auto first = random_.below(kActions);
+    for (std::size_t i = 0; i < kActions; ++i) {
+        const auto which = (first + i) % kActions;
+        if (stalled_until_[which] <= simulation_.now_ && try_action(static_cast<Action>(which), is_ending)) return;
     }
 }
 
@@ -123,6 +121,7 @@ bool Link::talk(bool is_ending) {
     if (is_closing_) return false;
     const auto said = client_.talk(is_ending);
     to_larder_ += said;
+    if (const auto until = client_.arrives_at(); until > simulation_.now_) stalled_until_[static_cast<std::size_t>(Action::to_server)] = until;
     return !said.empty();
 }
 

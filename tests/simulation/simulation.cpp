@@ -60,7 +60,7 @@ void ModelOutcomes::settle(const ModelServer& server) {
 }
 
 Simulation::Simulation(std::uint64_t seed)
-    : random_(seed), server_(random_, now_),
+    : random_(seed), habits_(Habits::draw(random_)), server_(random_, now_),
       context_{.now = Instant{1'000'000},
                .upstream = upstream_,
                .cache = cache_,
@@ -71,17 +71,7 @@ Simulation::Simulation(std::uint64_t seed)
                .memo = &memo_} {
     upstream_.set_instance_number(42);
     upstream_.set_not_serving(rules::Reason::none);
-    habits_.reads = 60 + static_cast<unsigned>(random_.below(36));
-    habits_.ddl = static_cast<unsigned>(random_.one_in(3) ? 0 : random_.below(8));
-    habits_.opaque = static_cast<unsigned>(random_.one_in(3) ? 0 : random_.below(40));
-    habits_.blocks = static_cast<unsigned>(random_.below(30));
-    habits_.strings = static_cast<unsigned>(random_.one_in(2) ? 0 : random_.below(16));
-    habits_.thinks = static_cast<unsigned>(random_.one_in(3) ? 10 : 1000);
-    habits_.pipelines = static_cast<unsigned>(random_.below(random_.one_in(3) ? 40 : 4));
-    habits_.extended = static_cast<unsigned>(random_.below(101));
-    habits_.disconnects = static_cast<unsigned>(random_.below(5));
-    const auto clients = 2 + random_.below(6);
-    for (std::uint64_t i = 0; i < clients; ++i) links_.push_back(std::make_unique<Link>(*this, static_cast<int>(i)));
+    for (unsigned i = 0; i < habits_.clients; ++i) links_.push_back(std::make_unique<Link>(*this, static_cast<int>(i)));
 }
 
 Simulation::~Simulation() { links_.clear(); }

@@ -98,6 +98,8 @@ std::string text_of_update(int table, int row, std::uint64_t value) {
 }
 std::string text_of_truncate(int table, std::uint64_t value) { return "TRUNCATE t" + std::to_string(table) + " /* " + std::to_string(value) + " */"; }
 std::string text_of_replace_view(int table) { return "CREATE OR REPLACE VIEW w AS SELECT id, n FROM t" + std::to_string(table); }
+std::string text_of_add_key() { return "ALTER TABLE t2 ADD CONSTRAINT k FOREIGN KEY (id) REFERENCES t3 (id) ON UPDATE CASCADE"; }
+std::string text_of_drop_key() { return "ALTER TABLE t2 DROP CONSTRAINT k"; }
 
 std::vector<std::string_view> split_statements(std::string_view text) {
     std::vector<std::string_view> out;

@@ -50,6 +50,8 @@ std::string text_of_read_join(int table, int other);
 std::string text_of_update(int table, int row, std::uint64_t value);
 std::string text_of_truncate(int table, std::uint64_t value);
 std::string text_of_replace_view(int table);
+std::string text_of_add_key();
+std::string text_of_drop_key();
 
 // Splits a Query string at its semicolons.
 std::vector<std::string_view> split_statements(std::string_view text);

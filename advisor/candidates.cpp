@@ -11,6 +11,11 @@ namespace {
 
 constexpr std::size_t kIncludedMax = 3;
 constexpr int kIncludedWidthMax = 64;
+constexpr double kCoveredRowsMin = 500;
+constexpr std::size_t kCoveringMax = 12;
+// A value that more rows than this share have tells nothing: an index on it alone is only a smaller copy of the table.
+constexpr double kCommonShare = 0.5;
+constexpr double kFewValues = 50;
 constexpr double kBrinCorrelationMin = 0.95;
 constexpr double kBrinPagesMin = 1024;
 
@@ -74,6 +79,7 @@ private:
 
     struct Parts {
         Keys equal, joins, lists, ranges;
+        Keys rare;  // of equal, those that tell something
     };
 
     Parts parts_of(const std::vector<Atom>& atoms, const std::string& without_text = {}) const {
@@ -97,7 +103,10 @@ private:
             }
         }
         std::stable_sort(equal.begin(), equal.end(), [](const Atom* one, const Atom* other) { return one->rows < other->rows; });
-        for (const Atom* atom : equal) parts.equal.push_back(key_of(*atom));
+        for (const Atom* atom : equal) {
+            parts.equal.push_back(key_of(*atom));
+            if (use_.relation->rows <= 0 || atom->rows <= kCommonShare * use_.relation->rows) parts.rare.push_back(key_of(*atom));
+        }
         return parts;
     }
 
@@ -117,14 +126,14 @@ private:
 
     void from_atoms(const std::vector<Atom>& atoms) {
         const Parts parts = parts_of(atoms);
-        for (const auto* group : {&parts.equal, &parts.lists, &parts.ranges, &parts.joins}) {
+        for (const auto* group : {&parts.rare, &parts.lists, &parts.ranges, &parts.joins}) {
             for (const auto& key : *group) add({key});
         }
-        add(parts.equal);
+        if (!parts.rare.empty()) add(parts.equal);
         with_ranges(parts.equal, parts);
         with_joins(parts);
         for (const auto& sort : use_.sorts) with_sort(parts, sort_keys(sort));
-        add(joined(joined(parts.equal, parts.lists), parts.ranges));
+        if (!parts.rare.empty() || !parts.lists.empty() || !parts.ranges.empty()) add(joined(joined(parts.equal, parts.lists), parts.ranges));
     }
 
     void with_ranges(const Keys& before, const Parts& parts) {
@@ -172,7 +181,7 @@ private:
         add(inside.equal);
         with_ranges(inside.equal, inside);
         for (const Atom& atom : arm) {
-            if (atom.kind == AtomKind::opaque && is_rare(atom)) add(fallback_key(), atom.text);
+            if (atom.kind == AtomKind::opaque && is_rare_value(atom)) add(fallback_key(), atom.text);
         }
     }
 
@@ -188,18 +197,33 @@ private:
                            [&](const std::string& value) { return !value.empty() && atom.text.find(value) != std::string::npos; });
     }
 
+    // A comparison of columns with each other, or a search by a function, is estimated by rule of thumb: then the trial decides.
     bool is_rare(const Atom& atom) {
         if (use_.relation->rows <= 0 || names_parameter(atom)) return false;
         const double rows = atom.rows >= 0 ? atom.rows : questions_.rows(*use_.relation, atom.text);
-        return rows <= kPartialShareMax * use_.relation->rows;
+        return rows <= (atom.kind == AtomKind::opaque ? kThumbShareMax : kPartialShareMax) * use_.relation->rows;
     }
 
-    // A value that few rows have is worth a predicate only if it is one of few values; else it is a lookup.
+    // A predicate may name constants only of columns that have few values: else it fits this one statement and no other.
+    bool has_few_values(const Atom& atom) const {
+        const auto expression = parse_expression(atom.text);
+        if (!expression) return false;
+        bool is_fine = true;
+        const bool has_constants = contains(*expression, "A_Const");
+        visit_nodes(*expression, [&](const Node& part) {
+            const auto path = column_path(part);
+            if (path.empty()) return true;
+            const Column* column = use_.relation->column(path.back());
+            const bool is_scalar = column && column->category != 'A' && column->category != 'U';
+            is_fine = is_fine && is_scalar && (!has_constants || (column->distinct > 0 && column->distinct <= kFewValues));
+            return true;
+        });
+        return is_fine;
+    }
+
     bool is_rare_value(const Atom& atom) {
-        if (!is_rare(atom)) return false;
-        if (atom.kind != AtomKind::equality && atom.kind != AtomKind::any_of) return true;
-        const Column* column = atom.column ? use_.relation->column(atom.column) : nullptr;
-        return column && column->distinct > 0 && column->distinct <= 50;
+        if (atom.kind == AtomKind::truth || atom.kind == AtomKind::null_test) return is_rare(atom);
+        return has_few_values(atom) && is_rare(atom);
     }
 
     Keys fallback_key() const {
@@ -212,8 +236,9 @@ private:
         return column ? Keys{{column->quoted, column->number, {}, false, false}} : Keys{};
     }
 
-    void partial_on(const std::string& where, const std::string& without_text) {
-        const Parts rest = parts_of(use_.atoms, without_text);
+    void partial_on(const Atom& atom) {
+        const std::string& where = atom.text;
+        const Parts rest = parts_of(use_.atoms, where);
         bool has_key = false;
         const auto offer = [&](const Keys& keys) {
             has_key = has_key || !keys.empty();
@@ -225,20 +250,16 @@ private:
         }
         for (const auto& range : rest.ranges) offer(joined(rest.equal, {range}));
         for (const auto& join : rest.joins) offer(joined(rest.equal, {join}));
+        // A lookup of a value is better served by an index of all values.
+        if (atom.kind == AtomKind::equality || atom.kind == AtomKind::any_of) return;
         offer(rest.equal);
         if (!has_key) add(fallback_key(), where);
     }
 
     void partial() {
-        std::string all;
-        std::vector<const Atom*> rare;
         for (const Atom& atom : use_.atoms) {
-            if (!is_partial_kind(atom) || !is_rare_value(atom)) continue;
-            rare.push_back(&atom);
-            all += (all.empty() ? "" : " AND ") + ("(" + atom.text + ")");
+            if (is_partial_kind(atom) && is_rare_value(atom)) partial_on(atom);
         }
-        for (const Atom* atom : rare) partial_on(atom->text, atom->text);
-        if (rare.size() > 1) add(fallback_key(), all);
     }
 
     void brin() {
@@ -266,20 +287,24 @@ std::vector<IndexSpec> candidates(TableUse& use, const OperatorClasses& classes,
     return found;
 }
 
-std::vector<IndexSpec> covering_variants(const IndexSpec& spec, const TableUse& use) {
-    if (spec.method != "btree" || use.needs_all || !spec.include.empty()) return {};
-    IndexSpec wider = spec;
-    int width = 0;
-    for (const int number : use.needed) {
-        const Column* column = use.relation->column(number);
-        if (!column) return {};
-        const bool is_key = std::any_of(spec.keys.begin(), spec.keys.end(), [&](const IndexKey& key) { return key.column == number; });
-        if (is_key) continue;
-        width += column->average_width;
-        wider.include.push_back(column->quoted);
+std::vector<IndexSpec> covering_variants(const std::vector<IndexSpec>& specs, const TableUse& use) {
+    std::vector<IndexSpec> found;
+    if (use.needs_all || use.rows < kCoveredRowsMin) return found;
+    for (const auto& spec : specs) {
+        if (spec.method != "btree" || spec.relation != use.relation || spec.keys.size() > 3 || found.size() >= kCoveringMax) continue;
+        IndexSpec wider = spec;
+        int width = 0;
+        for (const int number : use.needed) {
+            const Column* column = use.relation->column(number);
+            const bool is_key = std::any_of(spec.keys.begin(), spec.keys.end(), [&](const IndexKey& key) { return key.column == number; });
+            if (!column || is_key) continue;
+            width += column->average_width;
+            wider.include.push_back(column->quoted);
+        }
+        if (wider.include.empty() || wider.include.size() > kIncludedMax || width > kIncludedWidthMax) continue;
+        found.push_back(std::move(wider));
     }
-    if (wider.include.empty() || wider.include.size() > kIncludedMax || width > kIncludedWidthMax) return {};
-    return {std::move(wider)};
+    return found;
 }
 
 }  // namespace larder::advisor

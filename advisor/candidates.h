@@ -35,10 +35,12 @@ inline constexpr std::size_t kKeysMax = 4;
 inline constexpr std::size_t kCandidatesPerTableMax = 48;
 // A partial index holds at most this share of the table.
 inline constexpr double kPartialShareMax = 0.2;
+inline constexpr double kThumbShareMax = 0.34;  // the planner's third, where it cannot know
 
 std::vector<IndexSpec> candidates(TableUse& use, const OperatorClasses& classes, const CandidateQuestions& questions);
 
-// The chosen index, changed: with the missing columns as INCLUDE. Nothing if too many or too wide columns are missing.
-std::vector<IndexSpec> covering_variants(const IndexSpec& spec, const TableUse& use);
+// Those B-trees among them that would hold all columns asked for with a few more, as INCLUDE. None if too many or too wide columns are
+// missing, or if so few rows are read that it cannot matter.
+std::vector<IndexSpec> covering_variants(const std::vector<IndexSpec>& specs, const TableUse& use);
 
 }  // namespace larder::advisor

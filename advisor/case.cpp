@@ -3,9 +3,16 @@
 #include <algorithm>
 #include <cmath>
 
+#include "advisor/cost_model.h"
+
 namespace larder::advisor {
 
 namespace {
+
+// A change of the application has to save so much more than one of the database.
+constexpr double kFormFactor = 1.25;
+constexpr std::size_t kAdviceMax = 6;
+constexpr double kPagesMin = 5;   // a smaller table is read whole in no time
 
 std::string percent(double share) { return std::to_string(static_cast<int>(std::lround(share * 100))) + " %"; }
 std::string whole(double number) { return std::to_string(std::llround(number)); }
@@ -13,10 +20,10 @@ std::string whole(double number) { return std::to_string(std::llround(number)); 
 }  // namespace
 
 Case::Case(Connection& connection, Relations& relations, const Question& question, const Node& tree)
-    : connection_(connection), relations_(relations), question_(question), tree_(tree), laboratory_(connection, relations), classes_(connection) {}
+    : connection_(connection), relations_(relations), question_(question), tree_(tree), laboratory_(connection, relations), classes_(connection),
+      sampler_(connection) {}
 
-Found Case::indexes_for(const Statement& statement, const PlanNode& now) {
-    auto uses = table_uses(laboratory_.bare_plan(statement), relations_);
+CandidateQuestions Case::questions(const Statement& statement) {
     CandidateQuestions questions;
     questions.rows = [&](const Relation& relation, const std::string& condition) { return laboratory_.rows_meeting(relation, condition); };
     questions.type = [&](const Relation& relation, const std::string& expression) { return laboratory_.expression_type(relation, expression); };
@@ -25,50 +32,139 @@ Found Case::indexes_for(const Statement& statement, const PlanNode& now) {
     for (const auto& value : statement.parameters) {
         if (value) questions.parameters.push_back(*value);
     }
+    return questions;
+}
+
+Found Case::indexes_for(const Statement& statement, const PlanNode& now, std::vector<TableUse>& uses) {
+    const PlanNode bare = laboratory_.bare_plan(statement);
+    uses = table_uses(bare, relations_);
+    const CandidateQuestions asked = questions(statement);
     std::vector<IndexSpec> all;
     for (TableUse& use : uses) {
         const Relation& relation = *use.relation;
         if (relation.is_temporary || relation.is_system || (relation.kind != 'r' && relation.kind != 'p' && relation.kind != 'm')) continue;
-        if (relation.pages < 5) continue;
-        for (auto& spec : candidates(use, classes_, questions)) {
+        if (relation.pages < kPagesMin) continue;
+        auto offered = candidates(use, classes_, asked);
+        for (auto& wider : covering_variants(offered, use)) offered.push_back(std::move(wider));
+        for (auto& spec : offered) {
             const auto signature = spec.signature();
             if (std::none_of(all.begin(), all.end(), [&](const IndexSpec& other) { return other.signature() == signature; })) all.push_back(std::move(spec));
         }
     }
     laboratory_.keep_possible(all);
-    return find_indexes(laboratory_, statement, now, uses, std::move(all));
+    Found found = find_indexes(laboratory_, statement, now, std::move(all));
+    return found.indexes.empty() ? sampled_index(statement, now, bare, uses) : found;
 }
 
-Advice Case::index_advice(const Found& found) const {
+// The planner guesses a third of the rows for a range over an expression, and so sees no use in an index on it; with the index
+// there are statistics on the expression. So the rows are counted on a sample, and the index's cost is taken from the formula.
+Found Case::sampled_index(const Statement&, const PlanNode& now, const PlanNode& bare, std::vector<TableUse>& uses) {
+    Found best;
+    best.now = now;
+    best.before = best.after = now.total_cost;
+    for (TableUse& use : uses) {
+        const PlanNode* scan = nullptr;
+        visit_plan(bare, [&](const PlanNode& node) { if (node.is_scan() && use.aliases.contains(node.alias) && !scan) scan = &node; });
+        if (!scan || use.relation->kind == 'p' || use.relation->pages < kPagesMin) continue;
+        for (const Atom& atom : use.atoms) {
+            const bool is_guessed = atom.column == 0 && (atom.kind == AtomKind::range || atom.kind == AtomKind::equality);
+            if (!is_guessed || atom.is_join || atom.text.empty()) continue;
+            IndexSpec spec;
+            spec.relation = use.relation;
+            spec.keys = {{atom.subject, 0, {}, false, false}};
+            std::vector<IndexSpec> possible = {spec};
+            laboratory_.keep_possible(possible);
+            const auto share = possible.empty() ? std::nullopt : sampler_.share(*use.relation, atom.text);
+            if (!share) continue;
+            const double after = bare.total_cost - scan->total_cost + fetch_cost(share->of_all() * use.relation->rows, use.relation->pages);
+            if (after >= best.after || now.total_cost - after < kUnitsMin || now.total_cost - after < kGainMin * now.total_cost) continue;
+            best.after = after;
+            best.indexes = {spec};
+            best.is_estimate = true;
+        }
+    }
+    return best;
+}
+
+// The statement first: another form is only worth it where it saves clearly more.
+std::vector<Case::Solution> Case::solutions(const Statement& statement, const PlanNode& now) {
+    std::vector<Solution> all;
+    Solution& as_it_is = all.emplace_back();
+    as_it_is.found = indexes_for(statement, now, uses_);
+    as_it_is.after = as_it_is.found.after;
+    for (auto& form : rewrites(tree_, relations_, connection_)) {
+        const Statement other{form.sql, statement.parameters};
+        PlanNode plan;
+        try {
+            connection_.ask("SAVEPOINT form");
+            plan = laboratory_.plan(other);
+        } catch (const QueryError&) {
+            connection_.ask("ROLLBACK TO SAVEPOINT form");  // a parameter that is no longer there, …
+            continue;
+        }
+        Solution& solution = all.emplace_back();
+        std::vector<TableUse> uses;
+        solution.found = indexes_for(other, plan, uses);
+        solution.after = solution.found.after;
+        solution.form = std::move(form);
+    }
+    std::erase_if(all, [&](const Solution& s) {
+        const double saved = now.total_cost - s.after;
+        return (s.found.indexes.empty() && !s.form) || saved < kUnitsMin || saved < kGainMin * now.total_cost;
+    });
+    const auto weighed = [](const Solution& s) { return s.after * (s.form ? kFormFactor : 1) * (1 + 0.02 * static_cast<double>(s.found.indexes.size())); };
+    std::stable_sort(all.begin(), all.end(), [&](const Solution& one, const Solution& other) { return weighed(one) < weighed(other); });
+    return all;
+}
+
+Advice Case::advice_for(const Solution& solution, double before) const {
     Advice advice;
-    advice.kind = found.indexes[0].kind();
-    advice.gain = found.gain();
-    for (const auto& spec : found.indexes) {
-        if (!spec.extension.empty()) advice.ddl.push_back("CREATE EXTENSION IF NOT EXISTS " + spec.extension);
+    advice.kind = solution.form ? "rewrite" : solution.found.indexes[0].kind();
+    advice.gain = before > 0 ? 1 - solution.after / before : 0;
+    if (solution.form) {
+        advice.rewrite = solution.form->sql;
+        advice.why = solution.form->why + " ";
+    }
+    for (const auto& spec : solution.found.indexes) {
+        if (!spec.extension.empty()) {
+            advice.ddl.push_back("CREATE EXTENSION IF NOT EXISTS " + spec.extension);
+            advice.deploy.push_back(advice.ddl.back());
+            advice.why += "It needs the extension " + spec.extension + ", which is not there yet. ";
+        }
         advice.ddl.push_back(spec.ddl());
         advice.deploy.push_back(spec.concurrent_ddl());
         advice.undo.push_back("DROP INDEX CONCURRENTLY " + spec.name());
     }
-    advice.why = "The plan's cost falls from " + whole(found.before) + " to " + whole(found.after) + " (" + percent(found.gain()) + ")";
-    advice.why += found.is_estimate ? ", estimated by formula, not planned." : ", as planned with a hypothetical index.";
+    advice.why += "The plan's cost falls from " + whole(before) + " to " + whole(solution.after) + " (" + percent(*advice.gain) + ")";
+    advice.why += solution.found.indexes.empty() ? ", as planned." : solution.found.is_estimate || !laboratory_.has_hypopg()
+        ? ", estimated, not planned: an index of this method cannot be tried without making it." : ", as planned with hypothetical indexes.";
     return advice;
 }
 
-void Case::add_indexes(const Found& found) {
-    if (found.indexes.empty()) return;
-    advice_.push_back(index_advice(found));
-    for (const auto& other : found.others) {
-        Found alone = found;
-        alone.indexes = {other.index};
-        alone.after = other.after;
-        advice_.push_back(index_advice(alone));
+void Case::add_solutions(const std::vector<Solution>& solutions, double before) {
+    for (const auto& solution : solutions) {
+        if (advice_.size() >= kAdviceMax) break;
+        advice_.push_back(advice_for(solution, before));
+        if (solution.form) continue;
+        for (const auto& other : solution.found.others) {
+            Solution alone{solution.found, std::nullopt, other.after};
+            alone.found.indexes = {other.index};
+            advice_.push_back(advice_for(alone, before));
+        }
     }
 }
 
 std::vector<Advice> Case::work() {
     const Statement statement{question_.sql, question_.parameters};
     const PlanNode now = laboratory_.plan(statement);
-    add_indexes(indexes_for(statement, now));
+    const auto solved = solutions(statement, now);
+    const Node& node = member(list(tree_.as_object(), "stmts")[0].as_object(), "stmt");
+    const SmellContext context{connection_, relations_, question_, node, now, uses_,
+                               [&](const Relation& relation, const std::string& condition) { return laboratory_.rows_meeting(relation, condition); }};
+    advice_ = missing_statistics(context);
+    add_solutions(solved, now.total_cost);
+    for (auto& advice : write_smells(context)) advice_.push_back(std::move(advice));
+    for (auto& advice : smells(context)) advice_.push_back(std::move(advice));
     if (advice_.empty()) {
         Advice none;
         none.why = "The plan costs " + whole(now.total_cost) + "; no index or other form of the statement that was tried is worth it.";

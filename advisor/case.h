@@ -15,6 +15,8 @@
 #include "advisor/index_search.h"
 #include "advisor/laboratory.h"
 #include "advisor/node.h"
+#include "advisor/rewrite.h"
+#include "advisor/smells.h"
 
 namespace larder::advisor {
 
@@ -24,9 +26,18 @@ public:
     std::vector<Advice> work();
 
 private:
-    Found indexes_for(const Statement& statement, const PlanNode& now);
-    Advice index_advice(const Found& found) const;
-    void add_indexes(const Found& found);
+    // The statement as it is or in another form, with the indexes that serve it.
+    struct Solution {
+        Found found;
+        std::optional<Rewritten> form;
+        double after = 0;
+    };
+    Found indexes_for(const Statement& statement, const PlanNode& now, std::vector<TableUse>& uses);
+    CandidateQuestions questions(const Statement& statement);
+    Found sampled_index(const Statement& statement, const PlanNode& now, const PlanNode& bare, std::vector<TableUse>& uses);
+    std::vector<Solution> solutions(const Statement& statement, const PlanNode& now);
+    void add_solutions(const std::vector<Solution>& solutions, double before);
+    Advice advice_for(const Solution& solution, double before) const;
 
     Connection& connection_;
     Relations& relations_;
@@ -34,6 +45,8 @@ private:
     const Node& tree_;
     Laboratory laboratory_;
     OperatorClasses classes_;
+    Sampler sampler_;
+    std::vector<TableUse> uses_;   // of the statement as it is
     std::vector<Advice> advice_;
 };
 

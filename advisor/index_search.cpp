@@ -8,15 +8,15 @@ namespace {
 
 // How much dearer a plan may be and still count as good as the best: with one index fewer, or a lighter one.
 constexpr double kAsGood = 1.05;
-// A wider index has to save this share more.
-constexpr double kWorthWidening = 0.8;
+// An index that holds columns only to be read has to save more than this over one without them.
+constexpr double kWorthCovering = 1.15;
 constexpr std::size_t kReplacementsMax = 14;
 constexpr std::size_t kOthersMax = 3;
 
 class Search {
 public:
-    Search(Laboratory& laboratory, const Statement& statement, const PlanNode& now, std::vector<TableUse>& uses, std::vector<IndexSpec>& candidates)
-        : laboratory_(laboratory), statement_(statement), now_(now), uses_(uses), candidates_(candidates) {}
+    Search(Laboratory& laboratory, const Statement& statement, const PlanNode& now, std::vector<IndexSpec>& candidates)
+        : laboratory_(laboratory), statement_(statement), now_(now), candidates_(candidates) {}
 
     Found run() {
         Found found;
@@ -31,7 +31,6 @@ public:
         settle();
         drop_spare();
         lighten();
-        widen();
         if (!is_worth(best_.cost)) return found;
         found.after = best_.cost;
         found.then = best_.plan;
@@ -98,23 +97,8 @@ private:
                 replaced[at] = i;
                 // One of the same weight has to be cheaper.
                 const bool is_lighter = candidates_[i].weight() < candidates_[chosen_[at]].weight();
-                if (accept(std::move(replaced), is_lighter ? kAsGood : 0.99) && is_lighter) break;
-            }
-        }
-    }
-
-    void widen() {
-        for (std::size_t at = 0; at < chosen_.size(); ++at) {
-            const IndexSpec narrow = candidates_[chosen_[at]];
-            for (const TableUse& use : uses_) {
-                if (use.relation != narrow.relation) continue;
-                for (auto& wide : covering_variants(narrow, use)) {
-                    candidates_.push_back(std::move(wide));
-                    auto replaced = chosen_;
-                    replaced[at] = candidates_.size() - 1;
-                    if (best_.cost - kUnitsMin < 0) continue;
-                    if (accept(std::move(replaced), kWorthWidening)) return;
-                }
+                const bool is_plainer = candidates_[i].include.empty() && !candidates_[chosen_[at]].include.empty();
+                if (accept(std::move(replaced), is_plainer ? kWorthCovering : is_lighter ? kAsGood : 0.99) && is_lighter) break;
             }
         }
     }
@@ -135,7 +119,6 @@ private:
     Laboratory& laboratory_;
     const Statement& statement_;
     const PlanNode& now_;
-    std::vector<TableUse>& uses_;
     std::vector<IndexSpec>& candidates_;
     std::vector<std::size_t> chosen_;
     Trial best_;
@@ -143,9 +126,8 @@ private:
 
 }  // namespace
 
-Found find_indexes(Laboratory& laboratory, const Statement& statement, const PlanNode& now, std::vector<TableUse>& uses,
-                   std::vector<IndexSpec> candidates) {
-    return Search(laboratory, statement, now, uses, candidates).run();
+Found find_indexes(Laboratory& laboratory, const Statement& statement, const PlanNode& now, std::vector<IndexSpec> candidates) {
+    return Search(laboratory, statement, now, candidates).run();
 }
 
 }  // namespace larder::advisor

@@ -1,14 +1,13 @@
 // Chooses, among the indexes that could serve a statement, the fewest and lightest that make it nearly as cheap as all of them would.
 //
 // All candidates are offered to the planner at once: what it then uses is nearly the best there is. Each is then taken out, and
-// kept out if the plan does as well without; then replaced by lighter ones; then widened (INCLUDE) where that cuts much more.
+// kept out if the plan does as well without; then replaced by a lighter one if there is one that does.
 #pragma once
 
 #include <vector>
 
 #include "advisor/index_spec.h"
 #include "advisor/laboratory.h"
-#include "advisor/table_use.h"
 
 namespace larder::advisor {
 
@@ -27,7 +26,6 @@ struct Found {
 inline constexpr double kGainMin = 0.3;
 inline constexpr double kUnitsMin = 50;
 
-Found find_indexes(Laboratory& laboratory, const Statement& statement, const PlanNode& now, std::vector<TableUse>& uses,
-                   std::vector<IndexSpec> candidates);
+Found find_indexes(Laboratory& laboratory, const Statement& statement, const PlanNode& now, std::vector<IndexSpec> candidates);
 
 }  // namespace larder::advisor

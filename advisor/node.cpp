@@ -16,8 +16,8 @@ const json::array kEmpty;
 constexpr std::string_view kSubplanMark = "larder_subplan";
 
 Node statement_of(json::object select) {
-    select["limitOption"] = "LIMIT_OPTION_DEFAULT";
-    select["op"] = "SETOP_NONE";
+    if (!select.contains("limitOption")) select["limitOption"] = "LIMIT_OPTION_DEFAULT";
+    if (!select.contains("op")) select["op"] = "SETOP_NONE";
     json::object statement;
     statement["stmt"] = make_node("SelectStmt", std::move(select));
     json::object root;
@@ -149,6 +149,19 @@ void visit_nodes(const Node& node, const std::function<bool(const Node&)>& visit
     }
 }
 
+bool change_nodes(Node& node, const std::function<bool(Node&)>& change) {
+    if (node.is_array()) {
+        bool changed = false;
+        for (auto& item : node.get_array()) changed = change_nodes(item, change) || changed;
+        return changed;
+    }
+    if (!node.is_object() || type_of(node) == "SelectStmt") return false;
+    if (!type_of(node).empty() && change(node)) return true;
+    bool changed = false;
+    for (auto& [name, value] : node.get_object()) changed = change_nodes(value, change) || changed;
+    return changed;
+}
+
 bool contains(const Node& node, std::string_view type) {
     bool found = false;
     visit_nodes(node, [&](const Node& part) { return !(found = found || type_of(part) == type); });
@@ -243,6 +256,14 @@ std::string to_sql(const Node& expression) {
     constexpr std::string_view kSelect = "SELECT ";
     return text.starts_with(kSelect) ? text.substr(kSelect.size()) : std::string();
 }
+
+std::optional<json::object> parse_select(std::string_view text) {
+    const auto tree = sql::parse_tree(text);
+    const auto* select = select_of(tree.root);
+    return select ? std::optional(*select) : std::nullopt;
+}
+
+std::string select_sql(const json::object& select) { return sql::deparse_tree(statement_of(select)); }
 
 Node unqualified(Node expression) {
     if (auto* column = fields_of(expression, "ColumnRef")) {

@@ -47,6 +47,8 @@ bool is_null_constant(const Node& node);
 // Calls `visit` for each node of the tree, parents first; a false answer leaves out what is below.
 void visit_nodes(const Node& node, const std::function<bool(const Node&)>& visit);
 bool contains(const Node& node, std::string_view type);
+// Calls `change` for each node of an expression, parents first; what it changed (true) is not entered, nor is a query inside.
+bool change_nodes(Node& node, const std::function<bool(Node&)>& change);
 // A constant, a parameter or an expression of such: no column, no query, no SubPlan of a plan's text.
 bool is_free_of_columns(const Node& node);
 
@@ -61,6 +63,8 @@ std::vector<Node> conjuncts(const Node& condition); // AND taken apart
 std::optional<Node> parse_expression(std::string_view text);
 std::optional<Node> parse_sort_key(std::string_view text);  // a SortBy
 std::string to_sql(const Node& expression);
+std::optional<boost::json::object> parse_select(std::string_view text);  // the fields of its SelectStmt
+std::string select_sql(const boost::json::object& select);
 // The same with the relation's name taken off each column.
 Node unqualified(Node expression);
 

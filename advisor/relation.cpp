@@ -34,7 +34,8 @@ std::vector<int> numbers(const Value& value) {
 constexpr const char* kRelation =
     "SELECT c.oid, n.nspname, c.relname, CASE WHEN pg_table_is_visible(c.oid) THEN quote_ident(c.relname) "
     "ELSE quote_ident(n.nspname) || '.' || quote_ident(c.relname) END, c.relkind, c.relpersistence = 't', "
-    "n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast'), c.reltuples, c.relpages, "
+    "n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast'), c.reltuples, "
+    "CASE WHEN c.relpages > 0 OR c.relkind NOT IN ('r', 'm') THEN c.relpages ELSE pg_relation_size(c.oid) / current_setting('block_size')::int END, "
     "CASE WHEN c.relpages > 0 THEN c.relallvisible::float8 / c.relpages ELSE 0 END, s.n_mod_since_analyze, s.n_tup_upd, s.n_tup_ins, "
     "s.n_dead_tup, s.n_live_tup, CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::oid ELSE 0 END "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid WHERE c.oid = $1";

@@ -55,7 +55,17 @@ std::vector<Node> conditions_of(const std::string& plan_condition) {
     return split_by_hand(text);
 }
 
-std::optional<Node> expression_of(const std::string& text) { return parse_expression(plan_text(text)); }
+// In the output of a plan over one table its columns stand without its name.
+void qualify(Node& node, const std::string& alias) {
+    if (auto* column = fields_of(node, "ColumnRef")) {
+        auto* path = (*column)["fields"].if_array();
+        if (path && path->size() == 1) path->insert(path->begin(), make_string(alias));
+    } else if (node.is_object()) {
+        for (auto& [name, value] : node.get_object()) qualify(value, alias);
+    } else if (node.is_array()) {
+        for (auto& value : node.get_array()) qualify(value, alias);
+    }
+}
 
 // Reads one table's atoms out of conditions.
 class AtomReader {
@@ -210,11 +220,20 @@ private:
         }
         const bool is_partition = relation->kind == 'p';
         for (TableUse& use : uses_) {
-            if (is_partition && use.relation == relation) return void(use.aliases.insert(node.alias));
+            if (is_partition && use.relation == relation) return add_scan(use, node, true);
         }
-        TableUse& use = uses_.emplace_back();
-        use.relation = relation;
+        uses_.emplace_back().relation = relation;
+        add_scan(uses_.back(), node, is_partition);
+    }
+
+    // Above a partition's scan its columns are shown under the partitioned table's name: the partition's without its number.
+    static void add_scan(TableUse& use, const PlanNode& node, bool is_partition) {
         use.aliases.insert(node.alias);
+        use.rows += node.rows;
+        const auto number = node.alias.find_last_not_of("0123456789");
+        if (is_partition && number != std::string::npos && number > 0 && number + 1 < node.alias.size() && node.alias[number] == '_') {
+            use.aliases.insert(node.alias.substr(0, number));
+        }
     }
 
     static Relation* add_leaf(Relation& root, const Relation& leaf) {
@@ -314,6 +333,12 @@ private:
             }
         }
         return column;
+    }
+
+    std::optional<Node> expression_of(const std::string& text) const {
+        auto expression = parse_expression(plan_text(text));
+        if (expression && uses_.size() == 1) qualify(*expression, *uses_[0].aliases.begin());
+        return expression;
     }
 
     // min(x) and max(x) read one end of an index.

@@ -65,6 +65,7 @@ struct TableUse {
     std::vector<SortUse> sorts;
     std::set<int> needed;                      // column numbers
     bool needs_all = false;                    // a whole row is used
+    double rows = 0;                           // that meet the conditions on this table alone, by the planner's estimate
 };
 
 std::vector<TableUse> table_uses(const PlanNode& plan, Relations& relations);

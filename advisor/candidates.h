@@ -39,6 +39,9 @@ inline constexpr double kThumbShareMax = 0.34;  // the planner's third, where it
 
 std::vector<IndexSpec> candidates(TableUse& use, const OperatorClasses& classes, const CandidateQuestions& questions);
 
+// Fills in IndexSpec::use; asks for the rows.
+void describe_use(IndexSpec& spec, const TableUse& use, const CandidateQuestions& questions);
+
 // Those B-trees among them that would hold all columns asked for with a few more, as INCLUDE. None if too many or too wide columns are
 // missing, or if so few rows are read that it cannot matter.
 std::vector<IndexSpec> covering_variants(const std::vector<IndexSpec>& specs, const TableUse& use);

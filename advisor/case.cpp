@@ -48,7 +48,9 @@ Found Case::indexes_for(const Statement& statement, const PlanNode& now, std::ve
         for (auto& wider : covering_variants(offered, use)) offered.push_back(std::move(wider));
         for (auto& spec : offered) {
             const auto signature = spec.signature();
-            if (std::none_of(all.begin(), all.end(), [&](const IndexSpec& other) { return other.signature() == signature; })) all.push_back(std::move(spec));
+            if (std::any_of(all.begin(), all.end(), [&](const IndexSpec& other) { return other.signature() == signature; })) continue;
+            if (!laboratory_.has_hypopg()) describe_use(spec, use, asked);
+            all.push_back(std::move(spec));
         }
     }
     laboratory_.keep_possible(all);

@@ -31,6 +31,14 @@ struct IndexSpec {
     std::string stand_in;
     double extra_cost = 0;             // that the real index costs more than the stand-in, per scan
 
+    // For the cost formulas, where there is no planner to ask: what the index finds of the table, whether it is entered by a join,
+    // whether it gives the wanted order, and how many rows one entry of the join finds.
+    struct Use {
+        bool is_known = false, is_selective = false, is_join = false, is_ordered = false;
+        double rows = 0, rows_per_join = 1;
+        std::string condition;         // that it serves
+    } use;
+
     // The statement's part after "CREATE INDEX name ON ": also what makes two specs the same.
     std::string definition(const std::string& table) const;
     std::string signature() const { return definition(relation->quoted); }

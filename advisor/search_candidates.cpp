@@ -129,6 +129,7 @@ private:
             where += (where.empty() ? "" : " AND ") + ("(" + condition + ")");
             spec.extra_cost += kTrigramCost * search->trigrams;
         }
+        spec.use.condition = where;
         // A constant key without statistics: rows come in no order, as from GIN.
         spec.stand_in = "CREATE INDEX ON % ((" + parts[0].first.atom->subject + " IS NULL)) WHERE " + where;
         found_.push_back(std::move(spec));
@@ -154,6 +155,7 @@ private:
         spec.kind_hint = "gist";
         spec.keys = {{first.subject, first.column, serving[0].is_default ? "" : serving[0].name, false, false}};
         spec.extra_cost = kSearchCost;
+        spec.use.is_ordered = true;
         spec.stand_in = "CREATE INDEX ON % ((" + first.whole + "))";
         found_.push_back(std::move(spec));
     }

@@ -55,7 +55,7 @@ private:
         }
     }
 
-    void add(Keys keys, std::string where = {}) {
+    void add(Keys keys, std::string where = {}, bool names_a_value = false) {
         Keys once;
         for (auto& key : keys) {
             const bool is_there = std::any_of(once.begin(), once.end(), [&](const IndexKey& other) { return other.subject == key.subject; });
@@ -66,9 +66,10 @@ private:
         spec.relation = use_.relation;
         spec.keys = std::move(once);
         spec.where = std::move(where);
+        spec.names_a_value = names_a_value;
         const auto signature = spec.signature();
         if (std::any_of(found_.begin(), found_.end(), [&](const IndexSpec& other) { return other.signature() == signature; })) return;
-        if (std::any_of(use_.relation->indexes.begin(), use_.relation->indexes.end(), [&](const Index& index) { return starts_like(index, spec); })) return;
+        spec.is_there = std::any_of(use_.relation->indexes.begin(), use_.relation->indexes.end(), [&](const Index& index) { return starts_like(index, spec); });
         found_.push_back(std::move(spec));
     }
 
@@ -242,7 +243,7 @@ private:
         bool has_key = false;
         const auto offer = [&](const Keys& keys) {
             has_key = has_key || !keys.empty();
-            add(keys, where);
+            add(keys, where, atom.kind == AtomKind::equality || atom.kind == AtomKind::any_of);
         };
         for (const auto& sort : use_.sorts) {
             const Keys order = sort_keys(sort);
@@ -293,6 +294,7 @@ std::vector<IndexSpec> covering_variants(const std::vector<IndexSpec>& specs, co
     for (const auto& spec : specs) {
         if (spec.method != "btree" || spec.relation != use.relation || spec.keys.size() > 3 || found.size() >= kCoveringMax) continue;
         IndexSpec wider = spec;
+        wider.is_there = false;
         int width = 0;
         for (const int number : use.needed) {
             const Column* column = use.relation->column(number);

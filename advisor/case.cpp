@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "advisor/cost_model.h"
+#include "sql/tree.h"
 
 namespace larder::advisor {
 
@@ -23,6 +24,31 @@ Case::Case(Connection& connection, Relations& relations, const Question& questio
     : connection_(connection), relations_(relations), question_(question), tree_(tree), laboratory_(connection, relations), classes_(connection),
       sampler_(connection) {}
 
+// Queries for full text are often made by functions that depend on a setting, now() on the clock: with their values in their place
+// the planner can be asked what an index would do. Without values for its parameters the statement is planned for any.
+Statement Case::asked_statement() {
+    Statement statement{question_.sql, question_.parameters, 0};
+    std::size_t highest = 0;
+    visit_nodes(tree_, [&](const Node& part) {
+        const auto* parameter = fields_of(part, "ParamRef");
+        const Node& number = parameter ? member(*parameter, "number") : part;
+        if (parameter && number.is_int64()) highest = std::max(highest, static_cast<std::size_t>(number.get_int64()));
+        return true;
+    });
+    if (highest > question_.parameters.size()) {
+        statement.parameters.clear();
+        statement.unknown_parameters = highest;
+    }
+    return statement;
+}
+
+std::string Case::with_values(const std::string& sql) {
+    auto tree = sql::parse_tree(sql).root;
+    if (tree.is_null() || !laboratory_.put_values(tree)) return sql;
+    const auto text = sql::deparse_tree(tree);
+    return text.empty() ? sql : text;
+}
+
 CandidateQuestions Case::questions(const Statement& statement) {
     CandidateQuestions questions;
     questions.rows = [&](const Relation& relation, const std::string& condition) { return laboratory_.rows_meeting(relation, condition); };
@@ -35,7 +61,11 @@ CandidateQuestions Case::questions(const Statement& statement) {
     return questions;
 }
 
-Found Case::indexes_for(const Statement& statement, const PlanNode& now, std::vector<TableUse>& uses) {
+Found Case::indexes_for(const Statement& as_written, const PlanNode& now, std::vector<TableUse>& uses) {
+    Statement statement = as_written;
+    statement.sql = with_values(as_written.sql);
+    std::string why;
+    if (statement.sql != as_written.sql && !connection_.attempt("EXPLAIN " + statement.sql, statement.parameters, &why)) statement = as_written;
     const PlanNode bare = laboratory_.bare_plan(statement);
     uses = table_uses(bare, relations_);
     const CandidateQuestions asked = questions(statement);
@@ -46,6 +76,7 @@ Found Case::indexes_for(const Statement& statement, const PlanNode& now, std::ve
         if (relation.pages < kPagesMin) continue;
         auto offered = candidates(use, classes_, asked);
         for (auto& wider : covering_variants(offered, use)) offered.push_back(std::move(wider));
+        std::erase_if(offered, [](const IndexSpec& spec) { return spec.is_there; });
         for (auto& spec : offered) {
             const auto signature = spec.signature();
             if (std::any_of(all.begin(), all.end(), [&](const IndexSpec& other) { return other.signature() == signature; })) continue;
@@ -95,7 +126,7 @@ std::vector<Case::Solution> Case::solutions(const Statement& statement, const Pl
     as_it_is.found = indexes_for(statement, now, uses_);
     as_it_is.after = as_it_is.found.after;
     for (auto& form : rewrites(tree_, relations_, connection_)) {
-        const Statement other{form.sql, statement.parameters};
+        const Statement other{form.sql, statement.parameters, statement.unknown_parameters};
         PlanNode plan;
         try {
             connection_.ask("SAVEPOINT form");
@@ -138,8 +169,10 @@ Advice Case::advice_for(const Solution& solution, double before) const {
         advice.undo.push_back("DROP INDEX CONCURRENTLY " + spec.name());
     }
     advice.why += "The plan's cost falls from " + whole(before) + " to " + whole(solution.after) + " (" + percent(*advice.gain) + ")";
-    advice.why += solution.found.indexes.empty() ? ", as planned." : solution.found.is_estimate || !laboratory_.has_hypopg()
-        ? ", estimated, not planned: an index of this method cannot be tried without making it." : ", as planned with hypothetical indexes.";
+    if (solution.found.indexes.empty()) advice.why += ", as planned.";
+    else if (!laboratory_.has_hypopg()) advice.why += ", estimated by formula: the database has no HypoPG, with which it could be planned.";
+    else if (solution.found.is_estimate) advice.why += ", estimated: such an index cannot be planned with before it is there.";
+    else advice.why += ", as planned with hypothetical indexes.";
     return advice;
 }
 
@@ -157,7 +190,7 @@ void Case::add_solutions(const std::vector<Solution>& solutions, double before) 
 }
 
 std::vector<Advice> Case::work() {
-    const Statement statement{question_.sql, question_.parameters};
+    const Statement statement = asked_statement();
     const PlanNode now = laboratory_.plan(statement);
     const auto solved = solutions(statement, now);
     const Node& node = member(list(tree_.as_object(), "stmts")[0].as_object(), "stmt");

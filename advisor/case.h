@@ -33,6 +33,8 @@ private:
         double after = 0;
     };
     Found indexes_for(const Statement& statement, const PlanNode& now, std::vector<TableUse>& uses);
+    Statement asked_statement();
+    std::string with_values(const std::string& sql);
     CandidateQuestions questions(const Statement& statement);
     Found sampled_index(const Statement& statement, const PlanNode& now, const PlanNode& bare, std::vector<TableUse>& uses);
     std::vector<Solution> solutions(const Statement& statement, const PlanNode& now);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kSequentialPage = 1, kRandomPage = 4, kRow = 0.01, kOperator = 0.0025;
 constexpr double kDescent = 10;  // down the tree, and the bitmap
+constexpr double kPageBytes = 8192 * 0.9;
 constexpr double kProbe = 4.5;   // into an index by a join: its upper pages are in memory
 
 // The plan's cost with indexes, node by node; each node's own work stays what it is.
@@ -36,7 +37,38 @@ private:
     double pages_of(const IndexSpec& spec) const { return std::max(spec.relation->pages, 1.0); }
 
     static bool is_of(const IndexSpec& spec, const PlanNode& scan) {
-        return spec.relation->name == scan.relation && spec.relation->schema == scan.schema;
+        const auto& leaves = spec.relation->leaf_names;
+        return scan.schema == spec.relation->schema && (scan.relation == spec.relation->name || std::find(leaves.begin(), leaves.end(), scan.relation) != leaves.end());
+    }
+
+    static double leaf_share(const IndexSpec& spec, const PlanNode& scan) {
+        return spec.relation->pages > 0 ? std::min(1.0, scan.total_cost / (spec.relation->pages * 1.8)) : 1;
+    }
+
+    static double share(const IndexSpec& spec) { return spec.relation->rows > 0 ? std::min(1.0, spec.use.rows / spec.relation->rows) : 1; }
+
+    // The part of the index that is read: GIN's and GiST's is in extra_cost, BRIN has next to none.
+    static double index_cost(const IndexSpec& spec) {
+        if (spec.method != "btree") return 0;
+        double entry = 16;
+        for (const auto& key : spec.keys) entry += width(spec, key.column);
+        entry += 8.0 * static_cast<double>(spec.include.size());
+        return spec.use.rows * entry / kPageBytes * kRandomPage + spec.use.rows * 2 * kOperator;
+    }
+
+    static int width(const IndexSpec& spec, int number) {
+        const Column* column = number ? spec.relation->column(number) : nullptr;
+        return column ? column->average_width : 8;
+    }
+
+    double table_cost(const IndexSpec& spec) const {
+        const double random = fetch_cost(spec.use.rows, pages_of(spec));
+        // Nothing is fetched if the index holds all that is asked for, but of pages that are not known to be visible.
+        if (!spec.include.empty()) return random * (1 - spec.relation->visible_share) + spec.use.rows * kRow + kDescent;
+        const Column* leading = spec.keys[0].column ? spec.relation->column(spec.keys[0].column) : nullptr;
+        const double order = leading && spec.method == "btree" ? leading->correlation * leading->correlation : spec.method == "brin" ? 1 : 0;
+        const double in_row = share(spec) * pages_of(spec) * kSequentialPage + spec.use.rows * kRow + kDescent;
+        return order * std::min(in_row, random) + (1 - order) * random;
     }
 
     double scan(const PlanNode& node) {
@@ -45,9 +77,8 @@ private:
         for (std::size_t i = 0; i < specs_.size(); ++i) {
             const IndexSpec& spec = *specs_[i];
             if (!is_of(spec, node) || !spec.use.is_selective || spec.use.is_join) continue;
-            double cost = fetch_cost(spec.use.rows, pages_of(spec)) + spec.extra_cost;
-            // Nothing is fetched from the table if the index holds all; then only so much as pages are known to be visible.
-            if (!spec.include.empty()) cost -= spec.relation->visible_share * 0.8 * (cost - kDescent);
+            const double part = node.type == "Seq Scan" && spec.relation->kind == 'p' ? leaf_share(spec, node) : 1;
+            const double cost = part * (index_cost(spec) + table_cost(spec)) + spec.extra_cost;
             if (cost < best) best = cost, by = i;
         }
         if (by < specs_.size()) used_.insert(by);
@@ -87,7 +118,8 @@ private:
         for (int inner = 0; inner < 2; ++inner) {
             const PlanNode* scan = &node.children[static_cast<std::size_t>(inner)];
             while (!scan->is_scan() && scan->children.size() == 1 && (scan->type == "Hash" || scan->type == "Materialize" || scan->type == "Sort")) scan = &scan->children[0];
-            if (!scan->is_scan() || (inner == 0 && node.join_type != "Inner")) continue;
+            const bool can_turn = node.join_type == "Inner" && node.type != "Nested Loop";
+            if (!scan->is_scan() || (inner == 0 && !can_turn)) continue;
             const PlanNode& outer = node.children[static_cast<std::size_t>(1 - inner)];
             for (std::size_t i = 0; i < specs_.size(); ++i) {
                 const IndexSpec& spec = *specs_[i];

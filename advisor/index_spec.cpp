@@ -8,6 +8,7 @@ namespace larder::advisor {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 63;
+constexpr double kUpdatesPerRow = 2;  // since the statistics were reset: the tree's "frequent updates"
 
 std::string key_text(const IndexKey& key) {
     std::string text = key.column ? key.subject : "(" + key.subject + ")";
@@ -90,7 +91,8 @@ int IndexSpec::weight() const {
     for (const auto& key : keys) {
         if (key.column == 0) weight += 5;
     }
-    if (!where.empty()) weight += 4;
+    const bool is_written_much = relation->updates > kUpdatesPerRow * relation->rows;
+    if (!where.empty()) weight += names_a_value && !is_written_much ? 12 : 3;
     if (method == "brin") weight -= 8;
     return weight;
 }

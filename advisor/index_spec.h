@@ -23,6 +23,7 @@ struct IndexSpec {
     std::vector<IndexKey> keys;
     std::vector<std::string> include;  // quoted column names
     std::string where;                 // a partial index's predicate
+    bool is_there = false;             // an index begins like this: only to be widened
     std::string extension;             // that has to be made first
     std::string kind_hint;             // gin_fts, gin_jsonb, gin_array, gin_trgm, gist; empty: told by the parts
 
@@ -46,6 +47,8 @@ struct IndexSpec {
     // A name that says what it is for, at most 63 bytes, and not one of the table's own indexes.
     std::string name() const;
     std::string kind() const;
+    // A predicate on a value that another statement may ask for otherwise is heavy, unless the table is written a lot.
+    bool names_a_value = false;
     // How much there is to keep up to date: of two that serve alike, the lighter one is the better.
     int weight() const;
     // CREATE INDEX, as it may also stand in a transaction.

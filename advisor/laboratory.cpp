@@ -19,6 +19,8 @@ const std::set<std::string> kFoldable = {"now",         "to_tsquery", "plainto_t
                                          "transaction_timestamp", "date_trunc", "make_interval", "point", "box", "circle", "tstzrange", "tsrange",
                                          "daterange",   "int4range",  "int8range",       "numrange",         "to_tsvector", "lower", "upper"};
 
+const std::set<std::string> kTimely = {"to_tsquery", "plainto_tsquery", "phraseto_tsquery", "websearch_to_tsquery", "now"};
+
 const std::string& first_text(const Rows& rows) {
     if (rows.empty() || rows[0].empty() || !rows[0][0]) throw std::runtime_error("the server gave no plan");
     return *rows[0][0];
@@ -38,8 +40,21 @@ bool Laboratory::can_create(const std::string& extension) const {
     return !connection_.ask("SELECT 1 FROM pg_available_extensions WHERE name = $1", {extension}).empty();
 }
 
+// The server of a version that has EXPLAIN (GENERIC_PLAN) does the same in one step; this way is known to all.
+PlanNode Laboratory::generic_plan(const Statement& statement) {
+    connection_.ask("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)");
+    connection_.attempt("DEALLOCATE larder_asked");
+    connection_.ask("PREPARE larder_asked AS " + statement.sql);
+    std::string nulls;
+    for (std::size_t i = 0; i < statement.unknown_parameters; ++i) nulls += i ? ", NULL" : "NULL";
+    PlanNode plan = read_plan(first_text(connection_.ask("EXPLAIN (FORMAT JSON, VERBOSE) EXECUTE larder_asked (" + nulls + ")")));
+    connection_.ask("DEALLOCATE larder_asked");
+    return plan;
+}
+
 PlanNode Laboratory::plan(const Statement& statement) {
     ++trials_;
+    if (statement.unknown_parameters > 0) return generic_plan(statement);
     return read_plan(first_text(connection_.ask("EXPLAIN (FORMAT JSON, VERBOSE) " + statement.sql, statement.parameters)));
 }
 
@@ -89,6 +104,24 @@ std::string Laboratory::folded(const Atom& atom) {
     if (!rows || rows->empty() || !(*rows)[0][0]) return {};
     const std::string subject = atom.column ? atom.subject : "(" + atom.subject + ")";
     return subject + " " + atom.op + " " + *(*rows)[0][0];
+}
+
+bool Laboratory::put_values(Node& node) {
+    bool changed = false;
+    if (node.is_array()) {
+        for (auto& item : node.get_array()) changed = put_values(item) || changed;
+        return changed;
+    }
+    if (!node.is_object() || type_of(node) == "RangeFunction") return false;
+    if (kTimely.contains(function_of(node)) && is_free_of_columns(node) && !contains(node, "ParamRef")) {
+        const auto rows = connection_.attempt("SELECT quote_literal(v::text) || '::' || format_type(pg_typeof(v), NULL) FROM (SELECT " + to_sql(node) + " AS v) AS s");
+        auto value = rows && !rows->empty() && (*rows)[0][0] ? parse_expression(*(*rows)[0][0]) : std::nullopt;
+        if (!value) return false;
+        node = std::move(*value);
+        return true;
+    }
+    for (auto& [name, value] : node.get_object()) changed = put_values(value) || changed;
+    return changed;
 }
 
 std::vector<std::string> Laboratory::definitions(const IndexSpec& spec) {

@@ -21,6 +21,7 @@ namespace larder::advisor {
 struct Statement {
     std::string sql;
     Parameters parameters;
+    std::size_t unknown_parameters = 0;  // $1 to so many have no values: planned for any
 };
 
 struct Trial {
@@ -38,6 +39,7 @@ public:
     bool can_create(const std::string& extension) const;
 
     PlanNode plan(const Statement& statement);
+    PlanNode generic_plan(const Statement& statement);
     // The plan without any index, parallel worker or nested loop that can be done without.
     PlanNode bare_plan(const Statement& statement);
     // Forgets those that cannot be made (a function that is not immutable, a type without the operator class, …).
@@ -46,6 +48,8 @@ public:
     double rows_meeting(const Relation& relation, const std::string& condition);
     CandidateQuestions::Type expression_type(const Relation& relation, const std::string& expression);
     std::string folded(const Atom& atom);
+    // Calls of functions that only need the clock or a setting are replaced by their values; true if there was one.
+    bool put_values(Node& node);
     int trials() const { return trials_; }
 
 private:

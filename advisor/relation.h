@@ -45,6 +45,7 @@ struct Relation {
     double rows = 0, pages = 0, visible_share = 0;  // rows -1: never analysed
     double changed_since_analyse = 0, updates = 0, inserts = 0, dead_rows = 0, live_rows = 0;
     std::vector<unsigned> leaves;   // of a partitioned table: those that the plan reads
+    std::vector<std::string> leaf_names;
     unsigned root = 0;              // of a partition: the partitioned table at the top
     std::vector<Column> columns;
     std::vector<Index> indexes;

@@ -36,6 +36,8 @@ std::vector<Rewritten> rewrites(const Node& tree, Relations& relations, Connecti
 std::string put_conditions_right(Node& tree, RewriteContext& context);       // rewrite_conditions.cpp
 // One condition on a date part of a column as a range of the column; nothing if it is none. rewrite_dates.cpp
 std::optional<Node> as_date_range(const Node& condition, const Scope& scope);
+// Two conditions of an AND, one on a column's year and one on its month, as one range.
+std::optional<Node> as_month_range(const Node& year, const Node& month, const Scope& scope);
 using SelectRule = std::string (*)(boost::json::object& select, RewriteContext& context);
 std::string not_in_as_not_exists(boost::json::object& select, RewriteContext& context);   // rewrite_sublinks.cpp
 std::string count_as_exists(boost::json::object& select, RewriteContext& context);

@@ -235,8 +235,8 @@ public:
 
     bool change(Node& condition) {
         if (auto* both = fields_of(condition, "BoolExpr")) {
-            bool changed = false;
             if ((*both)["boolop"] == "NOT_EXPR") return false;
+            bool changed = (*both)["boolop"] == "AND_EXPR" && change_months((*both)["args"].as_array());
             for (auto& part : (*both)["args"].as_array()) changed = change(part) || changed;
             return changed;
         }
@@ -244,8 +244,22 @@ public:
             auto better = rule.change(condition, scope_, context_);
             if (!better) continue;
             condition = std::move(*better);
-            if (why_.find(rule.why) == std::string::npos) why_ += (why_.empty() ? "" : " ") + std::string(rule.why);
+            note(rule.why);
             return true;
+        }
+        return false;
+    }
+
+    bool change_months(json::array& parts) {
+        for (std::size_t year = 0; year < parts.size(); ++year) {
+            for (std::size_t month = 0; month < parts.size(); ++month) {
+                auto range = year == month ? std::nullopt : as_month_range(parts[year], parts[month], scope_);
+                if (!range) continue;
+                parts[year] = std::move(*range);
+                parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(month));
+                note(kRules[0].why);
+                return true;
+            }
         }
         return false;
     }
@@ -262,6 +276,10 @@ public:
     }
 
 private:
+    void note(const char* why) {
+        if (why_.find(why) == std::string::npos) why_ += (why_.empty() ? "" : " ") + std::string(why);
+    }
+
     const Scope& scope_;
     RewriteContext& context_;
     std::string& why_;

@@ -156,6 +156,26 @@ std::optional<Node> range(const Cut& cut, const std::string& op, const Node& con
 
 }  // namespace
 
+std::optional<Node> as_month_range(const Node& year, const Node& month, const Scope& scope) {
+    const auto part = [&](const Node& condition, const char* unit) -> std::optional<std::pair<Node, long long>> {
+        const auto* equal = fields_of(condition, "A_Expr");
+        if (!equal || word(*equal, "kind") != "AEXPR_OP" || operator_of(condition) != "=") return std::nullopt;
+        const Node& call = member(*equal, "lexpr");
+        const auto name = function_of(call);
+        const auto number = integer_of(member(*equal, "rexpr"));
+        if ((name != "extract" && name != "date_part") || !number) return std::nullopt;
+        const auto& arguments = list(*fields_of(call, "FuncCall"), "args");
+        if (arguments.size() != 2 || string_of(arguments[0]) != unit) return std::nullopt;
+        const auto use = scope.resolve(arguments[1]);
+        if (!use || (use->column->type != kTimestamp && use->column->type != kTimestamptz)) return std::nullopt;
+        return std::pair(arguments[1], *number);
+    };
+    const auto y = part(year, "year"), m = part(month, "month");
+    if (!y || !m || to_sql(y->first) != to_sql(m->first) || y->second < 1000 || y->second > 9998 || m->second < 1 || m->second > 12) return std::nullopt;
+    const Days first(std::chrono::year(static_cast<int>(y->second)) / static_cast<int>(m->second) / 1);
+    return make_and({make_operation(">=", y->first, literal(first)), make_operation("<", y->first, literal(next(Unit::month, first)))});
+}
+
 std::optional<Node> as_date_range(const Node& condition, const Scope& scope) {
     const auto* expression = fields_of(condition, "A_Expr");
     if (!expression) return std::nullopt;

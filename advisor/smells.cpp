@@ -179,6 +179,16 @@ void cartesian(const SmellContext& context, std::vector<Advice>& to) {
     });
 }
 
+void random_order(const SmellContext& context, std::vector<Advice>& to) {
+    const auto* select = select_of(context);
+    for (const Node& item : select && select->contains("limitCount") ? list(*select, "sortClause") : boost::json::array()) {
+        const auto* sort = fields_of(item, "SortBy");
+        if (!sort || function_of(member(*sort, "node")) != "random" || context.plan.total_cost < kCostlyAnswer) continue;
+        to.push_back(advice_of("rewrite", "All rows are read and sorted to take a few at random. TABLESAMPLE, or a look-up from a random key on, reads only some (R20); "
+                               "which rows come is distributed otherwise, so it is not written here."));
+    }
+}
+
 }  // namespace
 
 std::vector<Advice> missing_statistics(const SmellContext& context) {
@@ -236,6 +246,7 @@ std::vector<Advice> smells(const SmellContext& context) {
     if (const auto* select = select_of(context); !select && context.statement.is_null()) return found;
     cartesian(context, found);
     deep_offset(context, found);
+    random_order(context, found);
     many_joins(context, found);
     mixed_types(context, found);
     dependent_columns(context, found);

@@ -240,6 +240,7 @@ private:
         if (std::find(root.leaves.begin(), root.leaves.end(), leaf.oid) == root.leaves.end()) {
             if (root.leaves.empty()) root.pages = 0;
             root.leaves.push_back(leaf.oid);
+            root.leaf_names.push_back(leaf.name);
             root.pages += leaf.pages;
             root.visible_share = root.leaves.size() == 1 ? leaf.visible_share : std::min(root.visible_share, leaf.visible_share);
         }

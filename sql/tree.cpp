@@ -46,6 +46,14 @@ bool restore_negative(json::object& constant, const std::string& text) {
     return true;
 }
 
+// The bound of an array type that has none is -1, and left out as well.
+void restore_bounds(json::array& bounds) {
+    for (auto& bound : bounds) {
+        auto* integer = bound.is_object() && bound.get_object().contains("Integer") ? bound.get_object()["Integer"].if_object() : nullptr;
+        if (integer && integer->empty()) (*integer)["ival"] = -1;
+    }
+}
+
 bool restore_negatives(json::value& node, const std::string& text) {
     if (node.is_array()) {
         for (auto& item : node.get_array()) {
@@ -53,6 +61,7 @@ bool restore_negatives(json::value& node, const std::string& text) {
         }
     } else if (node.is_object()) {
         for (auto& [name, member] : node.get_object()) {
+            if (name == "arrayBounds" && member.is_array()) restore_bounds(member.get_array());
             if (name == "A_Const" && member.is_object() && !restore_negative(member.get_object(), text)) return false;
             if (!restore_negatives(member, text)) return false;
         }

@@ -33,6 +33,10 @@ TEST_CASE("negative and large constants keep their values") {
     CHECK(round_trip("SELECT -5, - 7, 9223372036854775807, 0, '', 1e10") == "SELECT -5, -7, 9223372036854775807, 0, '', 1e10");
 }
 
+TEST_CASE("array types keep their bounds") {
+    CHECK(round_trip("SELECT '{1}'::int[], '{a}'::text[3]") == "SELECT '{1}'::int[], '{a}'::text[3]");
+}
+
 TEST_CASE("what does not parse says why") {
     CHECK(sql::parse_tree("SELEC 1").why_not.find("syntax error") != std::string::npos);
     CHECK(sql::parse_tree("SELECT 1").why_not.empty());

@@ -20,6 +20,7 @@ class OperatorClasses {
 public:
     // Asks once; every access method but btree, hash and brin, whose operators are known.
     explicit OperatorClasses(Connection& connection);
+    explicit OperatorClasses(std::vector<OperatorClass> all) : all_(std::move(all)) {}
 
     // Those that serve the operator over a column of this type (for arrays: with this element type), best first: GIN before the
     // others for a search, GiST for an order; the one with fewest abilities (the smallest) before the others of its method.

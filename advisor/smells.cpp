@@ -14,7 +14,7 @@ namespace {
 constexpr long long kOffsetMin = 1000;
 constexpr double kManyRows = 10'000;
 constexpr std::size_t kManyTables = 6;
-constexpr double kCostlyAnswer = 1000, kCostlyJoin = 10'000;
+constexpr double kCostlyAnswer = 500, kCostlyJoin = 1000, kCostlyGrouping = 10'000;
 constexpr double kMisjudged = 5, kSampleRowsMin = 20;
 constexpr double kStaleShare = 0.2, kStaleRowsMin = 1000;
 constexpr double kLookupCost = 8;
@@ -85,7 +85,8 @@ void many_joins(const SmellContext& context, std::vector<Advice>& to) {
     const std::size_t tables = context.uses.size();
     const bool groups = is_aggregate(context.plan);
     const bool is_costly = context.plan.total_cost >= kCostlyJoin;
-    if (!select_of(context) || !is_costly || !(tables >= kManyTables || (tables >= 3 && groups))) return;
+    const bool is_grouping = tables >= 3 && groups && context.plan.total_cost >= kCostlyGrouping;
+    if (!select_of(context) || !is_costly || !(tables >= kManyTables || is_grouping)) return;
     if (!groups) {
         to.push_back(advice_of("denormalize", "The statement joins " + std::to_string(tables) + " tables. If they are read far more often than written, keep the columns that are "
                                "always asked for together in one table, or the joined rows as a materialised view."));

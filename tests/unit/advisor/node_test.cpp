@@ -5,7 +5,7 @@
 using namespace larder::advisor;
 
 TEST_CASE("an expression goes to a tree and back") {
-    for (const std::string text : {"a.b = 5", "lower(email) = 'x'", "tags @> '{a}'", "(data ->> 'k') = 'v'", "placed_at > now() - '1 day'::interval"}) {
+    for (const std::string text : {"a.b = 5", "lower(email) = 'x'", "tags @> '{a}'", "(data ->> 'k') = 'v'", "placed_at > (now() - '1 day'::interval)"}) {
         const auto node = parse_expression(text);
         REQUIRE(node);
         CHECK(to_sql(*node) == text);

@@ -8,10 +8,10 @@ using namespace larder::advisor;
 
 namespace {
 
-constexpr const char* kPlan = R"([{"Plan": {"Node Type": "Limit", "Startup Cost": 10.0, "Total Cost": 20.5, "Plan Rows": 5, "Plan Width": 8,
+constexpr const char* kPlan = R"json([{"Plan": {"Node Type": "Limit", "Startup Cost": 10.0, "Total Cost": 20.5, "Plan Rows": 5, "Plan Width": 8,
   "Output": ["o.id"], "Plans": [{"Node Type": "Sort", "Parent Relationship": "Outer", "Total Cost": 20, "Plan Rows": 500, "Sort Key": ["o.placed_at DESC"],
   "Plans": [{"Node Type": "Seq Scan", "Relation Name": "orders", "Schema": "public", "Alias": "o", "Total Cost": 15.25, "Plan Rows": 500,
-  "Filter": "((o.id > 5) AND (NOT (hashed SubPlan 1)))"}]}]}}])";
+  "Filter": "((o.id > 5) AND (NOT (hashed SubPlan 1)))"}]}]}}])json";
 
 }  // namespace
 

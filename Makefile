@@ -5,7 +5,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 RELEASE := build/release
 
-.PHONY: build run test bench soak fuzz format clean help
+.PHONY: build run test bench score soak fuzz format clean help
 
 packages-%:
 	@scripts/install_packages $(subst +, ,$*)
@@ -23,6 +23,9 @@ test: packages-build+test  ## all tests, against a scratch PostgreSQL (ONLY=rege
 
 bench: packages-build+bench build  ## what a hit costs, against PostgreSQL, poolers and the physical limit (BENCH=--quick)
 	@bench/run $(BENCH)
+
+score: packages-build+run+test build  ## the advisor's answers on the shop's slow queries, each index really built (SCALE=1)
+	@scripts/score_advisor $(SCALE)
 
 soak: packages-build+run+test build  ## Larder under load for SOAK_SECONDS (default 1800), watched for growth and stale reads
 	@scripts/soak

@@ -1,6 +1,7 @@
 // larder: start, signals, end. The only file that knows every module.
 #include <csignal>
 #include <cstdio>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 
 #include "admin/console.h"
 #include "admin/http_server.h"
+#include "advisor/command.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "config/command_line.h"
@@ -129,6 +131,7 @@ private:
 void init_log_from(const config::Log& log) { init_log({log_level(log.level), log.format == config::LogFormat::json, log.file}); }
 
 int run(const std::vector<std::string>& arguments) {
+    if (!arguments.empty() && arguments[0] == "advise") return advisor::run_command({arguments.begin() + 1, arguments.end()}, std::cin, std::cout, std::cerr);
     const config::CommandLine options = config::parse_command_line(arguments);
     if (options.help) return std::fputs(std::string(config::usage()).c_str(), stdout), kDone;
     if (options.version) return std::printf("larder %s\n", std::string(kVersion).c_str()), kDone;

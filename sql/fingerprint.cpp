@@ -1,9 +1,8 @@
 #include "sql/analyse.h"
+#include "sql/tree_depth.h"
 #include "sql/walker.h"
 
 namespace larder::sql {
-
-namespace {
 
 // libpg_query's own walk knows no limit of depth. So ours goes first, and only a tree that it has seen in full and
 // found shallow, spines included, is handed over.
@@ -22,8 +21,6 @@ bool is_shallow(const std::string& text) {
     pg_query_exit_memory_context(arena);
     return is_fine;
 }
-
-}  // namespace
 
 std::uint64_t fingerprint(Bytes text) {
     if (text.size() > kParsedTextBytesMax || text.find('\0') != Bytes::npos) return 0;

@@ -30,7 +30,7 @@ FOREIGN = (
     (r"boost/(asio|asio/.*)\.hpp", IO),
     (r"boost/version\.hpp", ALL),
     (r"boost/beast.*", {"admin"}),
-    (r"boost/json.*", {"admin"}),
+    (r"boost/json.*", {"admin", "advisor", "sql"}),
     (r"boost/(unordered|system|smart_ptr|container|core|align|functional|mp11|endian)/.*", ALL),
     (r"spdlog/.*", {"base"}),
     (r"xxhash\.h", {"base", "cache"}),

@@ -1,0 +1,27 @@
+// One advice: what to do, why, what it saves, how to undo it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+namespace larder::advisor {
+
+struct Advice {
+    std::string kind = "none";           // btree_single, …, rewrite, paginate, …, none
+    std::vector<std::string> ddl;        // in this order
+    std::optional<std::string> rewrite;  // a statement with the same rows
+    std::optional<double> gain;          // share of the plan's cost saved, 0 to 1
+    std::string why;                     // sentences
+    std::vector<std::string> deploy;     // the same as ddl, so that writers are not locked out
+    std::vector<std::string> undo;
+    std::string plan;                    // the plan as it is, as a tree
+};
+
+boost::json::object to_json(const Advice& advice);
+// For people: title, evidence, what to run, gain, how to undo.
+std::string to_text(const Advice& advice);
+
+}  // namespace larder::advisor

@@ -1,0 +1,58 @@
+#include "advisor/advisor.h"
+
+#include "advisor/case.h"
+#include "sql/tree.h"
+
+namespace larder::advisor {
+
+namespace {
+
+Advice nothing(const std::string& why) {
+    Advice advice;
+    advice.why = why;
+    return advice;
+}
+
+// Why a text is not explained; "" if it may be.
+std::string why_not(const sql::Tree& tree) {
+    if (tree.root.is_null()) return tree.why_not;
+    const auto& statements = list(tree.root.get_object(), "stmts");
+    if (statements.empty()) return "there is no statement in it";
+    if (statements.size() > 1) return "it holds more than one statement; ask for one at a time";
+    const Node& statement = member(statements[0].get_object(), "stmt");
+    const auto type = type_of(statement);
+    if (type != "SelectStmt" && type != "InsertStmt" && type != "UpdateStmt" && type != "DeleteStmt" && type != "MergeStmt") {
+        return "only SELECT, INSERT, UPDATE, DELETE and MERGE are looked at";
+    }
+    if (type == "SelectStmt" && contains(statement, "IntoClause")) return "SELECT INTO makes a table and is not looked at";
+    if (const auto* select = fields_of(statement, "SelectStmt"); select && select->contains("intoClause")) return "SELECT INTO makes a table and is not looked at";
+    return {};
+}
+
+}  // namespace
+
+struct Advisor::Impl {
+    explicit Impl(const std::string& uri) : connection(uri), relations(connection) {}
+    Connection connection;
+    Relations relations;
+};
+
+Advisor::Advisor(const std::string& uri) : impl_(std::make_unique<Impl>(uri)) {}
+Advisor::~Advisor() = default;
+
+std::vector<Advice> Advisor::advise(const Question& question) {
+    const auto tree = sql::parse_tree(question.sql);
+    if (const auto why = why_not(tree); !why.empty()) return {nothing("Not looked at: " + why + ".")};
+    impl_->relations.forget();
+    impl_->connection.begin();
+    std::vector<Advice> advice;
+    try {
+        advice = Case(impl_->connection, impl_->relations, question, tree.root).work();
+    } catch (const QueryError& e) {
+        advice = {nothing(std::string("The server refuses to plan it: ") + e.what() + ".")};
+    }
+    impl_->connection.end();
+    return advice;
+}
+
+}  // namespace larder::advisor

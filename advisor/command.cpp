@@ -1,0 +1,149 @@
+#include "advisor/command.h"
+
+#include <istream>
+#include <ostream>
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "advisor/advisor.h"
+#include "advisor/node.h"
+
+namespace larder::advisor {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr int kDone = 0, kFailed = 1, kBadUsage = 2;
+constexpr std::size_t kLineBytesMax = 4u << 20;
+
+constexpr const char* kUsage =
+    "Usage: larder advise [--json] [--upstream URI] ['SELECT ...' | < FILE]\n"
+    "Says what would make a statement cheaper. Runs nothing and changes nothing in the database.\n\n"
+    "  --json           one JSON object a line in, {\"id\", \"sql\", \"params\": [...], \"calls_per_min\"}, and one a line out\n"
+    "  --upstream URI   the PostgreSQL to ask (default: PGHOST, PGPORT, PGUSER ...)\n"
+    "  --help           print this and exit\n";
+
+struct Options {
+    std::string uri, statement;
+    bool is_json = false, help = false;
+};
+
+// "" or what is wrong. A statement or URI may hold a secret and is not repeated.
+std::string read_options(const std::vector<std::string>& arguments, Options& options) {
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const auto& argument = arguments[i];
+        if (argument == "--json") options.is_json = true;
+        else if (argument == "--help" || argument == "-h") options.help = true;
+        else if (argument == "--upstream" && i + 1 < arguments.size()) options.uri = arguments[++i];
+        else if (argument.starts_with("--upstream=")) options.uri = argument.substr(sizeof "--upstream=" - 1);
+        else if (argument.starts_with("--")) return "an unknown option, or one without its value; see larder advise --help";
+        else if (options.statement.empty()) options.statement = argument;
+        else return "more than one statement on the command line; quote it as one argument";
+    }
+    return {};
+}
+
+struct Asked {
+    json::value id;
+    Question question;
+    std::string problem;
+};
+
+Value parameter_of(const json::value& value) {
+    if (value.is_null()) return std::nullopt;
+    if (value.is_string()) return std::string(value.get_string());
+    return json::serialize(value);
+}
+
+Asked read_question(const std::string& line) {
+    Asked asked;
+    boost::system::error_code failed;
+    const auto value = json::parse(line, failed);
+    if (failed || !value.is_object()) return asked.problem = "the line is not a JSON object", asked;
+    const auto& object = value.get_object();
+    if (const auto* id = object.if_contains("id")) asked.id = *id;
+    const auto* sql = object.if_contains("sql");
+    if (!sql || !sql->is_string()) return asked.problem = "the line has no \"sql\"", asked;
+    asked.question.sql = sql->get_string();
+    if (const auto* parameters = object.if_contains("params"); parameters && parameters->is_array()) {
+        for (const auto& parameter : parameters->get_array()) asked.question.parameters.push_back(parameter_of(parameter));
+    }
+    if (const auto* calls = object.if_contains("calls_per_min"); calls && calls->is_number()) {
+        asked.question.calls_per_minute = calls->to_number<double>();
+    }
+    return asked;
+}
+
+json::object answer_of(const json::value& id, const std::vector<Advice>& advice) {
+    json::object answer;
+    answer["id"] = id;
+    for (auto& [name, value] : to_json(advice.front())) answer[name] = value;
+    json::array others;
+    for (std::size_t i = 1; i < advice.size(); ++i) others.push_back(to_json(advice[i]));
+    answer["others"] = std::move(others);
+    return answer;
+}
+
+void answer_lines(Advisor& advisor, std::istream& in, std::ostream& out) {
+    for (std::string line; std::getline(in, line);) {
+        if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+        Asked asked = line.size() > kLineBytesMax ? Asked{{}, {}, "the line is too long"} : read_question(line);
+        std::vector<Advice> advice;
+        if (asked.problem.empty()) advice = advisor.advise(asked.question);
+        else advice.emplace_back().why = "Not looked at: " + asked.problem + ".";
+        out << json::serialize(answer_of(asked.id, advice)) << '\n' << std::flush;
+    }
+}
+
+void answer_text(Advisor& advisor, const std::string& sql, std::ostream& out) {
+    Question question;
+    question.sql = sql;
+    const auto advice = advisor.advise(question);
+    for (std::size_t i = 0; i < advice.size(); ++i) out << (i == 1 ? "Or:\n" : "") << to_text(advice[i]);
+    out << '\n';
+}
+
+// The statements of a text, taken apart at semicolons that end a line: psql's files are written so.
+std::vector<std::string> statements_of(std::istream& in) {
+    std::vector<std::string> found;
+    std::string statement;
+    for (std::string line; std::getline(in, line);) {
+        statement += line + "\n";
+        const auto end = line.find_last_not_of(" \t\r");
+        if (end == std::string::npos || line[end] != ';') continue;
+        found.push_back(std::move(statement));
+        statement.clear();
+    }
+    if (statement.find_first_not_of(" \t\r\n;") != std::string::npos) found.push_back(std::move(statement));
+    return found;
+}
+
+}  // namespace
+
+int run_command(const std::vector<std::string>& arguments, std::istream& in, std::ostream& out, std::ostream& errors) {
+    Options options;
+    if (const auto wrong = read_options(arguments, options); !wrong.empty()) return errors << "larder advise: " << wrong << '\n', kBadUsage;
+    if (options.help) return out << kUsage, kDone;
+    try {
+        Advisor advisor(options.uri);
+        if (!options.statement.empty() && options.is_json) {
+            Question question;
+            question.sql = options.statement;
+            out << json::serialize(answer_of(1, advisor.advise(question))) << '\n';
+        } else if (!options.statement.empty()) {
+            answer_text(advisor, options.statement, out);
+        } else if (options.is_json) {
+            answer_lines(advisor, in, out);
+        } else {
+            for (const auto& statement : statements_of(in)) answer_text(advisor, statement, out);
+        }
+    } catch (const std::exception& e) {
+        return errors << "larder advise: " << e.what() << '\n', kFailed;
+    }
+    return kDone;
+}
+
+}  // namespace larder::advisor

@@ -1,0 +1,133 @@
+#include "advisor/index_search.h"
+
+#include <algorithm>
+
+namespace larder::advisor {
+
+namespace {
+
+// How much dearer a plan may be and still count as good as the best: with one index fewer, or a lighter one.
+constexpr double kAsGood = 1.05;
+// An index that holds columns only to be read has to save more than this over one without them.
+constexpr double kWorthCovering = 1.15;
+constexpr std::size_t kReplacementsMax = 14;
+constexpr std::size_t kOthersMax = 3;
+
+class Search {
+public:
+    Search(Laboratory& laboratory, const Statement& statement, const PlanNode& now, std::vector<IndexSpec>& candidates)
+        : laboratory_(laboratory), statement_(statement), now_(now), candidates_(candidates) {}
+
+    Found run() {
+        Found found;
+        found.now = now_;
+        found.before = found.after = now_.total_cost;
+        std::vector<std::size_t> all(candidates_.size());
+        for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+        if (all.empty()) return found;
+        best_ = trial(all);
+        chosen_ = best_.used.empty() ? std::vector<std::size_t>() : picked(all, best_.used);
+        if (chosen_.empty() || !is_worth(best_.cost)) return found;
+        settle();
+        drop_spare();
+        lighten();
+        if (!is_worth(best_.cost)) return found;
+        found.after = best_.cost;
+        found.then = best_.plan;
+        found.is_estimate = best_.is_estimate;
+        for (const std::size_t i : chosen_) found.indexes.push_back(candidates_[i]);
+        others(found);
+        return found;
+    }
+
+private:
+    bool is_worth(double cost) const {
+        const double saved = now_.total_cost - cost;
+        return saved >= kUnitsMin && saved >= kGainMin * now_.total_cost;
+    }
+
+    static std::vector<std::size_t> picked(const std::vector<std::size_t>& from, const std::vector<std::size_t>& at) {
+        std::vector<std::size_t> out;
+        for (const std::size_t i : at) out.push_back(from[i]);
+        return out;
+    }
+
+    Trial trial(const std::vector<std::size_t>& which) {
+        std::vector<const IndexSpec*> specs;
+        for (const std::size_t i : which) specs.push_back(&candidates_[i]);
+        return laboratory_.with_indexes(statement_, now_, specs);
+    }
+
+    // Alone, those that were used among all may serve a little otherwise.
+    void settle() { best_ = trial(chosen_); }
+
+    bool accept(std::vector<std::size_t> which, double factor) {
+        Trial other = trial(which);
+        if (other.cost > factor * best_.cost) return false;
+        chosen_ = std::move(which);
+        best_ = std::move(other);
+        return true;
+    }
+
+    void drop_spare() {
+        auto heaviest_first = chosen_;
+        std::stable_sort(heaviest_first.begin(), heaviest_first.end(),
+                         [&](std::size_t one, std::size_t other) { return candidates_[one].weight() > candidates_[other].weight(); });
+        for (const std::size_t spare : heaviest_first) {
+            if (chosen_.size() == 1) break;
+            auto without = chosen_;
+            std::erase(without, spare);
+            accept(std::move(without), kAsGood);
+        }
+    }
+
+    void lighten() {
+        for (std::size_t at = 0; at < chosen_.size(); ++at) {
+            std::vector<std::size_t> lighter;
+            for (std::size_t i = 0; i < candidates_.size(); ++i) {
+                const bool is_other = std::find(chosen_.begin(), chosen_.end(), i) == chosen_.end();
+                const auto& now = candidates_[chosen_[at]];
+                if (is_other && candidates_[i].relation == now.relation && candidates_[i].weight() <= now.weight()) lighter.push_back(i);
+            }
+            std::stable_sort(lighter.begin(), lighter.end(),
+                             [&](std::size_t one, std::size_t other) { return candidates_[one].weight() < candidates_[other].weight(); });
+            if (lighter.size() > kReplacementsMax) lighter.resize(kReplacementsMax);
+            for (const std::size_t i : lighter) {
+                auto replaced = chosen_;
+                replaced[at] = i;
+                // One of the same weight has to be cheaper.
+                const bool is_lighter = candidates_[i].weight() < candidates_[chosen_[at]].weight();
+                const bool is_plainer = candidates_[i].include.empty() && !candidates_[chosen_[at]].include.empty();
+                if (accept(std::move(replaced), is_plainer ? kWorthCovering : is_lighter ? kAsGood : 0.99) && is_lighter) break;
+            }
+        }
+    }
+
+    void others(Found& found) {
+        if (chosen_.size() > 2) return;
+        const auto* relation = candidates_[chosen_[0]].relation;
+        for (std::size_t i = 0; i < candidates_.size() && found.others.size() < 2 * kOthersMax; ++i) {
+            if (candidates_[i].relation != relation || std::find(chosen_.begin(), chosen_.end(), i) != chosen_.end()) continue;
+            const Trial alone = trial({i});
+            if (alone.used.empty() || !is_worth(alone.cost)) continue;
+            found.others.push_back({candidates_[i], alone.cost});
+        }
+        std::stable_sort(found.others.begin(), found.others.end(), [](const auto& one, const auto& other) { return one.after < other.after; });
+        if (found.others.size() > kOthersMax) found.others.resize(kOthersMax);
+    }
+
+    Laboratory& laboratory_;
+    const Statement& statement_;
+    const PlanNode& now_;
+    std::vector<IndexSpec>& candidates_;
+    std::vector<std::size_t> chosen_;
+    Trial best_;
+};
+
+}  // namespace
+
+Found find_indexes(Laboratory& laboratory, const Statement& statement, const PlanNode& now, std::vector<IndexSpec> candidates) {
+    return Search(laboratory, statement, now, candidates).run();
+}
+
+}  // namespace larder::advisor

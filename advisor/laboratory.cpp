@@ -1,0 +1,217 @@
+#include "advisor/laboratory.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "advisor/cost_model.h"
+
+namespace larder::advisor {
+
+namespace {
+
+constexpr const char* kBareSettings =
+    "SELECT set_config(name, value, true) FROM (VALUES ('enable_indexscan', 'off'), ('enable_indexonlyscan', 'off'), ('enable_bitmapscan', 'off'), "
+    "('enable_nestloop', 'off'), ('enable_mergejoin', 'off'), ('enable_memoize', 'off'), ('max_parallel_workers_per_gather', '0')) AS s (name, value)";
+
+// What may be run to learn its value: it reads nothing but the clock and the settings.
+const std::set<std::string> kFoldable = {"now",         "to_tsquery", "plainto_tsquery", "phraseto_tsquery", "websearch_to_tsquery", "statement_timestamp",
+                                         "transaction_timestamp", "date_trunc", "make_interval", "point", "box", "circle", "tstzrange", "tsrange",
+                                         "daterange",   "int4range",  "int8range",       "numrange",         "to_tsvector", "lower", "upper"};
+
+const std::set<std::string> kTimely = {"to_tsquery", "plainto_tsquery", "phraseto_tsquery", "websearch_to_tsquery", "now"};
+
+const std::string& first_text(const Rows& rows) {
+    if (rows.empty() || rows[0].empty() || !rows[0][0]) throw std::runtime_error("the server gave no plan");
+    return *rows[0][0];
+}
+
+}  // namespace
+
+Laboratory::Laboratory(Connection& connection, Relations& relations) : connection_(connection), relations_(relations) {
+    const auto rows = connection_.ask("SELECT quote_ident(n.nspname) || '.' FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
+                                      "WHERE e.extname = 'hypopg'");
+    if (rows.empty() || !rows[0][0]) return;
+    // Known, yet perhaps not to this role.
+    if (connection_.attempt("SELECT " + *rows[0][0] + "hypopg_reset()")) hypopg_ = *rows[0][0];
+}
+
+bool Laboratory::can_create(const std::string& extension) const {
+    return !connection_.ask("SELECT 1 FROM pg_available_extensions WHERE name = $1", {extension}).empty();
+}
+
+// The server of a version that has EXPLAIN (GENERIC_PLAN) does the same in one step; this way is known to all.
+PlanNode Laboratory::generic_plan(const Statement& statement) {
+    connection_.ask("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)");
+    connection_.attempt("DEALLOCATE larder_asked");
+    connection_.ask("PREPARE larder_asked AS " + statement.sql);
+    std::string nulls;
+    for (std::size_t i = 0; i < statement.unknown_parameters; ++i) nulls += i ? ", NULL" : "NULL";
+    PlanNode plan = read_plan(first_text(connection_.ask("EXPLAIN (FORMAT JSON, VERBOSE) EXECUTE larder_asked (" + nulls + ")")));
+    connection_.ask("DEALLOCATE larder_asked");
+    return plan;
+}
+
+PlanNode Laboratory::plan(const Statement& statement) {
+    ++trials_;
+    if (statement.unknown_parameters > 0) return generic_plan(statement);
+    return read_plan(first_text(connection_.ask("EXPLAIN (FORMAT JSON, VERBOSE) " + statement.sql, statement.parameters)));
+}
+
+PlanNode Laboratory::bare_plan(const Statement& statement) {
+    const auto plan_bare = [&] {
+        connection_.ask(kBareSettings);
+        return plan(statement);
+    };
+    // The settings end with the savepoint.
+    connection_.ask("SAVEPOINT bare");
+    try {
+        PlanNode bare = plan_bare();
+        connection_.ask("ROLLBACK TO SAVEPOINT bare");
+        return bare;
+    } catch (const QueryError&) {
+        connection_.ask("ROLLBACK TO SAVEPOINT bare");
+        throw;
+    }
+}
+
+double Laboratory::rows_meeting(const Relation& relation, const std::string& condition) {
+    const auto rows = connection_.attempt("EXPLAIN (FORMAT JSON) SELECT 1 FROM " + relation.quoted + " WHERE " + condition);
+    return rows ? read_plan(first_text(*rows)).rows : relation.rows;
+}
+
+CandidateQuestions::Type Laboratory::expression_type(const Relation& relation, const std::string& expression) {
+    CandidateQuestions::Type type;
+    type.oid = connection_.type_of("SELECT " + expression + " FROM " + relation.quoted);
+    if (!type.oid) return type;
+    const auto rows = connection_.ask("SELECT typcategory = 'A', typtype IN ('r', 'm') FROM pg_type WHERE oid = $1", {std::to_string(type.oid)});
+    if (!rows.empty()) type.is_array = rows[0][0] == "t", type.is_range = rows[0][1] == "t";
+    return type;
+}
+
+std::string Laboratory::folded(const Atom& atom) {
+    bool has_call = false, is_known = true;
+    visit_nodes(atom.other, [&](const Node& part) {
+        if (type_of(part) == "SQLValueFunction") has_call = true;
+        if (type_of(part) != "FuncCall") return true;
+        has_call = true;
+        is_known = is_known && kFoldable.contains(function_of(part));
+        return true;
+    });
+    if (!has_call) return atom.text;
+    if (!is_known || !is_free_of_columns(atom.other)) return {};
+    const auto rows = connection_.attempt("SELECT quote_literal(v::text) || '::' || format_type(pg_typeof(v), NULL) FROM (SELECT " + to_sql(atom.other) + " AS v) AS s");
+    if (!rows || rows->empty() || !(*rows)[0][0]) return {};
+    const std::string subject = atom.column ? atom.subject : "(" + atom.subject + ")";
+    return subject + " " + atom.op + " " + *(*rows)[0][0];
+}
+
+bool Laboratory::put_values(Node& node) {
+    bool changed = false;
+    if (node.is_array()) {
+        for (auto& item : node.get_array()) changed = put_values(item) || changed;
+        return changed;
+    }
+    if (!node.is_object() || type_of(node) == "RangeFunction") return false;
+    if (kTimely.contains(function_of(node)) && is_free_of_columns(node) && !contains(node, "ParamRef")) {
+        const auto rows = connection_.attempt("SELECT quote_literal(v::text) || '::' || format_type(pg_typeof(v), NULL) FROM (SELECT " + to_sql(node) + " AS v) AS s");
+        auto value = rows && !rows->empty() && (*rows)[0][0] ? parse_expression(*(*rows)[0][0]) : std::nullopt;
+        if (!value) return false;
+        node = std::move(*value);
+        return true;
+    }
+    for (auto& [name, value] : node.get_object()) changed = put_values(value) || changed;
+    return changed;
+}
+
+std::vector<std::string> Laboratory::definitions(const IndexSpec& spec) {
+    std::vector<std::string> texts;
+    if (spec.relation->kind != 'p') texts.push_back(spec.hypothetical(spec.relation->quoted));
+    for (const unsigned leaf : spec.relation->leaves) {
+        if (const Relation* relation = relations_.find(leaf)) texts.push_back(spec.hypothetical(relation->quoted));
+    }
+    return texts;
+}
+
+std::optional<std::vector<std::string>> Laboratory::create(const std::vector<std::string>& definitions) {
+    if (definitions.empty()) return std::vector<std::string>();
+    std::string array;
+    for (const auto& text : definitions) array += (array.empty() ? "" : ", ") + quoted_literal(text);
+    const auto rows = connection_.attempt("SELECT h.indexname FROM unnest(ARRAY[" + array + "]) WITH ORDINALITY AS d (text, n), LATERAL " + hypopg_ +
+                                          "hypopg_create_index(d.text) AS h ORDER BY d.n");
+    if (!rows || rows->size() != definitions.size()) return std::nullopt;
+    std::vector<std::string> names;
+    for (const Row& row : *rows) names.push_back(row[0].value_or(""));
+    return names;
+}
+
+void Laboratory::keep_possible(std::vector<IndexSpec>& specs) {
+    if (!has_hypopg()) {
+        std::erase_if(specs, [&](const IndexSpec& spec) { return !is_immutable(spec); });
+        return;
+    }
+    std::vector<std::string> all;
+    for (const auto& spec : specs) {
+        for (auto& text : definitions(spec)) all.push_back(std::move(text));
+    }
+    if (!create(all)) std::erase_if(specs, [&](const IndexSpec& spec) { return !create(definitions(spec)); });
+    connection_.ask("SELECT " + hypopg_ + "hypopg_reset()");
+}
+
+// Without HypoPG nobody tells what CREATE INDEX would refuse, so the functions' labels are looked up. Unsure means no.
+bool Laboratory::is_immutable(const IndexSpec& spec) {
+    std::string expressions = spec.where;
+    for (const auto& key : spec.keys) {
+        if (key.column == 0) expressions += (expressions.empty() ? "" : ", ") + key.subject;
+    }
+    if (expressions.empty()) return true;
+    const auto tree = parse_expression("ROW(" + expressions + ")");
+    if (!tree) return false;
+    bool is_fine = true;
+    visit_nodes(*tree, [&](const Node& part) {
+        if (type_of(part) == "SQLValueFunction") is_fine = false;
+        const auto cast = cast_type(part);
+        if (cast == "date" || cast == "timestamptz" || cast == "timestamp" || cast == "time") is_fine = is_fine && is_free_of_columns(part);
+        const auto name = function_of(part);
+        if (name.empty() || !is_fine) return is_fine;
+        const auto count = list(*fields_of(part, "FuncCall"), "args").size();
+        const auto rows = connection_.ask("SELECT count(*) > 0 AND bool_and(provolatile = 'i') FROM pg_proc WHERE proname = $1 AND pronargs = $2",
+                                          {name, std::to_string(count)});
+        is_fine = rows[0][0] == "t";
+        return is_fine;
+    });
+    return is_fine;
+}
+
+Trial Laboratory::with_indexes(const Statement& statement, const PlanNode& now, const std::vector<const IndexSpec*>& specs) {
+    if (!has_hypopg()) {
+        ++trials_;
+        return estimate(now, specs);
+    }
+    std::vector<std::string> all;
+    std::vector<std::size_t> owners;
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+        for (auto& text : definitions(*specs[i])) all.push_back(std::move(text)), owners.push_back(i);
+    }
+    connection_.ask("SELECT " + hypopg_ + "hypopg_reset()");
+    const auto names = create(all);
+    Trial trial;
+    trial.plan = plan(statement);
+    connection_.ask("SELECT " + hypopg_ + "hypopg_reset()");
+    trial.cost = trial.plan.total_cost;
+    std::map<std::string, std::size_t> owner_of;
+    for (std::size_t i = 0; names && i < names->size(); ++i) owner_of[(*names)[i]] = owners[i];
+    std::set<std::size_t> used;
+    visit_plan(trial.plan, [&](const PlanNode& node) {
+        const auto found = owner_of.find(node.index);
+        if (node.index.empty() || found == owner_of.end()) return;
+        used.insert(found->second);
+        const IndexSpec& spec = *specs[found->second];
+        trial.cost += spec.extra_cost;
+        trial.is_estimate = trial.is_estimate || !spec.stand_in.empty();
+    });
+    trial.used.assign(used.begin(), used.end());
+    return trial;
+}
+
+}  // namespace larder::advisor

@@ -1,0 +1,47 @@
+#include "advisor/sample.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+namespace larder::advisor {
+
+namespace {
+
+constexpr double kPages = 200;
+
+double number(const Value& value) {
+    double parsed = 0;
+    if (value) std::from_chars(value->data(), value->data() + value->size(), parsed);
+    return parsed;
+}
+
+}  // namespace
+
+bool Sampler::is_harmless(const Node& condition) {
+    bool is_fine = true;
+    visit_nodes(condition, [&](const Node& part) {
+        if (type_of(part) == "SubLink" || type_of(part) == "ParamRef") is_fine = false;
+        const auto name = function_of(part);
+        if (name.empty() || !is_fine) return is_fine;
+        const auto rows = connection_.ask("SELECT bool_and(pronamespace = 'pg_catalog'::regnamespace AND provolatile <> 'v') FROM pg_proc WHERE proname = $1", {name});
+        is_fine = rows[0][0] == "t";
+        return is_fine;
+    });
+    return is_fine;
+}
+
+std::optional<Sampler::Share> Sampler::share(const Relation& relation, const std::string& condition) {
+    if ((relation.kind != 'r' && relation.kind != 'm') || relation.pages <= 0) return std::nullopt;
+    const auto tree = parse_expression(condition);
+    if (!tree || !is_harmless(*tree)) return std::nullopt;
+    char percent[32];
+    std::snprintf(percent, sizeof percent, "%.4f", std::min(100.0, 100 * kPages / relation.pages));
+    const auto rows = connection_.attempt("SELECT count(*) FILTER (WHERE " + condition + "), count(*) FROM " + relation.quoted + " TABLESAMPLE SYSTEM (" +
+                                          percent + ") REPEATABLE (1)");
+    if (!rows || rows->empty()) return std::nullopt;
+    const Share share{number((*rows)[0][0]), number((*rows)[0][1])};
+    return share.seen > 0 ? std::optional(share) : std::nullopt;
+}
+
+}  // namespace larder::advisor

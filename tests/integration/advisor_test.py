@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+"""`larder advise` on the shop at a tenth of its size: its answers scored with and without HypoPG, and nothing changed by it, whatever it is asked."""
+import json
+import os
+import subprocess
+import sys
+
+import psycopg2
+
+URI = os.environ.get("LARDER_TEST_PGURI")
+LARDER = os.environ.get("LARDER_BINARY")
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DATABASE = "larder_advisor_test"
+# useful, best. Without HypoPG there is no planner to ask, only formulas.
+FLOORS = {True: ("0.90", "0.80"), False: ("0.75", "0.65")}
+
+
+def server(sql, *names):
+    connection = psycopg2.connect(URI)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(sql, names)
+        rows = cursor.fetchall() if cursor.description else []
+    connection.close()
+    return rows
+
+
+def advise(uri, *lines, arguments=("--json",)):
+    text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+    done = subprocess.run([LARDER, "advise", *arguments, "--upstream", uri], input=text, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()] if "--json" in arguments else done.stdout
+
+
+def check_that_nothing_is_changed(uri):
+    connection = psycopg2.connect(uri)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE notes (n int); CREATE SEQUENCE counter")
+    # Labelled wrongly on purpose: the planner calls them.
+    for label in ("IMMUTABLE", "STABLE", "VOLATILE"):
+        cursor.execute(f"CREATE FUNCTION write_{label}(int) RETURNS int LANGUAGE plpgsql {label} AS $$ BEGIN INSERT INTO notes VALUES ($1); RETURN $1; END $$")
+        cursor.execute(f"CREATE FUNCTION count_{label}(int) RETURNS bigint LANGUAGE plpgsql {label} AS $$ BEGIN RETURN nextval('counter'); END $$")
+        cursor.execute(f"CREATE FUNCTION free_{label}(int) RETURNS int LANGUAGE plpgsql {label} AS $$ BEGIN SET transaction_read_only = off; INSERT INTO notes VALUES ($1); RETURN 1; END $$")
+    statements = [f"SELECT * FROM orders WHERE id = {name}_{label}(5)" for name in ("write", "count", "free") for label in ("IMMUTABLE", "STABLE", "VOLATILE")]
+    statements += ["DELETE FROM notes", "INSERT INTO notes SELECT id FROM orders", "UPDATE orders SET total = 0", "TRUNCATE orders", "DROP TABLE notes", "SELECT 1; DROP TABLE notes",
+                   "SELECT nextval('counter')", "SELECT * INTO other FROM orders", "CREATE TABLE other AS SELECT 1", "EXPLAIN ANALYZE DELETE FROM orders", "DO $$ BEGIN DELETE FROM orders; END $$",
+                   "COPY orders TO PROGRAM 'false'", "CALL nobody()", "COMMIT; DELETE FROM orders", "SELECT 1) AS x; DROP TABLE notes; --", "", "SELEC", "WITH d AS (DELETE FROM orders RETURNING *) SELECT * FROM d",
+                   "SELECT * FROM orders WHERE id = $1", "MERGE INTO notes USING orders ON n = id WHEN NOT MATCHED THEN INSERT VALUES (id)", "SELECT pg_advisory_lock(7)", "SELECT * FROM nowhere"]
+    cursor.execute("INSERT INTO notes VALUES (1)")
+    cursor.execute("SELECT count(*), sum(total) FROM orders")
+    before = cursor.fetchall()
+    answers = advise(uri, *({"id": n, "sql": sql} for n, sql in enumerate(statements)))
+    assert [answer["id"] for answer in answers] == list(range(len(statements)))
+    cursor.execute("SELECT count(*), sum(total) FROM orders")
+    assert cursor.fetchall() == before
+    cursor.execute("SELECT n FROM notes")
+    assert cursor.fetchall() == [(1,)], "a function that the planner called has written"
+    cursor.execute("SELECT is_called FROM counter")
+    assert cursor.fetchone() == (False,), "a sequence moved"
+    cursor.execute("SELECT to_regclass('other')")
+    assert cursor.fetchone() == (None,)
+    connection.close()
+
+
+def check_the_command_line(uri):
+    odd = advise(uri, "no json", {"sql": "SELECT 1"}, {"id": 2}, {"id": "x", "sql": "SELECT * FROM orders WHERE total = $1", "params": [None]},
+                 {"id": 4, "sql": "SELECT * FROM orders WHERE total > $1 ORDER BY total LIMIT 3", "params": [2800]})
+    assert [answer["id"] for answer in odd] == [None, None, 2, "x", 4]
+    assert all(answer["kind"] == "none" and answer["ddl"] == [] and answer["rewrite"] is None and answer["others"] == [] for answer in odd[:3])
+    assert odd[4]["kind"] == "btree_single" and 0.5 < odd[4]["gain"] <= 1
+    text = advise(uri, "SELECT *\nFROM orders WHERE total = 5;\nSELECT 1;", arguments=())
+    assert "CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_total_idx ON orders (total)" in text and "Nothing to do" in text
+    assert "DROP INDEX CONCURRENTLY orders_total_idx" in text and "costs most" in text
+    assert subprocess.run([LARDER, "advise", "--nonsense"], capture_output=True, timeout=30).returncode == 2
+    assert subprocess.run([LARDER, "advise", "--upstream", "postgres://127.0.0.1:1/x", "SELECT 1"], capture_output=True, timeout=30).returncode == 1
+
+
+def main():
+    if not URI or not LARDER:
+        return 77
+    has_hypopg = server("SELECT 1 FROM pg_available_extensions WHERE name = 'hypopg'") != []
+    server(f"DROP DATABASE IF EXISTS {DATABASE}")
+    server(f"CREATE DATABASE {DATABASE}")
+    uri = URI.rsplit("/", 1)[0] + "/" + DATABASE
+    try:
+        subprocess.run([os.path.join(ROOT, "scripts/load_shop"), uri, "0.1"], check=True, stdout=subprocess.DEVNULL, timeout=300)
+        vacuum = psycopg2.connect(uri)
+        vacuum.autocommit = True
+        vacuum.cursor().execute("VACUUM (ANALYZE)")
+        vacuum.close()
+        for with_hypopg in (False, True)[:1 + has_hypopg]:
+            if with_hypopg:
+                made = psycopg2.connect(uri)
+                made.autocommit = True
+                made.cursor().execute("CREATE EXTENSION hypopg")
+                made.close()
+            score = [sys.executable, os.path.join(ROOT, "tests/advisor/score.py"), uri, LARDER, "--floor", *FLOORS[with_hypopg]]
+            done = subprocess.run(score, capture_output=True, text=True, timeout=600)
+            print(f"HypoPG {with_hypopg}:", done.stdout.splitlines()[-1] if done.stdout else "", flush=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+        check_that_nothing_is_changed(uri)
+        check_the_command_line(uri)
+    finally:
+        server(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -169,10 +169,8 @@ private:
         session_ = std::make_unique<session::Session>(context_, info, waiter_);
         protocol::StartupParametersBuilder parameters;
         parameters.add("user", "app").add("database", "shop");
-        protocol::StartupMessage message;
-        message.parameters = parameters.parameters();
         std::string startup;
-        message.append_to(startup);
+        parameters.append_message_to(startup);
         client(startup);
         if (!wants_server_) die("the session does not connect");
         session::Outputs out{to_client_, to_server_};

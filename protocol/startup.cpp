@@ -79,6 +79,13 @@ StartupParametersBuilder& StartupParametersBuilder::add(Bytes name, Bytes value)
     return *this;
 }
 
+void StartupParametersBuilder::append_message_to(std::string& out, std::uint16_t minor) const {
+    StartupMessage message;
+    message.minor = minor;
+    message.parameters = parameters();
+    message.append_to(out);
+}
+
 Decoded<SslRequest> SslRequest::decode(Bytes body) { return decode_code_only<SslRequest>(body, kSslRequestCode); }
 
 void SslRequest::append_to(std::string& out) { MessageWriter(out).u32(kSslRequestCode); }

@@ -100,11 +100,12 @@ struct StartupMessage {
     Bytes database() const;
 };
 
-// Collects parameters for a StartupMessage of our own; raw() is what StartupParameters wants.
+// Collects parameters for a StartupMessage of our own.
 class StartupParametersBuilder {
 public:
     StartupParametersBuilder& add(Bytes name, Bytes value);
     StartupParameters parameters() const { return StartupParameters{raw_}; }  // views this builder
+    void append_message_to(std::string& out, std::uint16_t minor = 0) const;   // the StartupMessage of protocol 3.minor
 
 private:
     std::string raw_;

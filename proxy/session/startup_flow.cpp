@@ -142,11 +142,9 @@ void Session::Impl::send_startup(Outputs& out) {
     } else {
         for (const auto& [name, value] : login.all) parameters.add(name, value);
     }
-    protocol::StartupMessage message;
-    message.minor = is_console ? std::uint16_t{0} : std::min(login.minor, protocol::kNewestMinor);
-    if (message.minor == 1) message.minor = 0;  // was never given out
-    message.parameters = parameters.parameters();
-    message.append_to(out.server.text());
+    auto minor = is_console ? std::uint16_t{0} : std::min(login.minor, protocol::kNewestMinor);
+    if (minor == 1) minor = 0;  // was never given out
+    parameters.append_message_to(out.server.text(), minor);
 }
 
 // Tells a client that asked for more than all three speak what it gets. `server_minor`: what the server agreed to.

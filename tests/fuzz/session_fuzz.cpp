@@ -216,9 +216,9 @@ public:
     void log_in() {
         protocol::StartupParametersBuilder parameters;
         parameters.add("user", "app").add("database", "shop");
-        protocol::StartupMessage message;
-        message.parameters = parameters.parameters();
-        from_client(bytes_of(message));
+        std::string startup;
+        parameters.append_message_to(startup);
+        from_client(startup);
         event(0);
         from_server(std::string(protocol::kAuthenticationOk) + bytes_of(protocol::BackendKeyData{7, "1234"}) + std::string(protocol::ready_for_query('I')));
         from_server(set_up_answer());

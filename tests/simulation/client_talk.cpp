@@ -10,10 +10,8 @@ using Kind = Statement::Kind;
 std::string Client::start() {
     protocol::StartupParametersBuilder parameters;
     parameters.add("user", "app").add("database", "shop");
-    protocol::StartupMessage message;
-    message.parameters = parameters.parameters();
     std::string out;
-    message.append_to(out);
+    parameters.append_message_to(out);
     return out;
 }
 

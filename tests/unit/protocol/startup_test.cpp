@@ -12,7 +12,7 @@ std::string startup_packet(std::uint16_t minor, std::initializer_list<StartupPar
     StartupParametersBuilder builder;
     for (const auto& [name, value] : parameters) builder.add(name, value);
     std::string out;
-    StartupMessage{3, minor, builder.parameters()}.append_to(out);
+    builder.append_message_to(out, minor);
     return out;
 }
 

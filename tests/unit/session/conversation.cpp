@@ -63,10 +63,8 @@ Client::Client(World& world_in, bool log_in) : world(world_in) {
     if (!log_in) return;
     protocol::StartupParametersBuilder parameters;
     parameters.add("user", "app").add("database", "shop");
-    protocol::StartupMessage message;
-    message.parameters = parameters.parameters();
     std::string startup;
-    message.append_to(startup);
+    parameters.append_message_to(startup);
     says(startup);
     REQUIRE(needs.connect_server);
     Outputs out{to_client_, to_server_};

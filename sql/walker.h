@@ -72,6 +72,7 @@ private:
     void expression(const Node* node);
     const Node* spine_of(const Node* node);  // walks all but the left operand, which it returns; null: the spine ends here
     void expressions(const List* list);
+    void parameter(int number);
     void column(const ColumnRef& node);
     void column_name(const Node* node);
     void field(const Node* node);
@@ -97,6 +98,7 @@ private:
     void from_relation(const RangeVar& node, bool is_restricted);
     void from_join(const JoinExpr& node, bool is_restricted);
     void from_function(const RangeFunction& node, bool is_restricted);
+    void note_proved(std::size_t first_item);
     void add_read(const RangeVar& node);
     bool is_cte(const RangeVar& node) const;
 

@@ -82,7 +82,7 @@ void Session::Impl::begin_large_frame(const protocol::FrameHeader& header, Bytes
                 ensure_at_server(name, out);
                 statement = statement_named(name);
             }
-            if (first_end != Bytes::npos) portals[std::string(first)] = std::move(statement);
+            if (first_end != Bytes::npos) portals[std::string(first)] = {std::move(statement), nullptr};
             return send(out, in, {.kind = Owed::Kind::bind});
         }
         default:  // the limits of the other messages are lower, and were checked

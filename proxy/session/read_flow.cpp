@@ -136,8 +136,32 @@ std::int64_t Session::Impl::ttl_us(const rules::Plan& plan) const {
     return bound > 0 ? std::min(own_ttl, bound) : own_ttl;
 }
 
-Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved, bool needs_row_description, cache::ResultRef& result,
-                                                   std::unique_ptr<Capture>& capture, Outputs& out) {
+// What this read depends on, as it is now. An empty note: it must not be kept.
+ReadNote Session::Impl::note_read(const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types) {
+    ReadNote out;
+    const auto* counters = &resolved.reads;
+    if (!resolved.row_reads.empty()) {
+        std::vector<rules::Parameter> parameters;
+        if (bind != nullptr) parameters = parameters_of(*bind, types);
+        read_set.counters = resolved.reads;
+        read_set.absent.clear();
+        read_set.proving_rows = 0;
+        for (const auto& read : resolved.row_reads) add_row_read(read_set, *database, read, parameters);
+        counters = &read_set.counters;
+    }
+    if (!cache::take_note(*counters, out.note)) return {};
+    out.required = out.note.size();
+    if (resolved.row_reads.empty()) return out;
+    out.proving_rows = read_set.proving_rows;
+    for (const auto* counter : read_set.absent) {
+        out.note.push_back({counter, counter->load()});
+        out.needs_proof |= cache::Counter::is_in_flight(out.note.back().word);
+    }
+    return out;
+}
+
+Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved, bool needs_row_description, const protocol::Bind* bind, Bytes types,
+                                                   cache::ResultRef& result, std::unique_ptr<Capture>& capture, Outputs& out) {
     Flight taken_flight;
     if (flight.state != Flight::State::none) taken_flight = std::exchange(flight, {});
     const bool is_for_this_key = taken_flight.state != Flight::State::none && taken_flight.key == key;
@@ -158,21 +182,25 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
     const bool was_handed_the_lead = is_for_this_key && taken_flight.state == Flight::State::leads;
     context.metrics.misses.add();
     const auto lifetime_us = ttl_us(resolved.plan);
-    cache::Note note;
-    const bool is_noted = cache::take_note(resolved.reads, note);
+    auto read_note = note_read(resolved, bind, types);
+    const auto& note = read_note.note;
+    const bool is_noted = !note.empty();
     // The facts that say what this read depends on must be true of the version that was noted.
-    const bool facts_hold = is_planted(PlantedFault::read_facts_unchecked) || (note[0].word == resolved.facts->server_word && note[1].word == resolved.facts->catalogue_word);
+    const bool facts_hold = !is_noted || is_planted(PlantedFault::read_facts_unchecked) || (note[0].word == resolved.facts->server_word && note[1].word == resolved.facts->catalogue_word);
     if (!is_noted || !facts_hold || lifetime_us <= 0) {
         if (was_handed_the_lead) context.cache.fail(view, true);
         count_bypass(!is_noted ? rules::Reason::in_flight : !facts_hold ? rules::Reason::no_catalogue : rules::Reason::hint_off, out);
         return ReadStep::fetch;
     }
     bool leads = was_handed_the_lead;
+    // Whose answer must first prove itself, others do not wait for.
+    static const cache::Note kRefused;
+    const auto& joinable = read_note.needs_proof ? kRefused : note;
     if (was_handed_the_lead) {
-        context.cache.lead(view, note);
+        context.cache.lead(view, joinable);
     } else if (status == 'I' && taken_flight.state == Flight::State::none) {
         // A block may hold locks that the leader waits for, so it never waits for a leader.
-        switch (context.cache.join(view, note, &waiter)) {
+        switch (context.cache.join(view, joinable, &waiter)) {
             case cache::Join::leads: leads = true; break;
             case cache::Join::alone: break;
             case cache::Join::waits:
@@ -184,7 +212,7 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
         }
     }
     if (own.values().trace) trace(out, "miss, " + std::string(leads ? "fetched and kept" : "fetched"));
-    capture = std::make_unique<Capture>(context, key, view.hash, std::move(note), lifetime_us, leads);
+    capture = std::make_unique<Capture>(context, key, view.hash, std::move(read_note), lifetime_us, leads);
     return ReadStep::fetch;
 }
 
@@ -282,7 +310,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
         } else {
             make_key(key, env->id, statement->text(), source->types, batch.bind);
             cache::ResultRef hit;
-            switch (decide_read(resolved, batch.describes_portal, hit, capture, out)) {
+            switch (decide_read(resolved, batch.describes_portal, &batch.bind, source->types, hit, capture, out)) {
                 case ReadStep::pause: return false;
                 case ReadStep::fetch: break;
                 case ReadStep::hit: return serve_batch(batch, source, resolved, std::move(hit), out), true;
@@ -321,10 +349,12 @@ void Session::Impl::send_batch(const Batch& batch, Bytes frames, std::unique_ptr
         switch (frame.type) {
             case protocol::Parse::kType: on_parse(*batch.parse, frame.whole, out); break;
             case protocol::Bind::kType: on_bind(batch.bind, frame.whole, out); break;
-            case protocol::Execute::kType:
-                sending_statement(portals[std::string(batch.bind.portal)], out);
+            case protocol::Execute::kType: {
+                const Portal portal = portals[std::string(batch.bind.portal)];
+                sending_statement(portal.statement, out, portal.parameters.get());
                 send(out, frame.whole, {.kind = Owed::Kind::execute, .executed = std::move(source), .catalogue_word = catalogue_word(), .capture = std::move(capture)});
                 break;
+            }
             case protocol::Describe::kType:
                 if (frame.body.starts_with('S')) on_describe({protocol::Target::statement, batch.bind.statement}, frame.whole, out);
                 else send(out, frame.whole, {.kind = Owed::Kind::describe_portal});

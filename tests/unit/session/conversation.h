@@ -98,7 +98,7 @@ public:
 };
 
 // What every client of a test shares. Tables t and u, view v over t, sequence s, table child that references t with
-// ON DELETE CASCADE.
+// ON DELETE CASCADE; table r (id int4 primary key, email text unique, n int4).
 class World {
 public:
     World();

@@ -1,6 +1,7 @@
 // Which rows a reference of a read is restricted to.
 #include <algorithm>
 
+#include "base/planted_fault.h"
 #include "rules/row_values.h"
 
 namespace larder::rules {
@@ -24,6 +25,7 @@ bool may_call_by_field(const Relation& relation, const sql::Facts& facts, const 
 
 // With several values each must be seen to have its row, and no row may come twice; with one, any row of the answer will do.
 int proving_rows(const RowRead& read, const Relation& relation, const sql::RelationUse& use, const sql::Facts& facts, const Catalogue& catalogue) {
+    if (is_planted(PlantedFault::proved_by_one)) return 1;
     if (!relation.keys[read.key.key].is_unique || !use.is_proved_by_rows) return 0;
     if (read.values.size() > 1 && !use.is_only_item) return 0;
     return may_call_by_field(relation, facts, catalogue) ? 0 : static_cast<int>(read.values.size());

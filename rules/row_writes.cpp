@@ -5,6 +5,7 @@
 // value, before.
 #include <algorithm>
 
+#include "base/planted_fault.h"
 #include "rules/row_values.h"
 
 namespace larder::rules {
@@ -18,7 +19,7 @@ public:
 
     void insert() {
         for (unsigned i = 0; i < relation_.keys.size(); ++i) {
-            const bool may_update = use_.on_conflict_update;
+            const bool may_update = use_.on_conflict_update && !is_planted(PlantedFault::upsert_as_insert);
             if (may_update && (!is_arbiter(relation_.keys[i]) || names(relation_.keys[i], use_.conflict_sets))) move(i, KeyCounter::all);
             else insert_key(i, may_update ? KeyCounter::all : KeyCounter::absent);
         }
@@ -31,10 +32,10 @@ public:
             auto old_values = tested_key(relation_, key, use_.target, facts_, scope_);
             const auto rows = combinations(ref(i), old_values);
             if (rows.empty()) {
-                move(i, KeyCounter::all);
+                if (!is_planted(PlantedFault::other_keys_spared) || use_.target.key_tests.empty()) move(i, KeyCounter::all);
                 continue;
             }
-            add(rows, KeyCounter::all);
+            if (!is_planted(PlantedFault::named_row_spared)) add(rows, KeyCounter::all);
             if (use_.action == sql::WriteAction::update && names(key, use_.columns)) set_key(i, std::move(old_values));
         }
     }
@@ -54,6 +55,7 @@ private:
 
     // The row in conflict has the values of this key that were to be inserted.
     bool is_arbiter(const Key& key) const {
+        if (is_planted(PlantedFault::upsert_of_other_arbiter)) return true;
         const auto& named = use_.conflict_columns;
         return key.is_arbiter && std::all_of(key.columns.begin(), key.columns.end(), [&](std::size_t column) {
             return std::find(named.begin(), named.end(), relation_.columns[column].name) != named.end();
@@ -78,6 +80,7 @@ private:
     }
 
     void insert_key(unsigned index, KeyCounter otherwise) {
+        if (is_planted(PlantedFault::unknown_insert_spared) && use_.columns.size() < relation_.columns.size() && !use_.columns.empty()) return;
         if (use_.rows.empty() || use_.rows.size() > kRowsMax || use_.overriding) return move(index, otherwise);
         for (const auto& row : use_.rows) {
             RowRef value{ref(index), {}};
@@ -85,6 +88,7 @@ private:
                 auto part = stored_value(column, row);
                 if (part) value.parts.push_back(std::move(*part));
             }
+            if (is_planted(PlantedFault::inserted_row_spared)) continue;
             if (value.parts.size() == relation_.keys[index].columns.size()) writes_.rows.push_back({std::move(value), otherwise});
             else move(index, otherwise);
         }
@@ -100,6 +104,7 @@ private:
             if (auto part = stored_value(columns[i], use_.rows.front())) values[i].push_back(std::move(*part));
         }
         auto rows = combinations(ref(index), values);
+        if (is_planted(rows.empty() ? PlantedFault::unknown_new_key_spared : PlantedFault::new_key_spared)) return;
         if (rows.empty()) move(index, KeyCounter::absent);
         else add(std::move(rows), KeyCounter::absent);
     }

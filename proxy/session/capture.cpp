@@ -53,7 +53,8 @@ void Capture::finish() {
 
 // Leaves out of the note what the answer shows not to matter. False: it must not be kept.
 bool Capture::prove() {
-    if (note_.proving_rows == 0 || row_count_ < note_.proving_rows) return !note_.needs_proof;
+    const bool is_proved = note_.proving_rows > 0 && (row_count_ >= note_.proving_rows || is_planted(PlantedFault::proved_by_nothing));
+    if (!is_proved) return !note_.needs_proof;
     note_.note.resize(note_.required);
     return true;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/planted_fault.h"
 #include "cache/cache.h"
 
 namespace larder::session {
@@ -79,9 +80,10 @@ void add_row_read(ReadSet& set, DatabaseState& database, const ResolvedRowRead& 
             set.counters.push_back(read.scan);
             return;
         }
-        set.counters.push_back(counter);
+        if (!is_planted(PlantedFault::row_ignored)) set.counters.push_back(counter);
     }
-    set.counters.push_back(read.all);
+    if (!is_planted(PlantedFault::all_ignored)) set.counters.push_back(read.all);
+    if (is_planted(PlantedFault::absent_ignored)) return;
     if (read.proving_rows == 0) {
         set.counters.push_back(read.absent);
     } else {

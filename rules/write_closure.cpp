@@ -10,9 +10,11 @@ Oid TreeRoots::root(Oid oid) const {
 }
 
 void TreeRoots::join(Oid a, Oid b) {
-    const auto [low, high] = std::minmax(root(a), root(b));
+    a = root(a);
+    b = root(b);
+    const Oid low = std::min(a, b);
     parent_[low] = low;
-    parent_[high] = low;
+    parent_[std::max(a, b)] = low;
 }
 
 bool TreeRoots::has_other_members(Oid oid) const { return parent_.contains(oid); }

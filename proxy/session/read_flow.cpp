@@ -1,5 +1,7 @@
 // A read that may be answered from the cache: when to look, when to wait for another's flight, when to fetch and keep.
 // The rules are those of docs/freshness.md; each condition here is one of them.
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/planted_fault.h"
 #include "proxy/session/session_impl.h"
@@ -17,6 +19,13 @@ bool are_valid(const CatalogueFacts& facts, const DatabaseState& database) {
 
 bool is_data_change(sql::Kind kind) {
     return kind == sql::Kind::insert || kind == sql::Kind::update || kind == sql::Kind::delete_ || kind == sql::Kind::merge || kind == sql::Kind::copy_from;
+}
+
+// Programs repeat few statements.
+bool is_among_last(const std::vector<std::shared_ptr<Unjudged>>& list, const Unjudged& statement) {
+    constexpr std::ptrdiff_t kLookedAt = 32;
+    const auto first = list.end() - std::min<std::ptrdiff_t>(kLookedAt, std::ssize(list));
+    return std::any_of(first, list.end(), [&](const auto& other) { return other->facts == statement.facts && other->env == statement.env; });
 }
 
 std::string age_text(std::chrono::microseconds age) {
@@ -41,6 +50,11 @@ const ResolvedPlan& Session::Impl::plan_of(Statement& statement) {
 
 // Facts have come: what did the statements that were sent without them do to this session?
 void Session::Impl::judge() {
+    if (too_many_unjudged) {
+        env.reset();
+        block.changed_environment = lock_may_be_gone = true;
+        too_many_unjudged = false;
+    }
     for (const auto& statement : unjudged) {
         const auto plan = rules::make_plan({*statement->facts, statement->text, 0, catalogue_facts->catalogue.get(), statement->env.get(), *context.rules});
         if (plan.changes_environment) env.reset();
@@ -56,7 +70,7 @@ bool Session::Impl::register_unjudged(const std::shared_ptr<Statement>& statemen
     constexpr std::size_t kUnjudgedMax = 1000;
     for (int attempt = 0; attempt < 3; ++attempt) {
         if (!plan_of(*statement).is_unjudged) return true;
-        if (unjudged.size() >= kUnjudgedMax || unended.size() >= kUnjudgedMax) break;
+        if (unended.size() >= kUnjudgedMax) break;
         auto entry = std::make_shared<Unjudged>();
         entry->facts = std::shared_ptr<const sql::TextFacts>(statement, &statement->facts());
         entry->text = statement->text();
@@ -64,7 +78,10 @@ bool Session::Impl::register_unjudged(const std::shared_ptr<Statement>& statemen
         switch (database->add_unjudged(entry, facts_generation)) {
             case Registered::yes:
                 unended.push_back(entry);
-                if (unjudged.empty() || unjudged.back()->facts != entry->facts || unjudged.back()->env != entry->env) unjudged.push_back(std::move(entry));
+                // What is not remembered is taken for the worst when facts come. It must not count as DDL: then they would never come.
+                if (is_among_last(unjudged, *entry)) return true;
+                if (unjudged.size() < kUnjudgedMax) unjudged.push_back(std::move(entry));
+                else too_many_unjudged = true;
                 return true;
             case Registered::facts_are_new: catalogue_facts.reset(); continue;
             case Registered::too_many: return false;

@@ -223,6 +223,7 @@ struct Session::Impl {
     DatabaseState* database = nullptr;
     std::uint64_t facts_generation = 0;
     std::vector<std::shared_ptr<Unjudged>> unjudged;   // sent without facts: what they did to this session is not known yet
+    bool too_many_unjudged = false;                    // more of them than are remembered
     std::vector<std::shared_ptr<Unjudged>> unended;    // of them, those whose transaction is not over
     std::shared_ptr<const CatalogueFacts> catalogue_facts;
     std::shared_ptr<const rules::SessionEnv> env;      // null: not known

@@ -189,7 +189,7 @@ const char* const kDatabaseQuery =
     " EXISTS (SELECT 1 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.atttypid IN (1266, 1270) AND c.oid >= 16384"
     "  AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT a.attisdropped),"
     " EXISTS (SELECT 1 FROM pg_operator WHERE oid >= 16384 AND oprname = '=' AND (oprleft IN (" LARDER_KEY_TYPES ") OR oprright IN (" LARDER_KEY_TYPES ")))"
-    "  OR EXISTS (SELECT 1 FROM pg_cast WHERE oid >= 16384 AND castcontext = 'i' AND castsource IN (" LARDER_KEY_TYPES "))";
+    "  OR EXISTS (SELECT 1 FROM pg_cast WHERE oid >= 16384 AND castsource IN (" LARDER_KEY_TYPES ") AND (castcontext = 'i' OR casttarget IN (" LARDER_KEY_TYPES ")))";
 
 // A sum of hashes per catalogue, so that nothing need be sorted. xmin tells every change of a row; where rows change
 // without meaning (pg_class on every VACUUM FULL or TRUNCATE, pg_database) the columns that mean something are hashed instead.

@@ -11,6 +11,7 @@ void Session::Impl::on_parse(const protocol::Parse& parse, Bytes whole, Outputs&
     before_sending(entry->statement.get(), out);
     entry->types = parse.types.raw();
     entry->catalogue_word = catalogue_word();
+    if (!entry->statement->is_ascii()) entry->parsed_under = env;
     Owed reply{.kind = Owed::Kind::parse};
     if (parse.statement.empty()) {
         reply.is_unnamed = true;
@@ -45,12 +46,13 @@ void Session::Impl::ensure_at_server(Bytes name, Outputs& out) {
 
 void Session::Impl::on_bind(const protocol::Bind& bind, Bytes whole, Outputs& out) {
     const auto source = prepared_named(bind.statement);
-    Portal portal{source == nullptr ? nullptr : source->statement, nullptr};
+    Portal portal;
+    if (source != nullptr) portal = {source->statement, nullptr, source->parsed_under};
     before_sending(portal.statement.get(), out);
     ensure_at_server(bind.statement, out);
     last_hit = {};
     if (portal.statement != nullptr && database != nullptr && plan_of(*portal.statement).writes_parameters)
-        portal.parameters = std::make_shared<KeptParameters>(bind, source->types);
+        portal.parameters = std::make_shared<KeptParameters>(bind, source->types, env);
     // A portal whose statement is not known is executed as one that may do anything.
     if (portals.size() < context.limits.prepared_statements_max) portals[std::string(bind.portal)] = std::move(portal);
     else portals.erase(std::string(bind.portal));
@@ -70,7 +72,7 @@ void Session::Impl::on_execute(const protocol::Execute& execute, Bytes whole, Ou
         const auto& plan = plan_of(*statement).plan;
         if (statement->looks_cacheable()) count_bypass(plan.reason == rules::Reason::none ? rules::Reason::protocol_shape : plan.reason, out);
     }
-    sending_statement(statement, out, portal.parameters.get());
+    sending_statement(statement, out, &portal);
     send(out, whole, {.kind = Owed::Kind::execute});
 }
 

@@ -266,6 +266,7 @@ std::shared_ptr<Prepared> Session::Impl::source_of(const Batch& batch) {
     fresh->statement = context.memo->find(batch.parse->text, is_lexing_safe());
     fresh->types = batch.parse->types.raw();
     fresh->catalogue_word = catalogue_word();
+    if (!fresh->statement->is_ascii()) fresh->parsed_under = env;
     fresh->at_server = false;
     return fresh;
 }
@@ -280,6 +281,7 @@ rules::Reason Session::Impl::batch_obstacle(const Batch& batch, const Prepared& 
     if (batch.describes_statement && Statement::description(resolved, source.types) == nullptr) return Reason::protocol_shape;
     // The server may refuse the plan that it made before DDL, and must be given the chance.
     if (source.catalogue_word != resolved.facts->catalogue_word) return Reason::old_statement;
+    if (!is_encoded_alike(*source.statement, source.parsed_under)) return Reason::old_statement;
     return parameters_obstacle(source.types, batch.bind);
 }
 
@@ -368,7 +370,7 @@ void Session::Impl::send_batch(const Batch& batch, Bytes frames, std::unique_ptr
             case protocol::Bind::kType: on_bind(batch.bind, frame.whole, out); break;
             case protocol::Execute::kType: {
                 const Portal portal = portals[std::string(batch.bind.portal)];
-                sending_statement(portal.statement, out, portal.parameters.get());
+                sending_statement(portal.statement, out, &portal);
                 send(out, frame.whole, {.kind = Owed::Kind::execute, .executed = std::move(source), .catalogue_word = catalogue_word(), .capture = std::move(capture)});
                 break;
             }

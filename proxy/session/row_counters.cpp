@@ -24,7 +24,7 @@ std::vector<rules::Parameter> parameters_of(const protocol::Bind& bind, Bytes ty
     return parameters;
 }
 
-KeptParameters::KeptParameters(const protocol::Bind& bind, Bytes types) {
+KeptParameters::KeptParameters(const protocol::Bind& bind, Bytes types, std::shared_ptr<const rules::SessionEnv> env) : env_(std::move(env)) {
     std::size_t size = 0;
     for (const auto& value : bind.values) size += value ? value->size() : 0;
     if (size > kBytesMax) return;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "proxy/session/upstream_state.h"
 #include "protocol/frontend.h"
 #include "rules/plan.h"
+#include "rules/session_env.h"
 
 namespace larder::session {
 
@@ -41,16 +43,19 @@ std::vector<rules::Parameter> parameters_of(const protocol::Bind& bind, Bytes ty
 // The same, kept while the portal lives.
 class KeptParameters {
 public:
-    KeptParameters(const protocol::Bind& bind, Bytes types);
+    // `env`: under which it was bound; null: not known.
+    KeptParameters(const protocol::Bind& bind, Bytes types, std::shared_ptr<const rules::SessionEnv> env);
     KeptParameters(const KeptParameters&) = delete;
     KeptParameters& operator=(const KeptParameters&) = delete;
     const std::vector<rules::Parameter>& parameters() const { return parameters_; }
+    const std::shared_ptr<const rules::SessionEnv>& env() const { return env_; }
 
     static constexpr std::size_t kBytesMax = 16 * 1024;  // more is not kept: then no value is known
 
 private:
     std::string bytes_;
     std::vector<rules::Parameter> parameters_;
+    std::shared_ptr<const rules::SessionEnv> env_;
 };
 
 cache::KeyCounters& key_counters(DatabaseState& database, const rules::KeyRef& key);

@@ -72,6 +72,7 @@ struct Session::Impl {
     struct Portal {
         std::shared_ptr<Statement> statement;                 // null: Larder does not know what it is
         std::shared_ptr<const KeptParameters> parameters;     // null: none, or none that matter
+        std::shared_ptr<const rules::SessionEnv> parsed_under;  // as Prepared has it
     };
     enum class ReadStep : std::uint8_t { hit, pause, fetch };
 
@@ -113,7 +114,8 @@ struct Session::Impl {
     std::shared_ptr<Statement> statement_named(Bytes name) const;
     void run_own_command(const LarderCommand& command, bool simple, const Batch* batch, Outputs& out);
     // Marks and effects of a statement that is about to be sent.
-    void sending_statement(const std::shared_ptr<Statement>& statement, Outputs& out, const KeptParameters* parameters = nullptr);
+    void sending_statement(const std::shared_ptr<Statement>& statement, Outputs& out, const Portal* portal = nullptr);
+    bool is_encoded_alike(const Statement& statement, const std::shared_ptr<const rules::SessionEnv>& earlier) const;
     void apply_effects(const Statement* statement, const rules::Plan& plan);
     void forget_statements(const sql::Facts& facts);
     void follow_savepoints(const sql::Facts& facts);

@@ -104,6 +104,7 @@ Statement::Statement(Bytes text, std::uint64_t hash, bool parse) : text_(text), 
     if (parse) facts_ = sql::analyse(text_);
     else facts_.why_not = "the session's settings change how texts are read";
     kind_ = facts_.is_single() ? facts_.statements.front().kind : sql::Kind::unknown;
+    is_ascii_ = std::all_of(text_.begin(), text_.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
     command_ = command_of(facts_);
 }
 

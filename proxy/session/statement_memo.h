@@ -61,6 +61,7 @@ public:
     // The only statement's kind; Kind::unknown if there is not exactly one.
     sql::Kind kind() const { return kind_; }
     const LarderCommand& command() const { return command_; }
+    bool is_ascii() const { return is_ascii_; }
     bool looks_cacheable() const { return kind_ == sql::Kind::select; }
 
     const ResolvedPlan& plan(DatabaseState& database, const std::shared_ptr<const CatalogueFacts>& facts,
@@ -77,6 +78,7 @@ private:
     std::uint64_t hash_;
     sql::TextFacts facts_;
     sql::Kind kind_;
+    bool is_ascii_;
     LarderCommand command_;
     std::uint64_t fingerprint_ = 0;
     bool has_fingerprint_ = false;

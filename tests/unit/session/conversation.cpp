@@ -141,7 +141,7 @@ void Client::answer_set_up(char status) {
         if (name == "standard_conforming_strings") settings.emplace_back("on");
         else if (name == "backslash_quote") settings.emplace_back("safe_encoding");
         else if (name == "transform_null_equals") settings.emplace_back("off");
-        else if (name == "client_encoding") settings.emplace_back("UTF8");
+        else if (name == "client_encoding") settings.push_back(client_encoding);
         else if (name == "default_transaction_isolation") settings.push_back(isolation);
         else if (name == "search_path") settings.emplace_back("public");
         else settings.emplace_back("x");

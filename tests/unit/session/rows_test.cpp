@@ -236,3 +236,39 @@ TEST_CASE("who waits for a read of a row gets it, unless the row was written mea
     writer.server(complete("UPDATE 1") + ready('I'));
     late.server(answer("2"));
 }
+
+TEST_CASE("what was parsed or bound under another encoding is not known") {
+    const std::string read = "select n from r where email = '\xC3\xA9'", update = "update r set n = 5 where email = '\xC3\xA9'";
+    World world;
+    Client writer(world), reader(world), other(world);
+    const auto change_encoding = [&] {
+        writer.says(query("set client_encoding = 'LATIN1'")).server(complete("SET") + ready('I'));
+        writer.client_encoding = "LATIN1";
+        writer.server_got();
+        // The next read has the settings read back.
+        writer.says(query("select n from u"));
+        writer.answer_set_up();
+        writer.server(answer("1"));
+        writer.got();
+        writer.server_got();
+    };
+    const std::string parsed("1\0\0\0\4", 5), bound("2\0\0\0\4", 5);
+    SECTION("a statement") {
+        warm(reader, "select n from r where email = 'x'");
+        writer.says(parse("w", update) + sync_message()).server(parsed + ready('I'));
+        change_encoding();
+        writer.says(bind("", "w") + execute("") + sync_message());
+        CHECK_FALSE(is_query_hit(reader, "select n from r where email = 'x'"));
+    }
+    SECTION("a read") {
+        writer.says(parse("r", read) + sync_message()).server(parsed + ready('I'));
+        change_encoding();
+        for (int i = 0; i < 3; ++i) CHECK_FALSE(is_hit(writer, bind("", "r") + execute("") + sync_message(), bound + data_row("1") + complete("SELECT 1") + ready('I')));
+    }
+    SECTION("under the same one it is") {
+        warm(reader, "select n from r where email = 'x'");
+        writer.says(parse("w", update) + sync_message()).server(parsed + ready('I'));
+        writer.says(bind("", "w") + execute("") + sync_message());
+        CHECK(is_query_hit(reader, "select n from r where email = 'x'"));
+    }
+}

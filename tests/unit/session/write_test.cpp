@@ -316,8 +316,7 @@ TEST_CASE("a statement that repeats itself while the catalogue is read is judged
         return database.add_unjudged(entry, generation);
     };
     database.begin_load();
-    REQUIRE(statement("select opaque()", true) == Registered::yes);
-    for (int i = 0; i < 50'000; ++i) REQUIRE(statement("select n from t", true) == Registered::yes);
+    for (int i = 0; i < 50'000; ++i) REQUIRE(statement(i == 5000 ? "select opaque()" : i % 2 != 0 ? "select n from t" : "select n from u", true) == Registered::yes);
     CHECK_FALSE(world.publish_catalogue());  // the call is remembered
     database.begin_load();
     CHECK(world.publish_catalogue());        // and was over before this load

@@ -241,29 +241,45 @@ TEST_CASE("what was parsed or bound under another encoding is not known") {
     const std::string read = "select n from r where email = '\xC3\xA9'", update = "update r set n = 5 where email = '\xC3\xA9'";
     World world;
     Client writer(world), reader(world), other(world);
-    const auto change_encoding = [&] {
-        writer.says(query("set client_encoding = 'LATIN1'")).server(complete("SET") + ready('I'));
-        writer.client_encoding = "LATIN1";
+    const auto change_encoding = [&](const char* encoding, char in_block = 'I') {
+        writer.says(query("set client_encoding = '" + std::string(encoding) + "'")).server(complete("SET") + ready(in_block));
+        writer.client_encoding = encoding;
         writer.server_got();
         // The next read has the settings read back.
         writer.says(query("select n from u"));
-        writer.answer_set_up();
-        writer.server(answer("1"));
+        writer.answer_set_up(in_block);
+        writer.server(answer("1", in_block));
         writer.got();
         writer.server_got();
     };
     const std::string parsed("1\0\0\0\4", 5), bound("2\0\0\0\4", 5);
     SECTION("a statement") {
         warm(reader, "select n from r where email = 'x'");
+        change_encoding("LATIN1");
         writer.says(parse("w", update) + sync_message()).server(parsed + ready('I'));
-        change_encoding();
+        change_encoding("UTF8");
         writer.says(bind("", "w") + execute("") + sync_message());
         CHECK_FALSE(is_query_hit(reader, "select n from r where email = 'x'"));
     }
     SECTION("a read") {
+        change_encoding("LATIN1");
         writer.says(parse("r", read) + sync_message()).server(parsed + ready('I'));
-        change_encoding();
+        change_encoding("UTF8");
         for (int i = 0; i < 3; ++i) CHECK_FALSE(is_hit(writer, bind("", "r") + execute("") + sync_message(), bound + data_row("1") + complete("SELECT 1") + ready('I')));
+    }
+    SECTION("a parameter") {
+        warm(reader, "select n from r where email = 'x'");
+        writer.says(parse("w", "update r set n = 5 where email = $1") + sync_message()).server(parsed + ready('I'));
+        change_encoding("LATIN1");
+        writer.says(query("begin")).server(complete("BEGIN") + ready('T'));
+        std::string binding;
+        const protocol::ValueList::Value values[] = {Bytes("\xE9")};
+        protocol::append_bind(binding, "p", "w", {}, values, {});
+        writer.says(binding + sync_message()).server(bound + ready('T'));
+        change_encoding("UTF8", 'T');
+        writer.says(execute("p") + sync_message()).server(complete("UPDATE 1") + ready('T'));
+        writer.says(query("commit"));
+        CHECK_FALSE(is_query_hit(reader, "select n from r where email = 'x'"));
     }
     SECTION("under the same one it is") {
         warm(reader, "select n from r where email = 'x'");

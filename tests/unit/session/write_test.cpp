@@ -307,11 +307,14 @@ TEST_CASE("a statement that repeats itself while the catalogue is read is judged
     database.counters().catalogue.move();
     std::uint64_t generation = 0;
     database.facts(&generation);
+    const auto env = std::make_shared<rules::SessionEnv>();
+    env->search_path = env->schemas = {"pg_catalog", "public"};
     const auto statement = [&](const char* text, bool is_over) {
         const auto kept = world.memo.find(text, true);
         auto entry = std::make_shared<Unjudged>();
         entry->facts = std::shared_ptr<const sql::TextFacts>(kept, &kept->facts());
         entry->text = kept->text();
+        entry->env = env;
         entry->ended = is_over;
         return database.add_unjudged(entry, generation);
     };

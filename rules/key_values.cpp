@@ -131,12 +131,22 @@ KeyType key_type(Oid type) {
     }
 }
 
+// By its name in pg_catalog.
+static KeyType key_type(std::string_view name) {
+    if (name == "int2" || name == "int4" || name == "int8") return KeyType::integer;
+    if (name == "bool") return KeyType::boolean;
+    if (name == "uuid") return KeyType::uuid;
+    return name == "text" || name == "varchar" ? KeyType::text : KeyType::none;
+}
+
 std::optional<KeyPart> key_part(const sql::Value& value, KeyType type, int bytes_max, bool is_stored, const sql::Facts& facts, const ValueScope& scope) {
     KeyPart part;
     part.type = type;
     part.is_any_text = scope.is_same_encoding;
     if (is_stored) part.bytes_max = bytes_max;
     if (type == KeyType::none) return std::nullopt;
+    // A cast to the column's own kind of type leaves the value what it is, and gives an undeclared parameter a type like it.
+    if (!value.cast.empty() && (key_type(value.cast) != type || !(value.is_catalog_type || scope.is_catalog_first))) return std::nullopt;
     std::optional<std::string> bytes;
     switch (value.kind) {
         case sql::Value::Kind::parameter:

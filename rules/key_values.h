@@ -40,6 +40,7 @@ struct KeyPart {
 struct ValueScope {
     bool is_same_encoding = false;   // parameters arrive as they are stored
     bool is_utf8 = false;            // and constants do: escapes in the text mean Unicode
+    bool is_catalog_first = false;   // a type's plain name means pg_catalog's
 };
 
 // The part for a value in the text, or nothing if it is not known. `facts`: of the statement in which it stands.

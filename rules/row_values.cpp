@@ -4,7 +4,8 @@ namespace larder::rules {
 
 ValueScope value_scope(const Scope& scope) {
     if (!scope.is_known()) return {};
-    return {scope.catalogue->has_names_in(scope.env->setting("client_encoding")), scope.catalogue->encoding() == "UTF8"};
+    const auto& path = scope.env->search_path;
+    return {scope.catalogue->has_names_in(scope.env->setting("client_encoding")), scope.catalogue->encoding() == "UTF8", !path.empty() && path.front() == "pg_catalog"};
 }
 
 std::vector<RowRef> combinations(KeyRef key, const ColumnValues& values) {

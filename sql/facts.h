@@ -57,6 +57,10 @@ struct Value {
     Kind kind;
     std::int64_t integer = 0;  // integer: its value; parameter: its number, from 1; boolean: 0 or 1
     std::string text;          // string: its value, after escapes
+    // The type to which it is cast, if that is one of int2, int4, int8, bool, uuid, text, varchar without a length; empty: it is
+    // not cast. `is_catalog_type`: surely that of pg_catalog; else of the first schema in the path that has a type of this name.
+    std::string cast = {};
+    bool is_catalog_type = true;
 };
 
 // `column = value`, `column IN (values)` or `column = ANY (ARRAY[values])`, ANDed at the top of the WHERE clause (or of an

@@ -28,7 +28,7 @@ std::optional<std::vector<Value>> integers_of_array(const Node* node) {
     std::vector<Value> values;
     for (const ListCell& cell : cells(as<A_ArrayExpr>(node).elements)) {
         auto value = value_of(node_of(cell));
-        if (!value || value->kind != Value::Kind::integer) return std::nullopt;
+        if (!value || value->kind != Value::Kind::integer || !value->cast.empty()) return std::nullopt;
         values.push_back(std::move(*value));
     }
     return values;

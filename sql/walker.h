@@ -170,7 +170,7 @@ RelationUse use_of(const RangeVar& relation);
 std::string lower(std::string_view text);  // ASCII only, as PostgreSQL does for settings
 bool is_temporary(const RangeVar& relation);  // TEMP, or in pg_temp by name
 
-// A constant or parameter as it stands; nullopt for anything else, casts included.
+// A constant or parameter as it stands, perhaps cast to a plain type; nullopt for anything else.
 std::optional<Value> value_of(const Node* node);
 
 // Does the text hold one of the words by which date and time input means the clock?

@@ -97,6 +97,8 @@ SCRIPTS = (
     # A value that does not look as it is stored: blanks, signs, casts, rounding, what is cut to the column's length.
     script("odd_literals", ("UPDATE r SET n = n + 1 WHERE id = ' 1'",), ("UPDATE r SET n = n + 1 WHERE id = '+2'",), ("UPDATE r SET code = 'd   ' WHERE id = 1",), ("UPDATE r SET code = 'dddd  ' WHERE id = 1",), ("UPDATE r SET id = 4.4 WHERE id = 1",),
            ("UPDATE r SET id = '05' WHERE id = 2",), ("UPDATE r SET n = n + 1 WHERE code = 'b'::bpchar",), (f"UPDATE r SET n = n + 1 WHERE u = '{{{A.upper()}}}'",), ("UPDATE r SET n = n + 1 WHERE id = 3::numeric",), ("UPDATE r SET n = $1 WHERE id = $1", 3)),
+    script("casts", ("UPDATE r SET n = n + 1 WHERE id = $1::INTEGER", 1), ("UPDATE r SET n = n + 1 WHERE id = $1::bigint", 2), ("UPDATE r SET n = n + 1 WHERE code = $1::text", "b"), ("UPDATE r SET n = n + 1 WHERE code = $1::varchar", "a"),
+           ("UPDATE r SET n = n + 1 WHERE code = 'bbb'::varchar(1)",), ("UPDATE r SET n = n + 1 WHERE id = '1'::int",), ("UPDATE r SET n = n + 1 WHERE id = 1.4::int",), ("UPDATE r SET n = n + 1 WHERE code = 'a '::bpchar",), ("UPDATE r SET n = n + 1 WHERE u = $1::uuid", A)),
     script("a_trigger_moves_the_key", ("INSERT INTO r (id, code, city) VALUES ($1, 'd', 'x')", 4), ("UPDATE r SET n = 5 WHERE id = $1", 2), setup=(
         "CREATE FUNCTION shift() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.id = NEW.id + 1; RETURN NEW; END$$", "CREATE TRIGGER shift BEFORE INSERT OR UPDATE ON r FOR EACH ROW EXECUTE FUNCTION shift()")),
     script("a_foreign_key_comes_back", ("DELETE FROM tree WHERE id = $1", 1), ("DELETE FROM tree WHERE id = $1", 4), setup=(
@@ -112,6 +114,7 @@ SCRIPTS = (
     script("in_a_tree", ("UPDATE r SET n = n + 1 WHERE id = $1", 1), ("INSERT INTO heir (id, code, city) VALUES ($1, 'd', 'x')", 4), ("UPDATE heir SET n = n + 1 WHERE id = $1", 4), ("DELETE FROM r WHERE id = $1", 4), setup=("CREATE TABLE heir () INHERITS (r)",)),
     *(random_script(number) for number in range(3)),
     stays("an_update_of_another_row", ("UPDATE r SET n = n + 1 WHERE id = $1", 1), (BY_ID, 2), ("SELECT n FROM r WHERE id = $1", 4), ("SELECT v FROM pair WHERE a = $1 AND b = $2", 1, 1)),
+    stays("an_update_with_a_cast", ("UPDATE r SET n = n + 1 WHERE id = $1::INTEGER", 1), ("SELECT n FROM r WHERE id = $1::INTEGER", 2), ("SELECT n FROM r WHERE id = '2'::bigint",)),
     stays("a_serial_insert", ("INSERT INTO r (city) VALUES ($1)", "z"), (BY_ID, 1), (BY_CODE, "a"), ("SELECT n FROM r WHERE id IN (1, 2)",), ("SELECT id FROM r WHERE city = $1", "x")),
     stays("a_delete_of_another_row", ("DELETE FROM r WHERE id = $1", 3), (BY_ID, 1), (BY_ID, 7)),
     stays("an_upsert_of_another_row", ("INSERT INTO r (id, code) VALUES ($1, 'z') ON CONFLICT (id) DO UPDATE SET n = 5", 3), (BY_ID, 1), (BY_ID, 7)),

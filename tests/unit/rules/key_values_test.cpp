@@ -14,14 +14,14 @@ sql::Value integer(std::int64_t value) { return {sql::Value::Kind::integer, valu
 sql::Value text(std::string value) { return {sql::Value::Kind::string, 0, std::move(value)}; }
 
 // The bytes of a value in the text, or "?".
-std::string constant(const sql::Value& value, Oid type, ValueScope scope = {true, true}, int bytes_max = -1, bool is_stored = false) {
+std::string constant(const sql::Value& value, Oid type, ValueScope scope = {true, true, true}, int bytes_max = -1, bool is_stored = false) {
     const auto part = key_part(value, key_type(type), bytes_max, is_stored, {}, scope);
     std::string out;
     return part && append_value(out, *part, {}) ? out : "?";
 }
 
 // The bytes of $1, declared as `declared`, where the column is of `type`.
-std::string bound(Bytes value, Oid declared, Oid type, bool is_binary = false, bool stands_once = false, ValueScope scope = {true, true}) {
+std::string bound(Bytes value, Oid declared, Oid type, bool is_binary = false, bool stands_once = false, ValueScope scope = {true, true, true}) {
     sql::Facts facts;
     facts.parameter_uses = {static_cast<std::uint8_t>(stands_once ? 1 : 2)};
     const auto part = key_part({sql::Value::Kind::parameter, 1, {}}, key_type(type), -1, false, facts, scope);
@@ -85,7 +85,7 @@ TEST_CASE("a parameter counts only if its type is sure") {
 
 TEST_CASE("parameters that have not come are not known") {
     sql::Facts facts;
-    const auto part = key_part({sql::Value::Kind::parameter, 2, {}}, KeyType::integer, -1, false, facts, {true, true});
+    const auto part = key_part({sql::Value::Kind::parameter, 2, {}}, KeyType::integer, -1, false, facts, {true, true, true});
     REQUIRE(part);
     std::string out;
     CHECK_FALSE(append_value(out, *part, {}));
@@ -98,12 +98,12 @@ TEST_CASE("text is known by its bytes where they are those that are stored") {
     CHECK(constant(text("a"), kText) == constant(text("a"), kVarchar));
     CHECK(constant(text("a"), kText) != constant(text("A"), kText));
     CHECK(constant(text("\xC3\xA9"), kText) != "?");
-    CHECK(constant(text("\xC3\xA9"), kText, {true, false}) == "?");   // an escape means Unicode, and the server stores something else
-    CHECK(constant(text("\xC3\xA9"), kText, {false, true}) == "?");
-    CHECK(constant(text("a"), kText, {false, false}) != "?");
-    CHECK(bound("\xE9", kText, kText, false, false, {true, false}) != "?");
-    CHECK(bound("\xE9", kText, kText, false, false, {false, true}) == "?");
-    CHECK(constant(text("abc"), kVarchar, {true, true}, 3, true) != "?");
-    CHECK(constant(text("abc "), kVarchar, {true, true}, 3, true) == "?");   // the blank is cut off
-    CHECK(constant(text("abc "), kVarchar, {true, true}, 3, false) != "?");  // but compared
+    CHECK(constant(text("\xC3\xA9"), kText, {true, false, true}) == "?");   // an escape means Unicode, and the server stores something else
+    CHECK(constant(text("\xC3\xA9"), kText, {false, true, true}) == "?");
+    CHECK(constant(text("a"), kText, {false, false, true}) != "?");
+    CHECK(bound("\xE9", kText, kText, false, false, {true, false, true}) != "?");
+    CHECK(bound("\xE9", kText, kText, false, false, {false, true, true}) == "?");
+    CHECK(constant(text("abc"), kVarchar, {true, true, true}, 3, true) != "?");
+    CHECK(constant(text("abc "), kVarchar, {true, true, true}, 3, true) == "?");   // the blank is cut off
+    CHECK(constant(text("abc "), kVarchar, {true, true, true}, 3, false) != "?");  // but compared
 }

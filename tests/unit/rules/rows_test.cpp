@@ -83,6 +83,10 @@ TEST_CASE("reads restricted to values of a key depend on rows") {
         {"SELECT * FROM users WHERE id = 7", "1.0[7]+1"},
         {"SELECT * FROM users WHERE id = '7'", "1.0[7]+1"},
         {"SELECT * FROM users u WHERE u.id = $1 AND n > 2", "1.0[$1]+1"},
+        {"SELECT * FROM users WHERE id = $1::INTEGER", "1.0[$1]+1"},
+        {"SELECT * FROM users WHERE id = '7'::bigint", "1.0[7]+1"},
+        {"SELECT * FROM users WHERE email = 'a'::text", "1.1[a]+1"},
+        {"SELECT * FROM users WHERE email = $1::varchar", "1.1[$1]+1"},
         {"SELECT * FROM users WHERE id IN (1, 2)", "1.0[1] 1.0[2]+2"},
         {"SELECT * FROM users WHERE id = ANY (ARRAY[1, 2])", "1.0[1] 1.0[2]+2"},
         {"SELECT * FROM users WHERE email = 'a'", "1.1[a]+1"},
@@ -107,7 +111,7 @@ TEST_CASE("reads restricted to values of a key depend on rows") {
 
 TEST_CASE("all other reads depend on their relations") {
     const World world(shop());
-    for (const char* condition : {"id > 7", "id = 7 OR id = 8", "NOT id = 7", "id = 7.0", "id = 7::int", "id = NULL", "id IN (7, NULL)", "id = ' 7'", "n = 7", "price = 7",
+    for (const char* condition : {"id > 7", "id = 7 OR id = 8", "NOT id = 7", "id = 7.0", "id = 7::numeric", "id = 7::text", "id = '07'::int", "email = 'a'::int4", "id = NULL", "id IN (7, NULL)", "id = ' 7'", "n = 7", "price = 7",
                                   "email = 7", "email COLLATE \"C\" = 'a'", "lower(email) = 'a'", "id IN (SELECT 7)", "missing = 7", "u.id = 7"}) {
         CHECK(reads(world, "SELECT * FROM users WHERE " + std::string(condition)) == "1");
     }
@@ -235,4 +239,11 @@ TEST_CASE("keys of a table") {
     REQUIRE(odd.keys.size() == 1);
     CHECK(odd.keys[0].is_unique);
     CHECK_FALSE(odd.keys[0].is_arbiter);
+}
+
+TEST_CASE("a type's plain name is pg_catalog's only if that comes first") {
+    World world(shop());
+    world.env.search_path = {"public", "pg_catalog"};
+    CHECK(reads(world, "SELECT * FROM users WHERE email = 'a'::text") == "1");
+    CHECK(reads(world, "SELECT * FROM users WHERE id = 7::int") == "1.0[7]+1");
 }

@@ -23,6 +23,11 @@ TEST_CASE("equality with constants and parameters is a key test") {
         {"t[id=(-3000000000)]", "SELECT * FROM t WHERE id = -3000000000"},
         {"t[id=('a'b')]", "SELECT * FROM t WHERE id = 'a''b'"},
         {"t[id=($1)]", "SELECT * FROM t WHERE id = $1"},
+        {"t[id=($1::int4)]", "SELECT * FROM t WHERE id = $1::INTEGER"},
+        {"t[id=(1::int8,'2'::int4)]", "SELECT * FROM t WHERE id IN (1::bigint, int '2')"},
+        {"t[id=('a'::?text)]", "SELECT * FROM t WHERE id = 'a'::text"},
+        {"t[id=('a'::varchar)]", "SELECT * FROM t WHERE id = CAST('a' AS varchar)"},
+        {"t[id=('a'::uuid)]", "SELECT * FROM t WHERE id = 'a'::pg_catalog.uuid"},
         {"t[id=(true)]", "SELECT * FROM t WHERE id = true"},
         {"t[id=(null)]", "SELECT * FROM t WHERE id = NULL"},
         {"t[id=(1)]", "SELECT * FROM t WHERE t.id = 1"},
@@ -51,8 +56,8 @@ TEST_CASE("equality with constants and parameters is a key test") {
 
 TEST_CASE("what is not a plain equality restricts nothing") {
     for (const char* condition :
-         {"id > 1", "id <> 1", "NOT id = 1", "id = 1 OR id = 2", "id = 1::int", "id = int '1'", "id = 1.0", "id = 1 + 0", "id + 0 = 1", "id = a", "id = f(1)",
-          "id::int = 1", "id = ANY (ARRAY[1, a])", "id = ANY (ARRAY['1'])", "id = ANY (ARRAY[$1])", "1 = ANY (ARRAY[id])", "id <> ANY (ARRAY[1])", "id = ALL (ARRAY[1])", "id = ANY ($1)", "id = ANY ('{1}')", "id NOT IN (1, 2)", "id IN (1, a)", "id IN (1, 2::int)",
+         {"id > 1", "id <> 1", "NOT id = 1", "id = 1 OR id = 2", "id = 1::numeric", "id = '{1}'::int[]", "id = 1::s.int4", "id = 1::varchar(3)", "id = 1::int4::int8", "id = NULL::int", "id = '1'::bpchar", "id = 1.0", "id = 1 + 0", "id + 0 = 1", "id = a", "id = f(1)",
+          "id::int = 1", "id = ANY (ARRAY[1, a])", "id = ANY (ARRAY['1'])", "id = ANY (ARRAY[$1])", "1 = ANY (ARRAY[id])", "id <> ANY (ARRAY[1])", "id = ALL (ARRAY[1])", "id = ANY ($1)", "id = ANY ('{1}')", "id NOT IN (1, 2)", "id IN (1, a)", "id IN (1, 2::numeric)",
           "id IN (SELECT 1)", "id = (SELECT 1)", "(id, a) = (1, 2)", "id IS NOT DISTINCT FROM 1", "id BETWEEN 1 AND 1", "id LIKE 'a'", "NULLIF(id, 1) = 2",
           "id OPERATOR(s.=) 1", "(id = 1) IS TRUE", "(id = 1) = true", "id = B'1'", "CASE WHEN id = 1 THEN true END", "id[1] = 1", "(t.c).id = 1",
           "1 = 1", "true", "s.t.id = 1", "1 IN (id, 2)", "id COLLATE \"C\" = 'a'", "x.id = 1"}) {

@@ -11,10 +11,13 @@ namespace {
 
 constexpr std::size_t kIncludedMax = 3;
 constexpr int kIncludedWidthMax = 64;
-constexpr double kCoveredRowsMin = 500;
+constexpr double kCoveredRowsMin = 50;
 constexpr std::size_t kCoveringMax = 12;
 // A value that more rows than this share have tells nothing: an index on it alone is only a smaller copy of the table.
 constexpr double kCommonShare = 0.5;
+// An expression's value is guessed to be rare; counted, it is no key if it is more common than that.
+constexpr double kCommonExpression = 0.2;
+constexpr double kMisjudged = 4;
 constexpr double kFewValues = 50;
 constexpr double kBrinCorrelationMin = 0.95;
 constexpr double kBrinPagesMin = 1024;
@@ -51,13 +54,37 @@ private:
     void estimate() {
         for (Atom& atom : use_.atoms) {
             const bool counts = atom.kind == AtomKind::equality || is_partial_kind(atom);
-            if (counts && !atom.is_join && !atom.text.empty() && atom.rows < 0) atom.rows = questions_.rows(*use_.relation, atom.text);
+            if (!counts || atom.is_join || atom.text.empty() || atom.rows >= 0) continue;
+            atom.rows = questions_.rows(*use_.relation, atom.text);
+            if (atom.kind == AtomKind::equality && atom.column == 0) count(atom);
         }
+    }
+
+    // Of an expression the planner keeps no statistics, and takes a two-hundredth.
+    void count(Atom& atom) {
+        const auto counted = questions_.sampled ? questions_.sampled(*use_.relation, atom.text) : std::nullopt;
+        if (!counted) return;
+        is_misjudged_ = is_misjudged_ || *counted > kMisjudged * atom.rows;
+        atom.rows = *counted;
+    }
+
+    bool is_common_expression(const Atom& atom) const {
+        return atom.column == 0 && atom.kind == AtomKind::equality && use_.relation->rows > 0 && atom.rows > kCommonExpression * use_.relation->rows;
+    }
+
+    // With so many more rows than the planner believes, an index has to give the order of a limited statement as well.
+    bool needs_order() const {
+        return is_misjudged_ && std::any_of(use_.sorts.begin(), use_.sorts.end(), [](const SortUse& sort) { return sort.is_limited && sort.is_whole && !sort.is_grouping; });
+    }
+
+    bool names_moment(const IndexKey& key) const {
+        return key.column == 0 && std::any_of(questions_.moments.begin(), questions_.moments.end(), [&](const std::string& value) { return key.subject.find(value) != std::string::npos; });
     }
 
     void add(Keys keys, std::string where = {}, bool names_a_value = false) {
         Keys once;
         for (auto& key : keys) {
+            if (names_moment(key)) return;
             const bool is_there = std::any_of(once.begin(), once.end(), [&](const IndexKey& other) { return other.subject == key.subject; });
             if (!is_there && once.size() < kKeysMax) once.push_back(std::move(key));
         }
@@ -87,7 +114,7 @@ private:
         Parts parts;
         std::vector<const Atom*> equal;
         for (const Atom& atom : atoms) {
-            if (!without_text.empty() && atom.text == without_text) continue;
+            if ((!without_text.empty() && atom.text == without_text) || is_common_expression(atom)) continue;
             switch (atom.kind) {
                 case AtomKind::equality:
                 case AtomKind::truth:
@@ -127,6 +154,10 @@ private:
 
     void from_atoms(const std::vector<Atom>& atoms) {
         const Parts parts = parts_of(atoms);
+        if (needs_order()) {
+            for (const auto& sort : use_.sorts) with_sort(parts, sort_keys(sort));
+            return;
+        }
         for (const auto* group : {&parts.rare, &parts.lists, &parts.ranges, &parts.joins}) {
             for (const auto& key : *group) add({key});
         }
@@ -178,6 +209,10 @@ private:
                 add({key});
                 add(joined(outside.equal, {key}));
             }
+        }
+        // The arms' scans are put together as bitmaps; each may use what holds for all arms.
+        if (!inside.equal.empty()) {
+            for (const auto& range : outside.ranges) add(joined(inside.equal, {range}));
         }
         add(inside.equal);
         with_ranges(inside.equal, inside);
@@ -278,6 +313,7 @@ private:
     TableUse& use_;
     const CandidateQuestions& questions_;
     std::vector<IndexSpec> found_;
+    bool is_misjudged_ = false;
 };
 
 }  // namespace
@@ -303,6 +339,9 @@ std::vector<IndexSpec> covering_variants(const std::vector<IndexSpec>& specs, co
             width += column->average_width;
             wider.include.push_back(column->quoted);
         }
+        std::vector<int> numbers;
+        for (const auto& key : spec.keys) numbers.push_back(key.column);
+        if (spec.is_there && use.relation->is_key(numbers)) continue;  // one row at a time: a second index of a key saves next to nothing
         if (wider.include.empty() || wider.include.size() > kIncludedMax || width > kIncludedWidthMax) continue;
         found.push_back(std::move(wider));
     }

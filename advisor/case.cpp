@@ -55,6 +55,11 @@ CandidateQuestions Case::questions(const Statement& statement) {
     questions.type = [&](const Relation& relation, const std::string& expression) { return laboratory_.expression_type(relation, expression); };
     questions.folded = [&](const Atom& atom) { return laboratory_.folded(atom); };
     questions.trigrams_are_available = laboratory_.can_create("pg_trgm");
+    questions.sampled = [&](const Relation& relation, const std::string& condition) -> std::optional<double> {
+        const auto share = sampler_.share(relation, condition);
+        return share ? std::optional(share->of_all() * std::max(relation.rows, 0.0)) : std::nullopt;
+    };
+    questions.moments = questions.parameters = laboratory_.values_put();
     for (const auto& value : statement.parameters) {
         if (value) questions.parameters.push_back(*value);
     }
@@ -80,7 +85,7 @@ Found Case::indexes_for(const Statement& as_written, const PlanNode& now, std::v
         for (auto& spec : offered) {
             const auto signature = spec.signature();
             if (std::any_of(all.begin(), all.end(), [&](const IndexSpec& other) { return other.signature() == signature; })) continue;
-            if (!laboratory_.has_hypopg()) describe_use(spec, use, asked);
+            if (!laboratory_.can_plan_with(spec)) describe_use(spec, use, asked);
             all.push_back(std::move(spec));
         }
     }
@@ -101,7 +106,9 @@ Found Case::sampled_index(const Statement&, const PlanNode& now, const PlanNode&
         if (!scan || use.relation->kind == 'p' || use.relation->pages < kPagesMin) continue;
         for (const Atom& atom : use.atoms) {
             const bool is_guessed = atom.column == 0 && (atom.kind == AtomKind::range || atom.kind == AtomKind::equality);
-            if (!is_guessed || atom.is_join || atom.text.empty()) continue;
+            const auto& moments = laboratory_.values_put();
+            const bool names_moment = std::any_of(moments.begin(), moments.end(), [&](const std::string& value) { return atom.subject.find(value) != std::string::npos; });
+            if (!is_guessed || atom.is_join || atom.text.empty() || names_moment) continue;
             IndexSpec spec;
             spec.relation = use.relation;
             spec.keys = {{atom.subject, 0, {}, false, false}};
@@ -166,7 +173,7 @@ Advice Case::advice_for(const Solution& solution, double before) const {
         }
         advice.ddl.push_back(spec.ddl());
         advice.deploy.push_back(spec.concurrent_ddl());
-        advice.undo.push_back("DROP INDEX CONCURRENTLY " + spec.name());
+        advice.undo.push_back(spec.undo());
     }
     advice.why += "The plan's cost falls from " + whole(before) + " to " + whole(solution.after) + " (" + percent(*advice.gain) + ")";
     if (solution.found.indexes.empty()) advice.why += ", as planned.";

@@ -8,9 +8,13 @@ namespace {
 
 // How much dearer a plan may be and still count as good as the best: with one index fewer, or a lighter one.
 constexpr double kAsGood = 1.05;
-// An index that holds columns only to be read has to save more than this over one without them.
+constexpr double kAsGoodAndLighter = 1.1;
+// Two indexes with the same first keys have to be so much better than one of them.
+constexpr double kWorthSecond = 1.2;
+// An index that holds columns only to be read, or only the rows of one value, has to save more than this over one without.
 constexpr double kWorthCovering = 1.15;
-constexpr std::size_t kReplacementsMax = 14;
+constexpr double kCoveringUnits = 40;
+constexpr std::size_t kReplacementsMax = 20;
 constexpr std::size_t kOthersMax = 3;
 
 class Search {
@@ -61,9 +65,9 @@ private:
     // Alone, those that were used among all may serve a little otherwise.
     void settle() { best_ = trial(chosen_); }
 
-    bool accept(std::vector<std::size_t> which, double factor) {
+    bool accept(std::vector<std::size_t> which, double factor, double units = 0) {
         Trial other = trial(which);
-        if (other.cost > factor * best_.cost) return false;
+        if (other.cost > std::max(factor * best_.cost, best_.cost + units)) return false;
         chosen_ = std::move(which);
         best_ = std::move(other);
         return true;
@@ -77,8 +81,15 @@ private:
             if (chosen_.size() == 1) break;
             auto without = chosen_;
             std::erase(without, spare);
-            accept(std::move(without), kAsGood);
+            const bool is_double = std::any_of(without.begin(), without.end(), [&](std::size_t i) { return are_alike(candidates_[i], candidates_[spare]); });
+            accept(std::move(without), is_double ? kWorthSecond : kAsGood);
         }
+    }
+
+    // Of the same table, with the same first keys and predicate.
+    static bool are_alike(const IndexSpec& one, const IndexSpec& other) {
+        if (one.relation != other.relation || one.where != other.where || one.method != other.method) return false;
+        return std::equal(one.keys.begin(), one.keys.begin() + static_cast<std::ptrdiff_t>(std::min(one.keys.size(), other.keys.size())), other.keys.begin());
     }
 
     void lighten() {
@@ -97,8 +108,12 @@ private:
                 replaced[at] = i;
                 // One of the same weight has to be cheaper.
                 const bool is_lighter = candidates_[i].weight() < candidates_[chosen_[at]].weight();
-                const bool is_plainer = candidates_[i].include.empty() && !candidates_[chosen_[at]].include.empty();
-                if (accept(std::move(replaced), is_plainer ? kWorthCovering : is_lighter ? kAsGood : 0.99) && is_lighter) break;
+                const auto& now = candidates_[chosen_[at]];
+                const bool is_plainer = candidates_[i].include.empty() && !now.include.empty() && candidates_[i].keys == now.keys && candidates_[i].where == now.where;
+                const bool is_for_all = now.names_a_value && !candidates_[i].names_a_value;
+                const double factor = is_plainer || is_for_all ? kWorthCovering : is_lighter ? kAsGoodAndLighter : 0.99;
+                const double units = is_plainer ? kCoveringUnits : 0;
+                if (accept(std::move(replaced), factor, units) && is_lighter) break;
             }
         }
     }

@@ -46,6 +46,7 @@ struct IndexSpec {
     std::string hypothetical(const std::string& table) const;
     // A name that says what it is for, at most 63 bytes, and not one of the table's own indexes.
     std::string name() const;
+    std::string undo() const;
     std::string kind() const;
     // A predicate on a value that another statement may ask for otherwise is heavy, unless the table is written a lot.
     bool names_a_value = false;

@@ -117,6 +117,7 @@ bool Laboratory::put_values(Node& node) {
         const auto rows = connection_.attempt("SELECT quote_literal(v::text) || '::' || format_type(pg_typeof(v), NULL) FROM (SELECT " + to_sql(node) + " AS v) AS s");
         auto value = rows && !rows->empty() && (*rows)[0][0] ? parse_expression(*(*rows)[0][0]) : std::nullopt;
         if (!value) return false;
+        if (const auto text = string_of(*value)) values_put_.push_back(*text);
         node = std::move(*value);
         return true;
     }
@@ -183,20 +184,31 @@ bool Laboratory::is_immutable(const IndexSpec& spec) {
     return is_fine;
 }
 
-Trial Laboratory::with_indexes(const Statement& statement, const PlanNode& now, const std::vector<const IndexSpec*>& specs) {
-    if (!has_hypopg()) {
-        ++trials_;
-        return estimate(now, specs);
-    }
+// HypoPG's predicates and expressions are not moved over to the partitions when the partitioned table is asked.
+bool Laboratory::can_plan_with(const IndexSpec& spec) const {
+    const bool has_expression = std::any_of(spec.keys.begin(), spec.keys.end(), [](const IndexKey& key) { return key.column == 0; });
+    if (!has_hypopg()) return false;
+    return spec.relation->leaves.empty() || (spec.where.empty() && spec.stand_in.empty() && !has_expression);
+}
+
+PlanNode Laboratory::serial_plan(const Statement& statement) {
+    connection_.ask("SAVEPOINT serial");
+    connection_.ask("SELECT set_config('max_parallel_workers_per_gather', '0', true)");
+    PlanNode found = plan(statement);
+    connection_.ask("ROLLBACK TO SAVEPOINT serial");
+    return found;
+}
+
+Trial Laboratory::planned(const Statement& statement, const std::vector<const IndexSpec*>& specs, const std::vector<std::size_t>& numbers, bool is_serial) {
     std::vector<std::string> all;
     std::vector<std::size_t> owners;
-    for (std::size_t i = 0; i < specs.size(); ++i) {
+    for (const std::size_t i : numbers) {
         for (auto& text : definitions(*specs[i])) all.push_back(std::move(text)), owners.push_back(i);
     }
     connection_.ask("SELECT " + hypopg_ + "hypopg_reset()");
     const auto names = create(all);
     Trial trial;
-    trial.plan = plan(statement);
+    trial.plan = is_serial ? serial_plan(statement) : plan(statement);
     connection_.ask("SELECT " + hypopg_ + "hypopg_reset()");
     trial.cost = trial.plan.total_cost;
     std::map<std::string, std::size_t> owner_of;
@@ -212,6 +224,27 @@ Trial Laboratory::with_indexes(const Statement& statement, const PlanNode& now, 
     });
     trial.used.assign(used.begin(), used.end());
     return trial;
+}
+
+Trial Laboratory::with_indexes(const Statement& statement, const PlanNode& now, const std::vector<const IndexSpec*>& specs) {
+    if (!has_hypopg()) {
+        ++trials_;
+        return estimate(now, specs);
+    }
+    std::vector<std::size_t> seen, unseen;
+    for (std::size_t i = 0; i < specs.size(); ++i) (can_plan_with(*specs[i]) ? seen : unseen).push_back(i);
+    Trial trial = planned(statement, specs, seen, false);
+    if (unseen.empty()) return trial;
+    // By formula on top of what the planner does with the others; without workers, whose share of the work the formulas do not know.
+    Trial serial = planned(statement, specs, seen, true);
+    std::vector<const IndexSpec*> rest;
+    for (const std::size_t i : unseen) rest.push_back(specs[i]);
+    Trial estimated = estimate(serial.plan, rest);
+    if (estimated.used.empty() || estimated.cost >= trial.cost) return trial;
+    for (auto& number : estimated.used) number = unseen[number];
+    estimated.used.insert(estimated.used.end(), serial.used.begin(), serial.used.end());
+    std::sort(estimated.used.begin(), estimated.used.end());
+    return estimated;
 }
 
 }  // namespace larder::advisor

@@ -38,6 +38,8 @@ public:
     bool has_hypopg() const { return !hypopg_.empty(); }
     bool can_create(const std::string& extension) const;
 
+    // Does the planner see it? If not, cost formulas decide, for which IndexSpec::use has to be filled in.
+    bool can_plan_with(const IndexSpec& spec) const;
     PlanNode plan(const Statement& statement);
     PlanNode generic_plan(const Statement& statement);
     // The plan without any index, parallel worker or nested loop that can be done without.
@@ -50,9 +52,13 @@ public:
     std::string folded(const Atom& atom);
     // Calls of functions that only need the clock or a setting are replaced by their values; true if there was one.
     bool put_values(Node& node);
+    // Those values, as texts.
+    const std::vector<std::string>& values_put() const { return values_put_; }
     int trials() const { return trials_; }
 
 private:
+    PlanNode serial_plan(const Statement& statement);
+    Trial planned(const Statement& statement, const std::vector<const IndexSpec*>& specs, const std::vector<std::size_t>& numbers, bool is_serial);
     std::vector<std::string> definitions(const IndexSpec& spec);
     std::optional<std::vector<std::string>> create(const std::vector<std::string>& definitions);
     bool is_immutable(const IndexSpec& spec);
@@ -60,6 +66,7 @@ private:
     Connection& connection_;
     Relations& relations_;
     std::string hypopg_;             // its schema with a dot; empty: not there
+    std::vector<std::string> values_put_;
     int trials_ = 0;
 };
 

@@ -12,8 +12,7 @@ std::string quoted(const Relation& relation, const std::string& index) {
     name += '"';
     const bool is_plain = std::all_of(index.begin(), index.end(), [](unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
     const std::string bare = is_plain ? index : name;
-    const auto dot = relation.quoted.find('.');
-    return dot == std::string::npos ? bare : relation.quoted.substr(0, dot + 1) + bare;
+    return relation.prefix + bare;
 }
 
 // What comes after "ON", which two doubles have in common whatever their names are.

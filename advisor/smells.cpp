@@ -228,7 +228,7 @@ std::vector<Advice> write_smells(const SmellContext& context) {
             if (scans < 10 * kLookupCost) continue;
             advice.ddl = {key.index.ddl()};
             advice.deploy = {key.index.concurrent_ddl()};
-            advice.undo = {"DROP INDEX CONCURRENTLY " + key.index.name()};
+            advice.undo = {key.index.undo()};
             found.push_back(std::move(advice));
         }
     }

@@ -7,6 +7,9 @@ import sys
 
 import psycopg2
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "advisor"))
+import rewrite_rows  # noqa: E402
+
 URI = os.environ.get("LARDER_TEST_PGURI")
 LARDER = os.environ.get("LARDER_BINARY")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -101,6 +104,7 @@ def main():
             assert done.returncode == 0, done.stdout + done.stderr
         check_that_nothing_is_changed(uri)
         check_the_command_line(uri)
+        rewrite_rows.check(uri, advise)
     finally:
         server(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
     return 0

@@ -66,12 +66,15 @@ CandidateQuestions Case::questions(const Statement& statement) {
     return questions;
 }
 
-Found Case::indexes_for(const Statement& as_written, const PlanNode& now, std::vector<TableUse>& uses) {
+Statement Case::with_known_values(const Statement& as_written) {
     Statement statement = as_written;
     statement.sql = with_values(as_written.sql);
     std::string why;
-    if (statement.sql != as_written.sql && !connection_.attempt("EXPLAIN " + statement.sql, statement.parameters, &why)) statement = as_written;
-    const PlanNode bare = laboratory_.bare_plan(statement);
+    if (statement.sql != as_written.sql && !connection_.attempt("EXPLAIN " + statement.sql, statement.parameters, &why)) return as_written;
+    return statement;
+}
+
+std::vector<IndexSpec> Case::possible_indexes(const Statement& statement, const PlanNode& bare, std::vector<TableUse>& uses) {
     uses = table_uses(bare, relations_);
     const CandidateQuestions asked = questions(statement);
     std::vector<IndexSpec> all;
@@ -90,7 +93,13 @@ Found Case::indexes_for(const Statement& as_written, const PlanNode& now, std::v
         }
     }
     laboratory_.keep_possible(all);
-    Found found = find_indexes(laboratory_, statement, now, std::move(all));
+    return all;
+}
+
+Found Case::indexes_for(const Statement& as_written, const PlanNode& now, std::vector<TableUse>& uses) {
+    const Statement statement = with_known_values(as_written);
+    const PlanNode bare = laboratory_.bare_plan(statement);
+    Found found = find_indexes(laboratory_, statement, now, possible_indexes(statement, bare, uses));
     return found.indexes.empty() ? sampled_index(statement, now, bare, uses) : found;
 }
 
@@ -194,6 +203,16 @@ void Case::add_solutions(const std::vector<Solution>& solutions, double before) 
             advice_.push_back(advice_for(alone, before));
         }
     }
+}
+
+Case::Part Case::part() {
+    Part part;
+    const Statement as_written = asked_statement();
+    part.now = laboratory_.plan(as_written);
+    part.statement = with_known_values(as_written);
+    part.possible = possible_indexes(part.statement, laboratory_.bare_plan(part.statement), part.uses);
+    part.found = find_indexes(laboratory_, part.statement, part.now, part.possible);
+    return part;
 }
 
 std::vector<Advice> Case::work() {

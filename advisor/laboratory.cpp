@@ -26,6 +26,8 @@ const std::string& first_text(const Rows& rows) {
     return *rows[0][0];
 }
 
+std::string explain(bool in_detail) { return in_detail ? "EXPLAIN (FORMAT JSON, VERBOSE) " : "EXPLAIN (FORMAT JSON) "; }
+
 }  // namespace
 
 Laboratory::Laboratory(Connection& connection, Relations& relations) : connection_(connection), relations_(relations) {
@@ -41,21 +43,21 @@ bool Laboratory::can_create(const std::string& extension) const {
 }
 
 // The server of a version that has EXPLAIN (GENERIC_PLAN) does the same in one step; this way is known to all.
-PlanNode Laboratory::generic_plan(const Statement& statement) {
+PlanNode Laboratory::generic_plan(const Statement& statement, bool in_detail) {
     connection_.ask("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)");
     connection_.attempt("DEALLOCATE larder_asked");
     connection_.ask("PREPARE larder_asked AS " + statement.sql);
     std::string nulls;
     for (std::size_t i = 0; i < statement.unknown_parameters; ++i) nulls += i ? ", NULL" : "NULL";
-    PlanNode plan = read_plan(first_text(connection_.ask("EXPLAIN (FORMAT JSON, VERBOSE) EXECUTE larder_asked (" + nulls + ")")));
+    PlanNode plan = read_plan(first_text(connection_.ask(explain(in_detail) + "EXECUTE larder_asked (" + nulls + ")")));
     connection_.ask("DEALLOCATE larder_asked");
     return plan;
 }
 
-PlanNode Laboratory::plan(const Statement& statement) {
+PlanNode Laboratory::plan(const Statement& statement, bool in_detail) {
     ++trials_;
-    if (statement.unknown_parameters > 0) return generic_plan(statement);
-    return read_plan(first_text(connection_.ask("EXPLAIN (FORMAT JSON, VERBOSE) " + statement.sql, statement.parameters)));
+    if (statement.unknown_parameters > 0) return generic_plan(statement, in_detail);
+    return read_plan(first_text(connection_.ask(explain(in_detail) + statement.sql, statement.parameters)));
 }
 
 PlanNode Laboratory::bare_plan(const Statement& statement) {
@@ -208,7 +210,7 @@ Trial Laboratory::planned(const Statement& statement, const std::vector<const In
     connection_.ask("SELECT " + hypopg_ + "hypopg_reset()");
     const auto names = create(all);
     Trial trial;
-    trial.plan = is_serial ? serial_plan(statement) : plan(statement);
+    trial.plan = is_serial ? serial_plan(statement) : plan(statement, false);
     connection_.ask("SELECT " + hypopg_ + "hypopg_reset()");
     trial.cost = trial.plan.total_cost;
     std::map<std::string, std::size_t> owner_of;

@@ -40,8 +40,10 @@ public:
 
     // Does the planner see it? If not, cost formulas decide, for which IndexSpec::use has to be filled in.
     bool can_plan_with(const IndexSpec& spec) const;
-    PlanNode plan(const Statement& statement);
-    PlanNode generic_plan(const Statement& statement);
+    // In detail, the plan shows what each node puts out and of which schema each table is. (For some plans the server cannot write that
+    // down: where costs and names of indexes are enough, they are asked for without it.)
+    PlanNode plan(const Statement& statement, bool in_detail = true);
+    PlanNode generic_plan(const Statement& statement, bool in_detail = true);
     // The plan without any index, parallel worker or nested loop that can be done without.
     PlanNode bare_plan(const Statement& statement);
     // Forgets those that cannot be made (a function that is not immutable, a type without the operator class, …).

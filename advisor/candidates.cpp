@@ -155,7 +155,7 @@ private:
     void from_atoms(const std::vector<Atom>& atoms) {
         const Parts parts = parts_of(atoms);
         if (needs_order()) {
-            for (const auto& sort : use_.sorts) with_sort(parts, sort_keys(sort));
+            for (const auto& sort : use_.sorts) with_sort(parts, sort);
             return;
         }
         for (const auto* group : {&parts.rare, &parts.lists, &parts.ranges, &parts.joins}) {
@@ -164,7 +164,7 @@ private:
         if (!parts.rare.empty()) add(parts.equal);
         with_ranges(parts.equal, parts);
         with_joins(parts);
-        for (const auto& sort : use_.sorts) with_sort(parts, sort_keys(sort));
+        for (const auto& sort : use_.sorts) with_sort(parts, sort);
         if (!parts.rare.empty() || !parts.lists.empty() || !parts.ranges.empty()) add(joined(joined(parts.equal, parts.lists), parts.ranges));
     }
 
@@ -191,10 +191,14 @@ private:
         if (parts.joins.size() > 1) add(joined(parts.joins, parts.equal));
     }
 
-    void with_sort(const Parts& parts, const Keys& order) {
+    void with_sort(const Parts& parts, const SortUse& sort) {
+        const Keys order = sort_keys(sort);
         if (order.empty()) return;
         add(order);
         add(joined(parts.equal, order));
+        if (sort.is_limited && sort.is_whole && !sort.is_grouping) {
+            for (auto& spec : found_) spec.gives_order = spec.gives_order || spec.keys == joined(parts.equal, order);
+        }
         add({order[0]});
         const Keys filters = joined(joined(parts.lists, parts.ranges), parts.joins);
         add(joined(joined(parts.equal, order), filters));

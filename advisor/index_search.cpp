@@ -16,11 +16,15 @@ constexpr double kWorthCovering = 1.15;
 constexpr double kCoveringUnits = 40;
 constexpr std::size_t kReplacementsMax = 20;
 constexpr std::size_t kOthersMax = 3;
+constexpr double kAsOrdered = 1.02;
+constexpr std::size_t kFewTables = 12, kTrialsMax = 150;
 
 class Search {
 public:
     Search(Laboratory& laboratory, const Statement& statement, const PlanNode& now, std::vector<IndexSpec>& candidates)
-        : laboratory_(laboratory), statement_(statement), now_(now), candidates_(candidates) {}
+        : laboratory_(laboratory), statement_(statement), now_(now), candidates_(candidates) {
+        visit_plan(now, [&](const PlanNode& node) { tables_ += node.is_scan(); });
+    }
 
     Found run() {
         Found found;
@@ -35,6 +39,7 @@ public:
         settle();
         drop_spare();
         lighten();
+        put_in_order();
         if (!is_worth(best_.cost)) return found;
         found.after = best_.cost;
         found.then = best_.plan;
@@ -56,7 +61,11 @@ private:
         return out;
     }
 
+    // Statements over many tables take long to plan: for those the choice is less fine.
+    bool may_try() const { return trials_ < kTrialsMax; }
+
     Trial trial(const std::vector<std::size_t>& which) {
+        trials_ += tables_ <= kFewTables ? 1 : tables_;
         std::vector<const IndexSpec*> specs;
         for (const std::size_t i : which) specs.push_back(&candidates_[i]);
         return laboratory_.with_indexes(statement_, now_, specs);
@@ -78,7 +87,7 @@ private:
         std::stable_sort(heaviest_first.begin(), heaviest_first.end(),
                          [&](std::size_t one, std::size_t other) { return candidates_[one].weight() > candidates_[other].weight(); });
         for (const std::size_t spare : heaviest_first) {
-            if (chosen_.size() == 1) break;
+            if (chosen_.size() == 1 || !may_try()) break;
             auto without = chosen_;
             std::erase(without, spare);
             const bool is_double = std::any_of(without.begin(), without.end(), [&](std::size_t i) { return are_alike(candidates_[i], candidates_[spare]); });
@@ -104,6 +113,7 @@ private:
                              [&](std::size_t one, std::size_t other) { return candidates_[one].weight() < candidates_[other].weight(); });
             if (lighter.size() > kReplacementsMax) lighter.resize(kReplacementsMax);
             for (const std::size_t i : lighter) {
+                if (!may_try()) return;
                 auto replaced = chosen_;
                 replaced[at] = i;
                 // One of the same weight has to be cheaper.
@@ -118,10 +128,28 @@ private:
         }
     }
 
+    // How many rows an equality finds differs by value: where few were expected, an index that also gives the order costs no more, and
+    // holds the limit where there are many.
+    void put_in_order() {
+        for (std::size_t at = 0; at < chosen_.size(); ++at) {
+            const auto& now = candidates_[chosen_[at]];
+            if (now.gives_order || now.method != "btree" || !now.include.empty()) continue;
+            for (std::size_t i = 0; i < candidates_.size() && may_try(); ++i) {
+                const auto& wider = candidates_[i];
+                const bool is_wider = wider.gives_order && wider.relation == now.relation && wider.where == now.where && wider.include.empty() && wider.keys.size() > now.keys.size() &&
+                                      std::equal(now.keys.begin(), now.keys.end(), wider.keys.begin());
+                if (!is_wider) continue;
+                auto replaced = chosen_;
+                replaced[at] = i;
+                if (accept(std::move(replaced), kAsOrdered)) break;
+            }
+        }
+    }
+
     void others(Found& found) {
         if (chosen_.size() > 2) return;
         const auto* relation = candidates_[chosen_[0]].relation;
-        for (std::size_t i = 0; i < candidates_.size() && found.others.size() < 2 * kOthersMax; ++i) {
+        for (std::size_t i = 0; i < candidates_.size() && may_try() && found.others.size() < 2 * kOthersMax; ++i) {
             if (candidates_[i].relation != relation || std::find(chosen_.begin(), chosen_.end(), i) != chosen_.end()) continue;
             const Trial alone = trial({i});
             if (alone.used.empty() || !is_worth(alone.cost)) continue;
@@ -137,6 +165,7 @@ private:
     std::vector<IndexSpec>& candidates_;
     std::vector<std::size_t> chosen_;
     Trial best_;
+    std::size_t tables_ = 0, trials_ = 0;
 };
 
 }  // namespace

@@ -24,6 +24,7 @@ struct IndexSpec {
     std::vector<std::string> include;  // quoted column names
     std::string where;                 // a partial index's predicate
     bool is_there = false;             // an index begins like this: only to be widened
+    bool gives_order = false;          // that of a limited statement, after all its equalities
     std::string extension;             // that has to be made first
     std::string kind_hint;             // gin_fts, gin_jsonb, gin_array, gin_trgm, gist; empty: told by the parts
 

@@ -47,6 +47,7 @@ public:
         merge();
         WorkloadAdvice advice = chosen(budget);
         advice.budget = budget;
+        advice.plans = trials_;
         advice.statements = std::move(costs_);
         catalogue(advice);
         connection_.end();

@@ -45,6 +45,7 @@ struct WorkloadAdvice {
     std::vector<Advice> unserved_keys;      // foreign keys without an index, that no chosen index serves
     std::vector<WorkloadCost> statements;
     bool is_estimate = false;               // some or all by formula
+    int plans = 0;                          // asked for to find this
 };
 
 class Connection;

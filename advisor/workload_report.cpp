@@ -68,6 +68,7 @@ json::object to_json(const WorkloadAdvice& advice) {
     object["bytes"] = std::llround(advice.bytes);
     object["budget"] = advice.budget > 0 ? json::value(std::llround(advice.budget)) : json::value(nullptr);
     object["is_estimate"] = advice.is_estimate;
+    object["plans"] = advice.plans;
     json::array indexes, statements;
     for (const auto& index : advice.indexes) indexes.push_back(to_json(index));
     object["indexes"] = std::move(indexes);

@@ -45,7 +45,7 @@ Statement Case::asked_statement() {
 std::string Case::with_values(const std::string& sql) {
     auto tree = sql::parse_tree(sql).root;
     if (tree.is_null() || !laboratory_.put_values(tree)) return sql;
-    const auto text = sql::deparse_tree(tree);
+    const auto text = tree_sql(tree);
     return text.empty() ? sql : text;
 }
 

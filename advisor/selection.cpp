@@ -11,7 +11,7 @@ namespace {
 
 using Set = std::vector<std::size_t>;  // in ascending order
 
-// An exchange has to help by this share of the whole, a step by this share of what it began with: the rest is noise.
+// A step has to save this share of what is left: the rest is noise.
 constexpr double kStepMin = 0.001;
 constexpr int kRoundsMax = 4;
 
@@ -104,36 +104,41 @@ private:
             std::size_t group, step;
             bool operator<(const Offer& other) const { return worth != other.worth ? worth < other.worth : group > other.group; }
         };
-        const double least = kStepMin * total({});
         std::priority_queue<Offer> offers;
+        std::vector<std::size_t> small;   // that may be worth it once there is less to save
         Set set;
+        double least = kStepMin * total(set);
         for (std::size_t i = 0; i < groups_.size(); ++i) {
-            const double gained = first_gains_[i];
-            if (gained > least) offers.push({worth(gained, set, groups_[i], is_by_byte), i, 0});
+            if (first_gains_[i] > 0) offers.push({worth(first_gains_[i], set, groups_[i], is_by_byte), i, 0});
         }
         for (std::size_t step = 0; !offers.empty();) {
             const Offer best = offers.top();
             offers.pop();
             const Set& group = groups_[best.group];
             if (!fits(with(set, group))) continue;
-            if (best.step == step) {
-                set = with(set, group);
-                ++step;
-                continue;
-            }
             const double gained = gain(set, group);
-            if (gained > least) offers.push({worth(gained, set, group, is_by_byte), best.group, step});
+            if (gained <= least) {
+                if (gained > 0) small.push_back(best.group);
+            } else if (best.step != step) {
+                offers.push({worth(gained, set, group, is_by_byte), best.group, step});
+            } else {
+                set = with(set, group);
+                least = kStepMin * total(set);
+                ++step;
+                for (const std::size_t other : small) offers.push({worth(gain(set, groups_[other]), set, groups_[other], is_by_byte), other, step});
+                small.clear();
+            }
         }
         return set;
     }
 
     // Leave out what is not missed; put another in the place of one; add what has room.
     Set improved(Set set) {
-        const double least = kStepMin * total({});
         bool changed = true;
         for (int round = 0; changed && round < kRoundsMax; ++round) {
             changed = false;
             double now = total(set);
+            const double least = kStepMin * now;
             const auto consider = [&](Set other, double margin) {
                 if (!fits(other)) return false;
                 const double then = total(other);

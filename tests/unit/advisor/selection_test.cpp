@@ -107,6 +107,16 @@ TEST_CASE("an index that a later one makes needless is left out again") {
     CHECK(world.chosen() == Numbers{1});
 }
 
+TEST_CASE("one statement that costs most of all does not hide the others") {
+    World world(3);
+    world.index(10, {{0, 99}});
+    world.index(10, {{1, 50}});
+    world.index(10, {{2, 50}});
+    world.problem.weights = {1e9, 1, 1};
+    world.saves[{0, 0}] = 100;
+    CHECK(world.chosen() == Numbers{0, 1, 2});
+}
+
 TEST_CASE("no question is asked twice") {
     World world(4);
     for (std::size_t i = 0; i < 8; ++i) world.index(10 + static_cast<double>(i), {{i % 4, 20 + 5.0 * static_cast<double>(i)}, {(i + 1) % 4, 10}});

@@ -88,7 +88,7 @@ private:
             const bool is_there = std::any_of(once.begin(), once.end(), [&](const IndexKey& other) { return other.subject == key.subject; });
             if (!is_there && once.size() < kKeysMax) once.push_back(std::move(key));
         }
-        if (once.empty() || found_.size() >= kCandidatesPerTableMax) return;
+        if (once.empty() || found_.size() >= kCandidatesPerTableMax || has_key_before_end(once)) return;
         IndexSpec spec;
         spec.relation = use_.relation;
         spec.keys = std::move(once);
@@ -98,6 +98,16 @@ private:
         if (std::any_of(found_.begin(), found_.end(), [&](const IndexSpec& other) { return other.signature() == signature; })) return;
         spec.is_there = std::any_of(use_.relation->indexes.begin(), use_.relation->indexes.end(), [&](const Index& index) { return starts_like(index, spec); });
         found_.push_back(std::move(spec));
+    }
+
+    // What follows a whole key tells nothing more.
+    bool has_key_before_end(const Keys& keys) const {
+        std::vector<int> numbers;
+        for (std::size_t i = 0; i + 1 < keys.size(); ++i) {
+            numbers.push_back(keys[i].column);
+            if (use_.relation->is_key(numbers)) return true;
+        }
+        return false;
     }
 
     static Keys joined(Keys one, const Keys& other) {

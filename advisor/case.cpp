@@ -205,6 +205,20 @@ void Case::add_solutions(const std::vector<Solution>& solutions, double before) 
     }
 }
 
+// Pages by key need the index as well, so that it is a part of that advice.
+void Case::put_first(std::vector<Advice>& more) {
+    const auto first = std::find_if(more.begin(), more.end(), [](const Advice& advice) { return advice.comes_first; });
+    if (first == more.end() || (!advice_.empty() && (advice_[0].kind == "analyze" || advice_[0].rewrite))) return;
+    Advice chosen = std::move(*first);
+    more.erase(first);
+    if (chosen.kind == "paginate" && !advice_.empty()) {
+        chosen.ddl = advice_[0].ddl, chosen.deploy = advice_[0].deploy, chosen.undo = advice_[0].undo;
+        chosen.gain = advice_[0].gain;
+        chosen.why += " With the index alone: " + advice_[0].why;
+    }
+    advice_.insert(advice_.begin(), std::move(chosen));
+}
+
 Case::Part Case::part() {
     Part part;
     const Statement as_written = asked_statement();
@@ -225,7 +239,9 @@ std::vector<Advice> Case::work() {
     advice_ = missing_statistics(context);
     add_solutions(solved, now.total_cost);
     for (auto& advice : write_smells(context)) advice_.push_back(std::move(advice));
-    for (auto& advice : smells(context)) advice_.push_back(std::move(advice));
+    auto more = smells(context);
+    put_first(more);
+    for (auto& advice : more) advice_.push_back(std::move(advice));
     if (advice_.empty()) {
         Advice none;
         none.why = "The plan costs " + whole(now.total_cost) + "; no index or other form of the statement that was tried is worth it.";

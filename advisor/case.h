@@ -50,6 +50,7 @@ private:
     CandidateQuestions questions(const Statement& statement);
     Found sampled_index(const Statement& statement, const PlanNode& now, const PlanNode& bare, std::vector<TableUse>& uses);
     std::vector<Solution> solutions(const Statement& statement, const PlanNode& now);
+    void put_first(std::vector<Advice>& more);
     void add_solutions(const std::vector<Solution>& solutions, double before);
     Advice advice_for(const Solution& solution, double before) const;
 

@@ -34,13 +34,28 @@ const json::object* select_of(const Node& root) {
     return fields_of(member(statements[0].get_object(), "stmt"), "SelectStmt");
 }
 
-// "x AT TIME ZONE y" is written without the parentheses that a cast around it needs: as a plain call it needs none.
-void call_by_name(Node& node) {
+// AND in an AND, or OR in an OR, is one, as the parser makes it.
+void flatten(json::object& both) {
+    const Node op = both["boolop"];
+    auto* parts = both["args"].if_array();
+    if (!parts || op == "NOT_EXPR") return;
+    json::array flat;
+    for (auto& part : *parts) {
+        auto* inner = fields_of(part, "BoolExpr");
+        if (inner && (*inner)["boolop"] == op) for (auto& deeper : (*inner)["args"].as_array()) flat.push_back(std::move(deeper));
+        else flat.push_back(std::move(part));
+    }
+    *parts = std::move(flat);
+}
+
+// As it can be written. "x AT TIME ZONE y" is written without the parentheses that a cast around it needs: as a plain call it needs none.
+void put_right(Node& node) {
     if (node.is_array()) {
-        for (auto& item : node.get_array()) call_by_name(item);
+        for (auto& item : node.get_array()) put_right(item);
     } else if (node.is_object()) {
+        for (auto& [name, value] : node.get_object()) put_right(value);
         if (auto* call = fields_of(node, "FuncCall"); call && function_of(node) == "timezone") (*call)["funcformat"] = "COERCE_EXPLICIT_CALL";
-        for (auto& [name, value] : node.get_object()) call_by_name(value);
+        if (auto* both = fields_of(node, "BoolExpr")) flatten(*both);
     }
 }
 
@@ -301,7 +316,7 @@ std::optional<json::object> parse_select(std::string_view text) {
 
 std::string tree_sql(const Node& root) {
     Node written = root;
-    call_by_name(written);
+    put_right(written);
     auto text = sql::deparse_tree(written);
     return !text.empty() && is_same(written, sql::parse_tree(text).root) ? text : std::string();
 }

@@ -121,6 +121,21 @@ SEARCH = [
          setup=["CREATE TABLE bookings AS SELECT id, tstzrange(placed_at, placed_at + interval '3 hours') AS during, user_id FROM orders", "ANALYZE bookings"]),
 ]
 
+OTHERS = [
+    case("offset_sorted", "SELECT id, total FROM orders ORDER BY placed_at DESC LIMIT 20 OFFSET 60000", kinds=["paginate"]),
+    case("offset_param", "SELECT id, name FROM users ORDER BY id LIMIT $1 OFFSET $2", kinds=["paginate"], params=["20", "40000"]),
+    case("group_by_month", "SELECT date_trunc('month', placed_at) AS month, sum(total) FROM orders GROUP BY 1 ORDER BY 1", kinds=["cache", "materialize"]),
+    case("dashboard", "SELECT u.language, count(*), sum(o.total) FROM users u JOIN orders o ON o.user_id = u.id GROUP BY u.language", kinds=["cache", "materialize"]),
+    case("dependent_columns", "SELECT count(*), max(id) FROM shipments WHERE depot = 'd7' AND region = 'r7'", kinds=["extended_stats"],
+         setup=["CREATE TABLE shipments AS SELECT n AS id, 'd' || n % 15 AS depot, 'r' || n % 15 AS region, repeat('s', 30) AS note FROM generate_series(1, 60000) AS n", "ANALYZE shipments"]),
+    case("missing_condition", "SELECT u.id, p.id FROM users u, products p WHERE u.language = 'de'", kinds=["rewrite", "paginate"]),
+    case("local_day", "SELECT id FROM orders WHERE (placed_at AT TIME ZONE 'UTC')::date = '2026-05-05'", "CREATE INDEX ON orders (((placed_at AT TIME ZONE 'UTC')::date))"),
+    case("since_interval", "SELECT id, total FROM orders WHERE timestamptz '2026-06-29 12:00+00' - placed_at < interval '6 hours'",
+         ["CREATE INDEX ON orders (placed_at)", rewrite("SELECT id, total FROM orders WHERE placed_at > timestamptz '2026-06-29 12:00+00' - interval '6 hours'")]),
+    case("either_value", "SELECT id FROM orders WHERE status = 'pending' OR status = 'refunded' ORDER BY placed_at DESC LIMIT 10", "CREATE INDEX ON orders (placed_at)",
+         "CREATE INDEX ON orders (placed_at) WHERE status = 'pending' OR status = 'refunded'"),
+]
+
 WRITES = [
     case("update_join", "UPDATE orders o SET total = o.total FROM order_items i WHERE i.order_id = o.id AND i.variant_id = 33333", "CREATE INDEX ON order_items (variant_id)"),
     case("update_subquery", "UPDATE reviews SET title = title WHERE order_id IN (SELECT id FROM orders WHERE user_id = 77)", "CREATE INDEX ON reviews (order_id)"),
@@ -165,4 +180,4 @@ CONTROLS = [
     case("control_partition", "SELECT * FROM stock_movements WHERE variant_id = 77 AND moved_at >= '2026-05-01' ORDER BY moved_at DESC LIMIT 5"),
 ]
 
-MORE = MAPPERS + SHAPES + SEARCH + WRITES + DATES + CONTROLS
+MORE = MAPPERS + SHAPES + SEARCH + OTHERS + WRITES + DATES + CONTROLS

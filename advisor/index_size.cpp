@@ -30,6 +30,15 @@ double key_bytes(const IndexSpec& spec) {
     return aligned(bytes);
 }
 
+// Equal keys are kept once only where equal values are the same bytes: not so for numeric, floating point, char(n), jsonb, arrays, ….
+bool is_shared(const IndexSpec& spec) {
+    static const std::set<unsigned> kShared = {16, 17, 18, 19, 20, 21, 23, 25, 26, 1043, 1082, 1083, 1114, 1184, 2950};
+    return spec.include.empty() && std::all_of(spec.keys.begin(), spec.keys.end(), [&](const IndexKey& key) {
+        const Column* column = key.column ? spec.relation->column(key.column) : nullptr;
+        return column && (column->category == 'E' || kShared.contains(column->type));
+    });
+}
+
 // How many different keys there are: no more than the product of the columns' counts.
 double distinct_keys(const IndexSpec& spec, double rows) {
     double keys = 1;
@@ -47,7 +56,7 @@ double distinct_keys(const IndexSpec& spec, double rows) {
 double index_bytes(const IndexSpec& spec, double share) {
     const double rows = std::max(spec.relation->rows, 0.0) * std::clamp(share, 0.0, 1.0);
     if (spec.method == "brin") return 3 * kPageBytes + std::max(spec.relation->pages, 0.0) / kBrinRange * (key_bytes(spec) * 2 + kTuple);
-    const double keys = spec.include.empty() ? distinct_keys(spec, rows) : rows;
+    const double keys = is_shared(spec) ? distinct_keys(spec, rows) : rows;
     double bytes = keys * (kTuple + key_bytes(spec)) + (rows - keys) * kPointer;
     // One entry for each word or part of the value, most of them shared by many rows.
     if (spec.method == "gin") bytes = rows * (kPointer / 2 + 0.5 * key_bytes(spec));

@@ -99,12 +99,12 @@ def score(uri, larder, floor):
         advice, seconds = ask(larder, uri, share * data)
         after, size = with_indexes(cursor, [ddl for index in advice["indexes"] for ddl in index["ddl"]])
         whole, mean = relative(before, after)
-        print(f"budget {share:4.0%} {share * data / 1e6:8.1f} MB: {whole:.3f} (said {advice['after'] / advice['before']:.3f}), each query's mean {mean:.3f}, with "
+        print(f"budget {share:4.0%} {share * data / 1e6:8.1f} MB: {whole:.4f} (said {advice['after'] / advice['before']:.4f}), each query's mean {mean:.3f}, with "
               f"{len(advice['indexes'])} indexes of {size / 1e6:.1f} MB (said {advice['bytes'] / 1e6:.1f}), asked for {seconds:.1f} s", flush=True)
         is_fine = is_fine and size <= 1.2 * share * data and whole <= last + 0.02
         last = whole
     after, size = with_indexes(cursor, single_columns(cursor))
-    print("one index on each column: {:.3f}, each query's mean {:.3f}, with {:.1f} MB".format(*relative(before, after), size / 1e6), flush=True)
+    print("one index on each column: {:.4f}, each query's mean {:.3f}, with {:.1f} MB".format(*relative(before, after), size / 1e6), flush=True)
     return is_fine and last <= floor
 
 

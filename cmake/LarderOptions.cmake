@@ -39,3 +39,11 @@ target_compile_options(larder_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshad
 if(LARDER_WERROR)
   target_compile_options(larder_warnings INTERFACE -Werror)
 endif()
+if(LARDER_SANITIZE)
+  # The sanitizers' calls keep GCC from seeing that an optional was tested: it warns of what cannot be.
+  target_compile_options(larder_warnings INTERFACE -Wno-maybe-uninitialized)
+  # ThreadSanitizer does not see fences (Asio's, and the one of a mark), which can only make it report too much.
+  if(LARDER_SANITIZE MATCHES "thread")
+    target_compile_options(larder_warnings INTERFACE -Wno-tsan)
+  endif()
+endif()

@@ -60,10 +60,12 @@ private:
 class Snapshot {
 public:
     explicit Snapshot(PGconn* connection) : connection_(connection) {
-        // Views are opened to be written out, which waits for DDL on them: better to come again than to wait long.
+        // Views are opened to be written out, with what they read. That waits for DDL on them, while DDL may wait for the views
+        // already opened: it gives up well before PostgreSQL looks for deadlocks, which could hit the DDL.
         Rows(connection, "snapshot",
-             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'; "
-             "SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL standard_conforming_strings = on; SET LOCAL quote_all_identifiers = off; SET LOCAL jit = off");
+             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''; SET LOCAL statement_timeout = '30s'; "
+             "SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL standard_conforming_strings = on; SET LOCAL quote_all_identifiers = off; SET LOCAL jit = off; "
+             "SELECT set_config('lock_timeout', greatest(1, least(200, setting::integer / 4))::text, true) FROM pg_settings WHERE name = 'deadlock_timeout'");
     }
     ~Snapshot() { PQclear(PQexec(connection_, "ROLLBACK")); }
     Snapshot(const Snapshot&) = delete;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <set>
@@ -87,6 +88,24 @@ public:
     }
     CatalogueRows load_rows() { return proxy::load_catalogue_rows(connection_.get()); }
     PGconn* raw() { return connection_.get(); }
+    Connection connect_to_it() const {
+        // The same server and login with another database: libpq takes the last dbname that is no URI.
+        PQconninfoOption* options = PQconninfoParse(server_uri(), nullptr);
+        std::vector<const char*> keys, values;
+        for (auto* option = options; option->keyword != nullptr; ++option) {
+            if (option->val == nullptr || std::string_view(option->keyword) == "dbname") continue;
+            keys.push_back(option->keyword);
+            values.push_back(option->val);
+        }
+        keys.push_back("dbname");
+        values.push_back(name_.c_str());
+        keys.push_back(nullptr);
+        values.push_back(nullptr);
+        Connection connection(PQconnectdbParams(keys.data(), values.data(), 0));
+        PQconninfoFree(options);
+        if (PQstatus(connection.get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(connection.get()));
+        return connection;
+    }
 
     Plan plan(const std::string& text) const {
         static const UserRules kNoRules;
@@ -112,24 +131,6 @@ public:
     std::shared_ptr<SessionEnv> environment;
 
 private:
-    Connection connect_to_it() const {
-        // The same server and login with another database: libpq takes the last dbname that is no URI.
-        PQconninfoOption* options = PQconninfoParse(server_uri(), nullptr);
-        std::vector<const char*> keys, values;
-        for (auto* option = options; option->keyword != nullptr; ++option) {
-            if (option->val == nullptr || std::string_view(option->keyword) == "dbname") continue;
-            keys.push_back(option->keyword);
-            values.push_back(option->val);
-        }
-        keys.push_back("dbname");
-        values.push_back(name_.c_str());
-        keys.push_back(nullptr);
-        values.push_back(nullptr);
-        Connection connection(PQconnectdbParams(keys.data(), values.data(), 0));
-        PQconninfoFree(options);
-        if (PQstatus(connection.get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(connection.get()));
-        return connection;
-    }
     std::string names(const std::vector<Oid>& oids) const {
         std::set<std::string> sorted;
         for (const Oid oid : oids) sorted.insert(catalogue->qualified_name(oid));
@@ -444,6 +445,19 @@ TEST_CASE("builtin functions are what the lists say", "[catalogue]") {
         CHECK(builtin_trait(row[0]) == BuiltinTrait::runs_sql);
     }
     CHECK(suspects.size() >= 10);
+}
+
+TEST_CASE("a load never makes DDL the victim of a deadlock", "[catalogue]") {
+    Scratch scratch("CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE VIEW v AS SELECT x FROM a JOIN b USING (x)");
+    const Connection loader = scratch.connect_to_it();
+    run(scratch.raw(), "BEGIN; LOCK TABLE b");
+    // It opens v and a, and waits for b.
+    auto load = std::async(std::launch::async, [&] { return proxy::load_catalogue_rows(loader.get()); });
+    load.wait_for(std::chrono::seconds(3));  // longer than deadlock_timeout: from here on, who comes to wait is the victim
+    CHECK_NOTHROW(run(scratch.raw(), "DROP VIEW v"));
+    run(scratch.raw(), "COMMIT");
+    CHECK_THROWS_WITH(load.get(), Catch::Contains("55P03"));
+    CHECK_NOTHROW(proxy::load_catalogue_rows(loader.get()));
 }
 
 TEST_CASE("loading is fast enough to be done after every DDL", "[catalogue]") {

@@ -14,21 +14,24 @@ namespace {
 
 std::atomic<std::size_t> allocations{0};
 
-}  // namespace
-
-void* operator new(std::size_t size) {
-    allocations.fetch_add(1, std::memory_order_relaxed);
-    if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-    throw std::bad_alloc{};
-}
-// Each form that the tests' own main uses is replaced: a sanitizer refuses memory that one side gave and the other takes.
-void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
+// Not inlined, or GCC sees new on one side and free on the other and warns.
+[[gnu::noinline]] void* take(std::size_t size) noexcept {
     allocations.fetch_add(1, std::memory_order_relaxed);
     return std::malloc(size == 0 ? 1 : size);
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t& /*tag*/) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void give_back(void* memory) noexcept { std::free(memory); }
+
+}  // namespace
+
+// Each form that the tests' own main uses is replaced: a sanitizer refuses memory that one side gave and the other takes.
+void* operator new(std::size_t size) {
+    if (void* const memory = take(size)) return memory;
+    throw std::bad_alloc{};
+}
+void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept { return take(size); }
+void operator delete(void* memory) noexcept { give_back(memory); }
+void operator delete(void* memory, std::size_t) noexcept { give_back(memory); }
+void operator delete(void* memory, const std::nothrow_t& /*tag*/) noexcept { give_back(memory); }
 
 namespace larder::protocol {
 namespace {

@@ -286,13 +286,28 @@ private:
         return column ? Keys{{column->quoted, column->number, {}, false, false}} : Keys{};
     }
 
+    // Does it ask for a certain value, or one of some? Another statement may ask for others.
+    static bool names_value(const Atom& atom) {
+        if (atom.kind != AtomKind::opaque) return atom.kind == AtomKind::equality || atom.kind == AtomKind::any_of;
+        const auto expression = parse_expression(atom.text);
+        bool found = false;
+        if (expression) {
+            visit_nodes(*expression, [&](const Node& part) {
+                const auto* equal = operator_of(part) == "=" ? fields_of(part, "A_Expr") : nullptr;
+                found = found || (equal && is_free_of_columns(member(*equal, "rexpr")));
+                return type_of(part) != "BoolExpr" || word(*fields_of(part, "BoolExpr"), "boolop") != "NOT_EXPR";
+            });
+        }
+        return found;
+    }
+
     void partial_on(const Atom& atom) {
         const std::string& where = atom.text;
         const Parts rest = parts_of(use_.atoms, where);
         bool has_key = false;
         const auto offer = [&](const Keys& keys) {
             has_key = has_key || !keys.empty();
-            add(keys, where, atom.kind == AtomKind::equality || atom.kind == AtomKind::any_of);
+            add(keys, where, names_value(atom));
         };
         for (const auto& sort : use_.sorts) {
             const Keys order = sort_keys(sort);

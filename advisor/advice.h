@@ -18,6 +18,7 @@ struct Advice {
     std::vector<std::string> deploy;     // the same as ddl, so that writers are not locked out
     std::vector<std::string> undo;
     std::string plan;                    // the plan as it is, as a tree
+    bool comes_first = false;            // though nothing else tells by how much: what is tried helps less, or for a while only
 };
 
 boost::json::object to_json(const Advice& advice);

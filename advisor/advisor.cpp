@@ -1,6 +1,7 @@
 #include "advisor/advisor.h"
 
 #include "advisor/case.h"
+#include "advisor/workload.h"
 #include "sql/tree.h"
 
 namespace larder::advisor {
@@ -13,8 +14,9 @@ Advice nothing(const std::string& why) {
     return advice;
 }
 
-// Why a text is not explained; "" if it may be.
-std::string why_not(const sql::Tree& tree) {
+}  // namespace
+
+std::string why_not_looked_at(const sql::Tree& tree) {
     if (tree.root.is_null()) return tree.why_not;
     const auto& statements = list(tree.root.get_object(), "stmts");
     if (statements.empty()) return "there is no statement in it";
@@ -29,8 +31,6 @@ std::string why_not(const sql::Tree& tree) {
     return {};
 }
 
-}  // namespace
-
 struct Advisor::Impl {
     explicit Impl(const std::string& uri) : connection(uri), relations(connection) {}
     Connection connection;
@@ -42,7 +42,7 @@ Advisor::~Advisor() = default;
 
 std::vector<Advice> Advisor::advise(const Question& question) {
     const auto tree = sql::parse_tree(question.sql);
-    if (const auto why = why_not(tree); !why.empty()) return {nothing("Not looked at: " + why + ".")};
+    if (const auto why = why_not_looked_at(tree); !why.empty()) return {nothing("Not looked at: " + why + ".")};
     impl_->relations.forget();
     impl_->connection.begin();
     std::vector<Advice> advice;
@@ -53,6 +53,11 @@ std::vector<Advice> Advisor::advise(const Question& question) {
     }
     impl_->connection.end();
     return advice;
+}
+
+WorkloadAdvice Advisor::advise(const std::vector<WorkloadStatement>& statements, double budget_bytes) {
+    impl_->relations.forget();
+    return advise_workload(impl_->connection, impl_->relations, statements, budget_bytes);
 }
 
 }  // namespace larder::advisor

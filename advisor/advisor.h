@@ -14,6 +14,10 @@
 #include "advisor/advice.h"
 #include "advisor/connection.h"
 
+namespace larder::sql {
+struct Tree;
+}
+
 namespace larder::advisor {
 
 struct Question {
@@ -21,6 +25,12 @@ struct Question {
     Parameters parameters;
     double calls_per_minute = 0;  // 0: not known
 };
+
+struct WorkloadStatement;
+struct WorkloadAdvice;
+
+// Why a text is not explained; "" if it may be.
+std::string why_not_looked_at(const sql::Tree& tree);
 
 class Advisor {
 public:
@@ -31,6 +41,8 @@ public:
 
     // The best first; at least one.
     std::vector<Advice> advise(const Question& question);
+    // On all of them at once: see workload.h. `budget_bytes` 0: no limit.
+    WorkloadAdvice advise(const std::vector<WorkloadStatement>& statements, double budget_bytes);
 
 private:
     struct Impl;

@@ -11,10 +11,13 @@ namespace {
 
 constexpr std::size_t kIncludedMax = 3;
 constexpr int kIncludedWidthMax = 64;
-constexpr double kCoveredRowsMin = 500;
+constexpr double kCoveredRowsMin = 50;
 constexpr std::size_t kCoveringMax = 12;
 // A value that more rows than this share have tells nothing: an index on it alone is only a smaller copy of the table.
 constexpr double kCommonShare = 0.5;
+// An expression's value is guessed to be rare; counted, it is no key if it is more common than that.
+constexpr double kCommonExpression = 0.2;
+constexpr double kMisjudged = 4;
 constexpr double kFewValues = 50;
 constexpr double kBrinCorrelationMin = 0.95;
 constexpr double kBrinPagesMin = 1024;
@@ -51,17 +54,41 @@ private:
     void estimate() {
         for (Atom& atom : use_.atoms) {
             const bool counts = atom.kind == AtomKind::equality || is_partial_kind(atom);
-            if (counts && !atom.is_join && !atom.text.empty() && atom.rows < 0) atom.rows = questions_.rows(*use_.relation, atom.text);
+            if (!counts || atom.is_join || atom.text.empty() || atom.rows >= 0) continue;
+            atom.rows = questions_.rows(*use_.relation, atom.text);
+            if (atom.kind == AtomKind::equality && atom.column == 0) count(atom);
         }
+    }
+
+    // Of an expression the planner keeps no statistics, and takes a two-hundredth.
+    void count(Atom& atom) {
+        const auto counted = questions_.sampled ? questions_.sampled(*use_.relation, atom.text) : std::nullopt;
+        if (!counted) return;
+        is_misjudged_ = is_misjudged_ || *counted > kMisjudged * atom.rows;
+        atom.rows = *counted;
+    }
+
+    bool is_common_expression(const Atom& atom) const {
+        return atom.column == 0 && atom.kind == AtomKind::equality && use_.relation->rows > 0 && atom.rows > kCommonExpression * use_.relation->rows;
+    }
+
+    // With so many more rows than the planner believes, an index has to give the order of a limited statement as well.
+    bool needs_order() const {
+        return is_misjudged_ && std::any_of(use_.sorts.begin(), use_.sorts.end(), [](const SortUse& sort) { return sort.is_limited && sort.is_whole && !sort.is_grouping; });
+    }
+
+    bool names_moment(const IndexKey& key) const {
+        return key.column == 0 && std::any_of(questions_.moments.begin(), questions_.moments.end(), [&](const std::string& value) { return key.subject.find(value) != std::string::npos; });
     }
 
     void add(Keys keys, std::string where = {}, bool names_a_value = false) {
         Keys once;
         for (auto& key : keys) {
+            if (names_moment(key)) return;
             const bool is_there = std::any_of(once.begin(), once.end(), [&](const IndexKey& other) { return other.subject == key.subject; });
             if (!is_there && once.size() < kKeysMax) once.push_back(std::move(key));
         }
-        if (once.empty() || found_.size() >= kCandidatesPerTableMax) return;
+        if (once.empty() || found_.size() >= kCandidatesPerTableMax || has_key_before_end(once)) return;
         IndexSpec spec;
         spec.relation = use_.relation;
         spec.keys = std::move(once);
@@ -71,6 +98,16 @@ private:
         if (std::any_of(found_.begin(), found_.end(), [&](const IndexSpec& other) { return other.signature() == signature; })) return;
         spec.is_there = std::any_of(use_.relation->indexes.begin(), use_.relation->indexes.end(), [&](const Index& index) { return starts_like(index, spec); });
         found_.push_back(std::move(spec));
+    }
+
+    // What follows a whole key tells nothing more.
+    bool has_key_before_end(const Keys& keys) const {
+        std::vector<int> numbers;
+        for (std::size_t i = 0; i + 1 < keys.size(); ++i) {
+            numbers.push_back(keys[i].column);
+            if (use_.relation->is_key(numbers)) return true;
+        }
+        return false;
     }
 
     static Keys joined(Keys one, const Keys& other) {
@@ -87,7 +124,7 @@ private:
         Parts parts;
         std::vector<const Atom*> equal;
         for (const Atom& atom : atoms) {
-            if (!without_text.empty() && atom.text == without_text) continue;
+            if ((!without_text.empty() && atom.text == without_text) || is_common_expression(atom)) continue;
             switch (atom.kind) {
                 case AtomKind::equality:
                 case AtomKind::truth:
@@ -127,13 +164,17 @@ private:
 
     void from_atoms(const std::vector<Atom>& atoms) {
         const Parts parts = parts_of(atoms);
+        if (needs_order()) {
+            for (const auto& sort : use_.sorts) with_sort(parts, sort);
+            return;
+        }
         for (const auto* group : {&parts.rare, &parts.lists, &parts.ranges, &parts.joins}) {
             for (const auto& key : *group) add({key});
         }
         if (!parts.rare.empty()) add(parts.equal);
         with_ranges(parts.equal, parts);
         with_joins(parts);
-        for (const auto& sort : use_.sorts) with_sort(parts, sort_keys(sort));
+        for (const auto& sort : use_.sorts) with_sort(parts, sort);
         if (!parts.rare.empty() || !parts.lists.empty() || !parts.ranges.empty()) add(joined(joined(parts.equal, parts.lists), parts.ranges));
     }
 
@@ -160,10 +201,14 @@ private:
         if (parts.joins.size() > 1) add(joined(parts.joins, parts.equal));
     }
 
-    void with_sort(const Parts& parts, const Keys& order) {
+    void with_sort(const Parts& parts, const SortUse& sort) {
+        const Keys order = sort_keys(sort);
         if (order.empty()) return;
         add(order);
         add(joined(parts.equal, order));
+        if (sort.is_limited && sort.is_whole && !sort.is_grouping) {
+            for (auto& spec : found_) spec.gives_order = spec.gives_order || spec.keys == joined(parts.equal, order);
+        }
         add({order[0]});
         const Keys filters = joined(joined(parts.lists, parts.ranges), parts.joins);
         add(joined(joined(parts.equal, order), filters));
@@ -178,6 +223,10 @@ private:
                 add({key});
                 add(joined(outside.equal, {key}));
             }
+        }
+        // The arms' scans are put together as bitmaps; each may use what holds for all arms.
+        if (!inside.equal.empty()) {
+            for (const auto& range : outside.ranges) add(joined(inside.equal, {range}));
         }
         add(inside.equal);
         with_ranges(inside.equal, inside);
@@ -237,13 +286,28 @@ private:
         return column ? Keys{{column->quoted, column->number, {}, false, false}} : Keys{};
     }
 
+    // Does it ask for a certain value, or one of some? Another statement may ask for others.
+    static bool names_value(const Atom& atom) {
+        if (atom.kind != AtomKind::opaque) return atom.kind == AtomKind::equality || atom.kind == AtomKind::any_of;
+        const auto expression = parse_expression(atom.text);
+        bool found = false;
+        if (expression) {
+            visit_nodes(*expression, [&](const Node& part) {
+                const auto* equal = operator_of(part) == "=" ? fields_of(part, "A_Expr") : nullptr;
+                found = found || (equal && is_free_of_columns(member(*equal, "rexpr")));
+                return type_of(part) != "BoolExpr" || word(*fields_of(part, "BoolExpr"), "boolop") != "NOT_EXPR";
+            });
+        }
+        return found;
+    }
+
     void partial_on(const Atom& atom) {
         const std::string& where = atom.text;
         const Parts rest = parts_of(use_.atoms, where);
         bool has_key = false;
         const auto offer = [&](const Keys& keys) {
             has_key = has_key || !keys.empty();
-            add(keys, where, atom.kind == AtomKind::equality || atom.kind == AtomKind::any_of);
+            add(keys, where, names_value(atom));
         };
         for (const auto& sort : use_.sorts) {
             const Keys order = sort_keys(sort);
@@ -278,6 +342,7 @@ private:
     TableUse& use_;
     const CandidateQuestions& questions_;
     std::vector<IndexSpec> found_;
+    bool is_misjudged_ = false;
 };
 
 }  // namespace
@@ -303,6 +368,9 @@ std::vector<IndexSpec> covering_variants(const std::vector<IndexSpec>& specs, co
             width += column->average_width;
             wider.include.push_back(column->quoted);
         }
+        std::vector<int> numbers;
+        for (const auto& key : spec.keys) numbers.push_back(key.column);
+        if (spec.is_there && use.relation->is_key(numbers)) continue;  // one row at a time: a second index of a key saves next to nothing
         if (wider.include.empty() || wider.include.size() > kIncludedMax || width > kIncludedWidthMax) continue;
         found.push_back(std::move(wider));
     }

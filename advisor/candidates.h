@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,10 @@ struct CandidateQuestions {
     std::function<std::string(const Atom&)> folded;
     // Can pg_trgm be created though it is not there?
     bool trigrams_are_available = false;
-    // Values that come as parameters: an index must not be built on them.
-    std::vector<std::string> parameters;
+    // The rows that meet the condition as counted on a sample, where the planner has no statistics; nothing if that cannot be.
+    std::function<std::optional<double>(const Relation&, const std::string& condition)> sampled;
+    // Values that come as parameters, or hold for this moment only: an index must not be built on them.
+    std::vector<std::string> parameters, moments;
 };
 
 inline constexpr std::size_t kKeysMax = 4;

@@ -45,7 +45,7 @@ Statement Case::asked_statement() {
 std::string Case::with_values(const std::string& sql) {
     auto tree = sql::parse_tree(sql).root;
     if (tree.is_null() || !laboratory_.put_values(tree)) return sql;
-    const auto text = sql::deparse_tree(tree);
+    const auto text = tree_sql(tree);
     return text.empty() ? sql : text;
 }
 
@@ -55,18 +55,26 @@ CandidateQuestions Case::questions(const Statement& statement) {
     questions.type = [&](const Relation& relation, const std::string& expression) { return laboratory_.expression_type(relation, expression); };
     questions.folded = [&](const Atom& atom) { return laboratory_.folded(atom); };
     questions.trigrams_are_available = laboratory_.can_create("pg_trgm");
+    questions.sampled = [&](const Relation& relation, const std::string& condition) -> std::optional<double> {
+        const auto share = sampler_.share(relation, condition);
+        return share ? std::optional(share->of_all() * std::max(relation.rows, 0.0)) : std::nullopt;
+    };
+    questions.moments = questions.parameters = laboratory_.values_put();
     for (const auto& value : statement.parameters) {
         if (value) questions.parameters.push_back(*value);
     }
     return questions;
 }
 
-Found Case::indexes_for(const Statement& as_written, const PlanNode& now, std::vector<TableUse>& uses) {
+Statement Case::with_known_values(const Statement& as_written) {
     Statement statement = as_written;
     statement.sql = with_values(as_written.sql);
     std::string why;
-    if (statement.sql != as_written.sql && !connection_.attempt("EXPLAIN " + statement.sql, statement.parameters, &why)) statement = as_written;
-    const PlanNode bare = laboratory_.bare_plan(statement);
+    if (statement.sql != as_written.sql && !connection_.attempt("EXPLAIN " + statement.sql, statement.parameters, &why)) return as_written;
+    return statement;
+}
+
+std::vector<IndexSpec> Case::possible_indexes(const Statement& statement, const PlanNode& bare, std::vector<TableUse>& uses) {
     uses = table_uses(bare, relations_);
     const CandidateQuestions asked = questions(statement);
     std::vector<IndexSpec> all;
@@ -80,12 +88,18 @@ Found Case::indexes_for(const Statement& as_written, const PlanNode& now, std::v
         for (auto& spec : offered) {
             const auto signature = spec.signature();
             if (std::any_of(all.begin(), all.end(), [&](const IndexSpec& other) { return other.signature() == signature; })) continue;
-            if (!laboratory_.has_hypopg()) describe_use(spec, use, asked);
+            if (!laboratory_.can_plan_with(spec)) describe_use(spec, use, asked);
             all.push_back(std::move(spec));
         }
     }
     laboratory_.keep_possible(all);
-    Found found = find_indexes(laboratory_, statement, now, std::move(all));
+    return all;
+}
+
+Found Case::indexes_for(const Statement& as_written, const PlanNode& now, std::vector<TableUse>& uses) {
+    const Statement statement = with_known_values(as_written);
+    const PlanNode bare = laboratory_.bare_plan(statement);
+    Found found = find_indexes(laboratory_, statement, now, possible_indexes(statement, bare, uses));
     return found.indexes.empty() ? sampled_index(statement, now, bare, uses) : found;
 }
 
@@ -101,7 +115,9 @@ Found Case::sampled_index(const Statement&, const PlanNode& now, const PlanNode&
         if (!scan || use.relation->kind == 'p' || use.relation->pages < kPagesMin) continue;
         for (const Atom& atom : use.atoms) {
             const bool is_guessed = atom.column == 0 && (atom.kind == AtomKind::range || atom.kind == AtomKind::equality);
-            if (!is_guessed || atom.is_join || atom.text.empty()) continue;
+            const auto& moments = laboratory_.values_put();
+            const bool names_moment = std::any_of(moments.begin(), moments.end(), [&](const std::string& value) { return atom.subject.find(value) != std::string::npos; });
+            if (!is_guessed || atom.is_join || atom.text.empty() || names_moment) continue;
             IndexSpec spec;
             spec.relation = use.relation;
             spec.keys = {{atom.subject, 0, {}, false, false}};
@@ -166,7 +182,7 @@ Advice Case::advice_for(const Solution& solution, double before) const {
         }
         advice.ddl.push_back(spec.ddl());
         advice.deploy.push_back(spec.concurrent_ddl());
-        advice.undo.push_back("DROP INDEX CONCURRENTLY " + spec.name());
+        advice.undo.push_back(spec.undo());
     }
     advice.why += "The plan's cost falls from " + whole(before) + " to " + whole(solution.after) + " (" + percent(*advice.gain) + ")";
     if (solution.found.indexes.empty()) advice.why += ", as planned.";
@@ -189,6 +205,30 @@ void Case::add_solutions(const std::vector<Solution>& solutions, double before) 
     }
 }
 
+// Pages by key need the index as well, so that it is a part of that advice.
+void Case::put_first(std::vector<Advice>& more) {
+    const auto first = std::find_if(more.begin(), more.end(), [](const Advice& advice) { return advice.comes_first; });
+    if (first == more.end() || (!advice_.empty() && (advice_[0].kind == "analyze" || advice_[0].rewrite))) return;
+    Advice chosen = std::move(*first);
+    more.erase(first);
+    if (chosen.kind == "paginate" && !advice_.empty()) {
+        chosen.ddl = advice_[0].ddl, chosen.deploy = advice_[0].deploy, chosen.undo = advice_[0].undo;
+        chosen.gain = advice_[0].gain;
+        chosen.why += " With the index alone: " + advice_[0].why;
+    }
+    advice_.insert(advice_.begin(), std::move(chosen));
+}
+
+Case::Part Case::part() {
+    Part part;
+    const Statement as_written = asked_statement();
+    part.now = laboratory_.plan(as_written);
+    part.statement = with_known_values(as_written);
+    part.possible = possible_indexes(part.statement, laboratory_.bare_plan(part.statement), part.uses);
+    part.found = find_indexes(laboratory_, part.statement, part.now, part.possible);
+    return part;
+}
+
 std::vector<Advice> Case::work() {
     const Statement statement = asked_statement();
     const PlanNode now = laboratory_.plan(statement);
@@ -199,7 +239,9 @@ std::vector<Advice> Case::work() {
     advice_ = missing_statistics(context);
     add_solutions(solved, now.total_cost);
     for (auto& advice : write_smells(context)) advice_.push_back(std::move(advice));
-    for (auto& advice : smells(context)) advice_.push_back(std::move(advice));
+    auto more = smells(context);
+    put_first(more);
+    for (auto& advice : more) advice_.push_back(std::move(advice));
     if (advice_.empty()) {
         Advice none;
         none.why = "The plan costs " + whole(now.total_cost) + "; no index or other form of the statement that was tried is worth it.";

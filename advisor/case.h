@@ -25,6 +25,16 @@ public:
     Case(Connection& connection, Relations& relations, const Question& question, const Node& tree);
     std::vector<Advice> work();
 
+    // What the statement brings to a choice for many (workload.h): its indexes as it is, and all that could serve it.
+    struct Part {
+        Statement statement;             // with values in the place of what only a running statement knows
+        PlanNode now;
+        Found found;
+        std::vector<IndexSpec> possible;
+        std::vector<TableUse> uses;
+    };
+    Part part();
+
 private:
     // The statement as it is or in another form, with the indexes that serve it.
     struct Solution {
@@ -33,11 +43,14 @@ private:
         double after = 0;
     };
     Found indexes_for(const Statement& statement, const PlanNode& now, std::vector<TableUse>& uses);
+    Statement with_known_values(const Statement& as_written);
+    std::vector<IndexSpec> possible_indexes(const Statement& statement, const PlanNode& bare, std::vector<TableUse>& uses);
     Statement asked_statement();
     std::string with_values(const std::string& sql);
     CandidateQuestions questions(const Statement& statement);
     Found sampled_index(const Statement& statement, const PlanNode& now, const PlanNode& bare, std::vector<TableUse>& uses);
     std::vector<Solution> solutions(const Statement& statement, const PlanNode& now);
+    void put_first(std::vector<Advice>& more);
     void add_solutions(const std::vector<Solution>& solutions, double before);
     Advice advice_for(const Solution& solution, double before) const;
 

@@ -1,6 +1,9 @@
 #include "advisor/command.h"
 
+#include <charconv>
 #include <istream>
+#include <map>
+#include <optional>
 #include <ostream>
 
 #include <boost/json/array.hpp>
@@ -9,6 +12,7 @@
 
 #include "advisor/advisor.h"
 #include "advisor/node.h"
+#include "advisor/workload.h"
 
 namespace larder::advisor {
 
@@ -18,24 +22,44 @@ namespace {
 
 constexpr int kDone = 0, kFailed = 1, kBadUsage = 2;
 constexpr std::size_t kLineBytesMax = 4u << 20;
+constexpr std::size_t kWorkloadMax = 2000;  // statements weighed together
 
 constexpr const char* kUsage =
-    "Usage: larder advise [--json] [--upstream URI] ['SELECT ...' | < FILE]\n"
+    "Usage: larder advise [--workload [--budget BYTES]] [--json] [--upstream URI] ['SELECT ...' | < FILE]\n"
     "Says what would make a statement cheaper. Runs nothing and changes nothing in the database.\n\n"
     "  --json           one JSON object a line in, {\"id\", \"sql\", \"params\": [...], \"calls_per_min\"}, and one a line out\n"
+    "  --workload       the best set of indexes for all the statements together, weighed by calls_per_min\n"
+    "  --budget BYTES   the set's size at most: 500000000, 500MB, 2GB (default: no limit)\n"
     "  --upstream URI   the PostgreSQL to ask (default: PGHOST, PGPORT, PGUSER ...)\n"
     "  --help           print this and exit\n";
 
 struct Options {
     std::string uri, statement;
-    bool is_json = false, help = false;
+    bool is_json = false, is_workload = false, help = false;
+    double budget = 0;
 };
+
+// 500000000, 500MB, 2GB; nothing if it is no size.
+std::optional<double> size_of(const std::string& text) {
+    static const std::map<std::string, double> kUnits = {{"", 1}, {"B", 1}, {"kB", 1024}, {"MB", 1 << 20}, {"GB", 1 << 30}, {"TB", 1024.0 * (1 << 30)}};
+    double number = 0;
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
+    const auto unit = kUnits.find(std::string(end.ptr, text.data() + text.size()));
+    if (end.ec != std::errc() || !(number > 0) || unit == kUnits.end()) return std::nullopt;
+    return number * unit->second;
+}
 
 // "" or what is wrong. A statement or URI may hold a secret and is not repeated.
 std::string read_options(const std::vector<std::string>& arguments, Options& options) {
     for (std::size_t i = 0; i < arguments.size(); ++i) {
         const auto& argument = arguments[i];
         if (argument == "--json") options.is_json = true;
+        else if (argument == "--workload") options.is_workload = true;
+        else if ((argument == "--budget" && i + 1 < arguments.size()) || argument.starts_with("--budget=")) {
+            const auto size = size_of(argument == "--budget" ? arguments[++i] : argument.substr(sizeof "--budget=" - 1));
+            if (!size) return "--budget wants a size such as 500MB";
+            options.budget = *size;
+        }
         else if (argument == "--help" || argument == "-h") options.help = true;
         else if (argument == "--upstream" && i + 1 < arguments.size()) options.uri = arguments[++i];
         else if (argument.starts_with("--upstream=")) options.uri = argument.substr(sizeof "--upstream=" - 1);
@@ -43,6 +67,7 @@ std::string read_options(const std::vector<std::string>& arguments, Options& opt
         else if (options.statement.empty()) options.statement = argument;
         else return "more than one statement on the command line; quote it as one argument";
     }
+    if (options.budget > 0 && !options.is_workload) return "--budget is for --workload";
     return {};
 }
 
@@ -121,6 +146,30 @@ std::vector<std::string> statements_of(std::istream& in) {
     return found;
 }
 
+std::vector<WorkloadStatement> workload_of(const Options& options, std::istream& in) {
+    std::vector<WorkloadStatement> workload;
+    if (!options.is_json) {
+        for (auto& sql : options.statement.empty() ? statements_of(in) : std::vector<std::string>{options.statement}) {
+            WorkloadStatement& one = workload.emplace_back();
+            one.id = workload.size();
+            one.question.sql = std::move(sql);
+        }
+        return workload;
+    }
+    for (std::string line; std::getline(in, line) && workload.size() < kWorkloadMax;) {
+        if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+        Asked asked = line.size() > kLineBytesMax ? Asked{{}, {}, "the line is too long"} : read_question(line);
+        workload.push_back({asked.id, asked.question, asked.problem});
+    }
+    return workload;
+}
+
+void answer_workload(Advisor& advisor, const Options& options, std::istream& in, std::ostream& out) {
+    const WorkloadAdvice advice = advisor.advise(workload_of(options, in), options.budget);
+    if (options.is_json) out << json::serialize(to_json(advice)) << '\n';
+    else out << to_text(advice);
+}
+
 }  // namespace
 
 int run_command(const std::vector<std::string>& arguments, std::istream& in, std::ostream& out, std::ostream& errors) {
@@ -129,7 +178,9 @@ int run_command(const std::vector<std::string>& arguments, std::istream& in, std
     if (options.help) return out << kUsage, kDone;
     try {
         Advisor advisor(options.uri);
-        if (!options.statement.empty() && options.is_json) {
+        if (options.is_workload) {
+            answer_workload(advisor, options, in, out);
+        } else if (!options.statement.empty() && options.is_json) {
             Question question;
             question.sql = options.statement;
             out << json::serialize(answer_of(1, advisor.advise(question))) << '\n';

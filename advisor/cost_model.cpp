@@ -41,8 +41,12 @@ private:
         return scan.schema == spec.relation->schema && (scan.relation == spec.relation->name || std::find(leaves.begin(), leaves.end(), scan.relation) != leaves.end());
     }
 
+    // The part of a partitioned table's pages that this partition has.
     static double leaf_share(const IndexSpec& spec, const PlanNode& scan) {
-        return spec.relation->pages > 0 ? std::min(1.0, scan.total_cost / (spec.relation->pages * 1.8)) : 1;
+        const auto& names = spec.relation->leaf_names;
+        const auto at = static_cast<std::size_t>(std::find(names.begin(), names.end(), scan.relation) - names.begin());
+        if (at >= spec.relation->leaf_pages.size() || spec.relation->pages <= 0) return 1;
+        return spec.relation->leaf_pages[at] / spec.relation->pages;
     }
 
     static double share(const IndexSpec& spec) { return spec.relation->rows > 0 ? std::min(1.0, spec.use.rows / spec.relation->rows) : 1; }
@@ -77,7 +81,7 @@ private:
         for (std::size_t i = 0; i < specs_.size(); ++i) {
             const IndexSpec& spec = *specs_[i];
             if (!is_of(spec, node) || !spec.use.is_selective || spec.use.is_join) continue;
-            const double part = node.type == "Seq Scan" && spec.relation->kind == 'p' ? leaf_share(spec, node) : 1;
+            const double part = spec.relation->kind == 'p' ? leaf_share(spec, node) : 1;
             const double cost = part * (index_cost(spec) + table_cost(spec)) + spec.extra_cost;
             if (cost < best) best = cost, by = i;
         }

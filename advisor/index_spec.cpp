@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
+#include <cstdio>
 
 namespace larder::advisor {
 
@@ -22,7 +24,26 @@ std::string quoted_if_needed(const std::string& name) {
     const bool is_plain = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c >= 0x80;
     });
-    return is_plain && !std::isdigit(static_cast<unsigned char>(name[0])) ? name : "\"" + name + "\"";
+    if (is_plain && !std::isdigit(static_cast<unsigned char>(name[0]))) return name;
+    std::string quoted = "\"";
+    for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
+    return quoted + "\"";
+}
+
+// The first bytes, without half a character of UTF-8 at the end.
+std::string cut(const std::string& text, std::size_t bytes) {
+    if (text.size() <= bytes) return text;
+    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
+    return text.substr(0, bytes);
+}
+
+// Six digits that tell two definitions apart where the name's other parts do not: IF NOT EXISTS must not take one for the other. (FNV-1a)
+std::string mark_of(const std::string& definition) {
+    std::uint32_t hash = 2166136261u;
+    for (const unsigned char c : definition) hash = (hash ^ c) * 16777619u;
+    char text[16];
+    std::snprintf(text, sizeof text, "%06x", static_cast<unsigned>(hash & 0xFFFFFFu));
+    return text;
 }
 
 // Letters and digits of an expression, in a row: "lower(email)" is "lower_email".
@@ -61,13 +82,16 @@ std::string IndexSpec::hypothetical(const std::string& table) const {
 }
 
 std::string IndexSpec::name() const {
-    std::string name = relation->name.substr(0, 24);
+    std::string name = cut(relation->name, 24);
     for (const auto& key : keys) name += "_" + name_part(key.subject);
     if (!include.empty()) name += "_covering";
     if (!where.empty()) name += "_partial";
     if (method != "btree") name += "_" + method;
-    name = name.substr(0, kNameBytesMax - 7);
+    const bool is_usual = where.empty() && include.empty() && name.size() <= kNameBytesMax - 7 && relation->name.size() <= 24 &&
+                          std::all_of(keys.begin(), keys.end(), [](const IndexKey& key) { return key.column != 0 && !key.descending && key.operator_class.empty(); });
+    name = cut(name, kNameBytesMax - 14);
     while (name.ends_with('_')) name.pop_back();
+    if (!is_usual) name += "_" + mark_of(signature());
     std::string free = name + "_idx";
     for (int n = 2; std::any_of(relation->indexes.begin(), relation->indexes.end(), [&](const Index& i) { return i.name == free; }); ++n) {
         free = name + "_idx" + std::to_string(n);
@@ -103,6 +127,8 @@ std::string IndexSpec::concurrent_ddl() const {
     if (relation->kind == 'p') return ddl();
     return "CREATE INDEX CONCURRENTLY IF NOT EXISTS " + name() + " ON " + signature();
 }
+
+std::string IndexSpec::undo() const { return "DROP INDEX CONCURRENTLY " + relation->prefix + name(); }
 
 bool starts_like(const Index& index, const IndexSpec& spec) {
     if (!index.is_valid || index.method != spec.method || !index.predicate.empty() || !spec.where.empty() || !spec.include.empty()) return false;

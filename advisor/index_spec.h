@@ -24,6 +24,7 @@ struct IndexSpec {
     std::vector<std::string> include;  // quoted column names
     std::string where;                 // a partial index's predicate
     bool is_there = false;             // an index begins like this: only to be widened
+    bool gives_order = false;          // that of a limited statement, after all its equalities
     std::string extension;             // that has to be made first
     std::string kind_hint;             // gin_fts, gin_jsonb, gin_array, gin_trgm, gist; empty: told by the parts
 
@@ -46,6 +47,7 @@ struct IndexSpec {
     std::string hypothetical(const std::string& table) const;
     // A name that says what it is for, at most 63 bytes, and not one of the table's own indexes.
     std::string name() const;
+    std::string undo() const;
     std::string kind() const;
     // A predicate on a value that another statement may ask for otherwise is heavy, unless the table is written a lot.
     bool names_a_value = false;

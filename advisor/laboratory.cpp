@@ -26,6 +26,8 @@ const std::string& first_text(const Rows& rows) {
     return *rows[0][0];
 }
 
+std::string explain(bool in_detail) { return in_detail ? "EXPLAIN (FORMAT JSON, VERBOSE) " : "EXPLAIN (FORMAT JSON) "; }
+
 }  // namespace
 
 Laboratory::Laboratory(Connection& connection, Relations& relations) : connection_(connection), relations_(relations) {
@@ -41,21 +43,21 @@ bool Laboratory::can_create(const std::string& extension) const {
 }
 
 // The server of a version that has EXPLAIN (GENERIC_PLAN) does the same in one step; this way is known to all.
-PlanNode Laboratory::generic_plan(const Statement& statement) {
+PlanNode Laboratory::generic_plan(const Statement& statement, bool in_detail) {
     connection_.ask("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)");
     connection_.attempt("DEALLOCATE larder_asked");
     connection_.ask("PREPARE larder_asked AS " + statement.sql);
     std::string nulls;
     for (std::size_t i = 0; i < statement.unknown_parameters; ++i) nulls += i ? ", NULL" : "NULL";
-    PlanNode plan = read_plan(first_text(connection_.ask("EXPLAIN (FORMAT JSON, VERBOSE) EXECUTE larder_asked (" + nulls + ")")));
+    PlanNode plan = read_plan(first_text(connection_.ask(explain(in_detail) + "EXECUTE larder_asked (" + nulls + ")")));
     connection_.ask("DEALLOCATE larder_asked");
     return plan;
 }
 
-PlanNode Laboratory::plan(const Statement& statement) {
+PlanNode Laboratory::plan(const Statement& statement, bool in_detail) {
     ++trials_;
-    if (statement.unknown_parameters > 0) return generic_plan(statement);
-    return read_plan(first_text(connection_.ask("EXPLAIN (FORMAT JSON, VERBOSE) " + statement.sql, statement.parameters)));
+    if (statement.unknown_parameters > 0) return generic_plan(statement, in_detail);
+    return read_plan(first_text(connection_.ask(explain(in_detail) + statement.sql, statement.parameters)));
 }
 
 PlanNode Laboratory::bare_plan(const Statement& statement) {
@@ -117,6 +119,7 @@ bool Laboratory::put_values(Node& node) {
         const auto rows = connection_.attempt("SELECT quote_literal(v::text) || '::' || format_type(pg_typeof(v), NULL) FROM (SELECT " + to_sql(node) + " AS v) AS s");
         auto value = rows && !rows->empty() && (*rows)[0][0] ? parse_expression(*(*rows)[0][0]) : std::nullopt;
         if (!value) return false;
+        if (const auto text = string_of(*value)) values_put_.push_back(*text);
         node = std::move(*value);
         return true;
     }
@@ -183,20 +186,31 @@ bool Laboratory::is_immutable(const IndexSpec& spec) {
     return is_fine;
 }
 
-Trial Laboratory::with_indexes(const Statement& statement, const PlanNode& now, const std::vector<const IndexSpec*>& specs) {
-    if (!has_hypopg()) {
-        ++trials_;
-        return estimate(now, specs);
-    }
+// HypoPG's predicates and expressions are not moved over to the partitions when the partitioned table is asked.
+bool Laboratory::can_plan_with(const IndexSpec& spec) const {
+    const bool has_expression = std::any_of(spec.keys.begin(), spec.keys.end(), [](const IndexKey& key) { return key.column == 0; });
+    if (!has_hypopg()) return false;
+    return spec.relation->leaves.empty() || (spec.where.empty() && spec.stand_in.empty() && !has_expression);
+}
+
+PlanNode Laboratory::serial_plan(const Statement& statement) {
+    connection_.ask("SAVEPOINT serial");
+    connection_.ask("SELECT set_config('max_parallel_workers_per_gather', '0', true)");
+    PlanNode found = plan(statement);
+    connection_.ask("ROLLBACK TO SAVEPOINT serial");
+    return found;
+}
+
+Trial Laboratory::planned(const Statement& statement, const std::vector<const IndexSpec*>& specs, const std::vector<std::size_t>& numbers, bool is_serial) {
     std::vector<std::string> all;
     std::vector<std::size_t> owners;
-    for (std::size_t i = 0; i < specs.size(); ++i) {
+    for (const std::size_t i : numbers) {
         for (auto& text : definitions(*specs[i])) all.push_back(std::move(text)), owners.push_back(i);
     }
     connection_.ask("SELECT " + hypopg_ + "hypopg_reset()");
     const auto names = create(all);
     Trial trial;
-    trial.plan = plan(statement);
+    trial.plan = is_serial ? serial_plan(statement) : plan(statement, false);
     connection_.ask("SELECT " + hypopg_ + "hypopg_reset()");
     trial.cost = trial.plan.total_cost;
     std::map<std::string, std::size_t> owner_of;
@@ -212,6 +226,27 @@ Trial Laboratory::with_indexes(const Statement& statement, const PlanNode& now, 
     });
     trial.used.assign(used.begin(), used.end());
     return trial;
+}
+
+Trial Laboratory::with_indexes(const Statement& statement, const PlanNode& now, const std::vector<const IndexSpec*>& specs) {
+    if (!has_hypopg()) {
+        ++trials_;
+        return estimate(now, specs);
+    }
+    std::vector<std::size_t> seen, unseen;
+    for (std::size_t i = 0; i < specs.size(); ++i) (can_plan_with(*specs[i]) ? seen : unseen).push_back(i);
+    Trial trial = planned(statement, specs, seen, false);
+    if (unseen.empty()) return trial;
+    // By formula on top of what the planner does with the others; without workers, whose share of the work the formulas do not know.
+    Trial serial = planned(statement, specs, seen, true);
+    std::vector<const IndexSpec*> rest;
+    for (const std::size_t i : unseen) rest.push_back(specs[i]);
+    Trial estimated = estimate(serial.plan, rest);
+    if (estimated.used.empty() || estimated.cost >= trial.cost) return trial;
+    for (auto& number : estimated.used) number = unseen[number];
+    estimated.used.insert(estimated.used.end(), serial.used.begin(), serial.used.end());
+    std::sort(estimated.used.begin(), estimated.used.end());
+    return estimated;
 }
 
 }  // namespace larder::advisor

@@ -38,8 +38,12 @@ public:
     bool has_hypopg() const { return !hypopg_.empty(); }
     bool can_create(const std::string& extension) const;
 
-    PlanNode plan(const Statement& statement);
-    PlanNode generic_plan(const Statement& statement);
+    // Does the planner see it? If not, cost formulas decide, for which IndexSpec::use has to be filled in.
+    bool can_plan_with(const IndexSpec& spec) const;
+    // In detail, the plan shows what each node puts out and of which schema each table is. (For some plans the server cannot write that
+    // down: where costs and names of indexes are enough, they are asked for without it.)
+    PlanNode plan(const Statement& statement, bool in_detail = true);
+    PlanNode generic_plan(const Statement& statement, bool in_detail = true);
     // The plan without any index, parallel worker or nested loop that can be done without.
     PlanNode bare_plan(const Statement& statement);
     // Forgets those that cannot be made (a function that is not immutable, a type without the operator class, …).
@@ -50,9 +54,13 @@ public:
     std::string folded(const Atom& atom);
     // Calls of functions that only need the clock or a setting are replaced by their values; true if there was one.
     bool put_values(Node& node);
+    // Those values, as texts.
+    const std::vector<std::string>& values_put() const { return values_put_; }
     int trials() const { return trials_; }
 
 private:
+    PlanNode serial_plan(const Statement& statement);
+    Trial planned(const Statement& statement, const std::vector<const IndexSpec*>& specs, const std::vector<std::size_t>& numbers, bool is_serial);
     std::vector<std::string> definitions(const IndexSpec& spec);
     std::optional<std::vector<std::string>> create(const std::vector<std::string>& definitions);
     bool is_immutable(const IndexSpec& spec);
@@ -60,6 +68,7 @@ private:
     Connection& connection_;
     Relations& relations_;
     std::string hypopg_;             // its schema with a dot; empty: not there
+    std::vector<std::string> values_put_;
     int trials_ = 0;
 };
 

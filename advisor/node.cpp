@@ -1,5 +1,6 @@
 #include "advisor/node.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "sql/tree.h"
@@ -31,6 +32,56 @@ const json::object* select_of(const Node& root) {
     const auto& statements = list(root.get_object(), "stmts");
     if (statements.size() != 1 || !statements[0].is_object()) return nullptr;
     return fields_of(member(statements[0].get_object(), "stmt"), "SelectStmt");
+}
+
+// AND in an AND, or OR in an OR, is one, as the parser makes it.
+void flatten(json::object& both) {
+    const Node op = both["boolop"];
+    auto* parts = both["args"].if_array();
+    if (!parts || op == "NOT_EXPR") return;
+    json::array flat;
+    for (auto& part : *parts) {
+        auto* inner = fields_of(part, "BoolExpr");
+        if (inner && (*inner)["boolop"] == op) for (auto& deeper : (*inner)["args"].as_array()) flat.push_back(std::move(deeper));
+        else flat.push_back(std::move(part));
+    }
+    *parts = std::move(flat);
+}
+
+// As it can be written. "x AT TIME ZONE y" is written without the parentheses that a cast around it needs: as a plain call it needs none.
+void put_right(Node& node) {
+    if (node.is_array()) {
+        for (auto& item : node.get_array()) put_right(item);
+    } else if (node.is_object()) {
+        for (auto& [name, value] : node.get_object()) put_right(value);
+        if (auto* call = fields_of(node, "FuncCall"); call && function_of(node) == "timezone") (*call)["funcformat"] = "COERCE_EXPLICIT_CALL";
+        if (auto* both = fields_of(node, "BoolExpr")) flatten(*both);
+    }
+}
+
+// What is left out has its default value, and so have what is 0, false, empty, or named so.
+bool is_default(const Node& node) {
+    if (node.is_string()) return node.get_string().empty() || node.get_string().ends_with("_DEFAULT") || node.get_string().ends_with("_NONE") || node.get_string() == "COERCE_EXPLICIT_CALL";
+    if (node.is_array()) return node.get_array().empty();
+    if (node.is_object()) return node.get_object().empty();
+    return node.is_null() || (node.is_bool() && !node.get_bool()) || (node.is_int64() && node.get_int64() == 0) || (node.is_uint64() && node.get_uint64() == 0);
+}
+
+bool is_place(json::string_view name) { return name == "location" || name == "stmt_len" || name == "stmt_location" || name == "version"; }
+
+bool is_same(const Node& one, const Node& other) {
+    if (one.is_array() && other.is_array()) {
+        const auto &left = one.get_array(), &right = other.get_array();
+        return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](const Node& a, const Node& b) { return is_same(a, b); });
+    }
+    if (!one.is_object() || !other.is_object()) return one == other;
+    for (const auto& [name, value] : one.get_object()) {
+        const Node* there = other.get_object().if_contains(name);
+        if (!is_place(name) && !(there ? is_same(value, *there) : is_default(value))) return false;
+    }
+    return std::all_of(other.get_object().begin(), other.get_object().end(), [&](const auto& member) {
+        return is_place(member.key()) || one.get_object().contains(member.key()) || is_default(member.value());
+    });
 }
 
 }  // namespace
@@ -252,7 +303,7 @@ std::string to_sql(const Node& expression) {
     target["val"] = expression;
     json::object select;
     select["targetList"] = json::array{make_node("ResTarget", std::move(target))};
-    const std::string text = sql::deparse_tree(statement_of(std::move(select)));
+    const std::string text = tree_sql(statement_of(std::move(select)));
     constexpr std::string_view kSelect = "SELECT ";
     return text.starts_with(kSelect) ? text.substr(kSelect.size()) : std::string();
 }
@@ -263,7 +314,14 @@ std::optional<json::object> parse_select(std::string_view text) {
     return select ? std::optional(*select) : std::nullopt;
 }
 
-std::string select_sql(const json::object& select) { return sql::deparse_tree(statement_of(select)); }
+std::string tree_sql(const Node& root) {
+    Node written = root;
+    put_right(written);
+    auto text = sql::deparse_tree(written);
+    return !text.empty() && is_same(written, sql::parse_tree(text).root) ? text : std::string();
+}
+
+std::string select_sql(const json::object& select) { return tree_sql(statement_of(select)); }
 
 Node unqualified(Node expression) {
     if (auto* column = fields_of(expression, "ColumnRef")) {

@@ -59,11 +59,12 @@ Node make_operation(std::string_view op, Node left, Node right);
 Node make_and(std::vector<Node> conditions);        // one condition stays as it is
 std::vector<Node> conjuncts(const Node& condition); // AND taken apart
 
-// From text and back. Nothing, or "", if it cannot be done.
+// From text and back. Nothing, or "", if it cannot be done. What is written is read again, and thrown away if it reads otherwise.
 std::optional<Node> parse_expression(std::string_view text);
 std::optional<Node> parse_sort_key(std::string_view text);  // a SortBy
 std::string to_sql(const Node& expression);
 std::optional<boost::json::object> parse_select(std::string_view text);  // the fields of its SelectStmt
+std::string tree_sql(const Node& root);              // of a whole statement's tree
 std::string select_sql(const boost::json::object& select);
 // The same with the relation's name taken off each column.
 Node unqualified(Node expression);

@@ -6,14 +6,16 @@ namespace larder::advisor {
 
 namespace {
 
+// Fewer scans of all of a table's indexes say nothing about the one that had none.
+constexpr double kScansMin = 1000;
+
 std::string quoted(const Relation& relation, const std::string& index) {
     std::string name = "\"";
     for (const char c : index) name += c == '"' ? "\"\"" : std::string(1, c);
     name += '"';
     const bool is_plain = std::all_of(index.begin(), index.end(), [](unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
     const std::string bare = is_plain ? index : name;
-    const auto dot = relation.quoted.find('.');
-    return dot == std::string::npos ? bare : relation.quoted.substr(0, dot + 1) + bare;
+    return relation.prefix + bare;
 }
 
 // What comes after "ON", which two doubles have in common whatever their names are.
@@ -83,16 +85,32 @@ std::vector<SpareIndex> redundant_indexes(const Relation& relation) {
         if (index.backs_constraint) continue;
         const std::string name = quoted(relation, index.name);
         if (!index.is_valid) {
-            found.push_back({name, index.definition, "The index " + index.name + " is invalid: no query uses it."});
+            found.push_back({index.name, name, index.definition, "The index " + index.name + " is invalid: no query uses it."});
             continue;
         }
         const auto same = std::find_if(kept.begin(), kept.end(), [&](const Index* other) {
             return shape(*other) == shape(index) && other->is_unique >= index.is_unique;
         });
         const auto longer = std::find_if(relation.indexes.begin(), relation.indexes.end(), [&](const Index& other) { return other.is_valid && is_leading_part(index, other); });
-        if (same != kept.end()) found.push_back({name, index.definition, "The index " + index.name + " is the same as " + (*same)->name + "."});
-        else if (longer != relation.indexes.end()) found.push_back({name, index.definition, "The index " + index.name + " is the leading part of " + longer->name + "."});
+        if (same != kept.end()) found.push_back({index.name, name, index.definition, "The index " + index.name + " is the same as " + (*same)->name + "."});
+        else if (longer != relation.indexes.end()) found.push_back({index.name, name, index.definition, "The index " + index.name + " is the leading part of " + longer->name + "."});
         else kept.push_back(&index);
+    }
+    return found;
+}
+
+std::vector<SpareIndex> unused_indexes(const Relation& relation) {
+    double scans = 0;
+    for (const Index& index : relation.indexes) scans += index.scans;
+    std::vector<SpareIndex> found;
+    if (scans < kScansMin) return found;
+    const auto redundant = redundant_indexes(relation);
+    for (const Index& index : relation.indexes) {
+        const bool is_named = std::any_of(redundant.begin(), redundant.end(), [&](const SpareIndex& spare) { return spare.name == index.name; });
+        if (index.scans > 0 || index.backs_constraint || index.is_unique || !index.is_valid || is_named) continue;
+        found.push_back({index.name, quoted(relation, index.name), index.definition,
+                         "The index " + index.name + " was never scanned since the statistics began, nor do these statements use it; it is " +
+                             std::to_string(static_cast<long long>(index.bytes / 1024)) + " kB large and every write keeps it up to date."});
     }
     return found;
 }

@@ -10,11 +10,14 @@
 namespace larder::advisor {
 
 struct SpareIndex {
-    std::string quoted, definition, why;
+    std::string name, quoted, definition, why;
 };
 
 // Invalid ones, exact doubles, and leading parts of others. What enforces a constraint or is a part of one is never named.
 std::vector<SpareIndex> redundant_indexes(const Relation& relation);
+
+// Those that were never scanned though the table's others were often since the statistics began; none that enforces anything.
+std::vector<SpareIndex> unused_indexes(const Relation& relation);
 
 struct UnservedKey {
     std::string name;    // the foreign key's

@@ -37,13 +37,16 @@ constexpr const char* kRelation =
     "n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast'), c.reltuples, "
     "CASE WHEN c.relpages > 0 OR c.relkind NOT IN ('r', 'm') THEN c.relpages ELSE pg_relation_size(c.oid) / current_setting('block_size')::int END, "
     "CASE WHEN c.relpages > 0 THEN c.relallvisible::float8 / c.relpages ELSE 0 END, s.n_mod_since_analyze, s.n_tup_upd, s.n_tup_ins, "
-    "s.n_dead_tup, s.n_live_tup, CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::oid ELSE 0 END "
+    "s.n_dead_tup, s.n_live_tup, CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::oid ELSE 0 END, "
+    "c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid), "
+    "CASE WHEN pg_table_is_visible(c.oid) THEN '' ELSE quote_ident(n.nspname) || '.' END "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid WHERE c.oid = $1";
 
 // A partitioned table has statistics of its own, over all partitions (inherited).
 constexpr const char* kColumns =
     "SELECT a.attnum, a.attname, quote_ident(a.attname), a.atttypid, t.typelem, format_type(a.atttypid, a.atttypmod), t.typcategory, a.attnotnull, "
-    "t.typtype IN ('r', 'm'), s.attname IS NOT NULL, s.n_distinct, s.correlation, s.null_frac, coalesce(s.avg_width, 8) "
+    "t.typtype IN ('r', 'm'), s.attname IS NOT NULL, s.n_distinct, s.correlation, s.null_frac, coalesce(s.avg_width, 8), "
+    "CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, NULL) END "
     "FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type t ON t.oid = a.atttypid "
     "LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname AND s.inherited = (c.relkind = 'p') "
     "WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
@@ -70,7 +73,7 @@ const Column* Relation::column(int number) const {
 }
 
 bool Relation::is_key(const std::vector<int>& numbers) const {
-    return std::any_of(indexes.begin(), indexes.end(), [&](const Index& index) {
+    return !has_children && std::any_of(indexes.begin(), indexes.end(), [&](const Index& index) {
         if (!index.is_unique || !index.is_valid || !index.is_immediate || !index.predicate.empty() || index.has_expressions) return false;
         return std::all_of(index.keys.begin(), index.keys.end(), [&](int key) {
             const Column* column = this->column(key);
@@ -112,6 +115,8 @@ Relation* Relations::load(unsigned oid) {
     relation.changed_since_analyse = number(row[10]), relation.updates = number(row[11]), relation.inserts = number(row[12]);
     relation.dead_rows = number(row[13]), relation.live_rows = number(row[14]);
     relation.root = oid_of(row[15]);
+    relation.has_children = is_true(row[16]);
+    relation.prefix = text(row[17]);
     load_columns(relation);
     load_indexes(relation);
     return &relation;
@@ -125,9 +130,10 @@ void Relations::load_columns(Relation& relation) {
         column.type = oid_of(row[3]), column.element_type = oid_of(row[4]);
         column.type_name = text(row[5]);
         column.category = text(row[6]).empty() ? 'X' : text(row[6])[0];
-        column.is_not_null = is_true(row[7]), column.is_range = is_true(row[8]), column.has_statistics = is_true(row[9]);
+        column.is_not_null = is_true(row[7]) && !relation.has_children, column.is_range = is_true(row[8]), column.has_statistics = is_true(row[9]);
         column.distinct = number(row[10]), column.correlation = number(row[11]), column.null_share = number(row[12]);
         column.average_width = static_cast<int>(number(row[13]));
+        column.base_type_name = text(row[14]);
     }
 }
 

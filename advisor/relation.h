@@ -15,6 +15,7 @@ struct Column {
     std::string name, quoted;       // quoted as SQL needs it
     unsigned type = 0, element_type = 0;
     std::string type_name;          // as format_type() writes it
+    std::string base_type_name;     // of a domain: what it is a domain over
     char category = 'X';            // pg_type.typcategory: 'S' string, 'N' number, 'D' date and time, 'A' array, 'B' boolean, …
     bool is_not_null = false, is_range = false;
     bool has_statistics = false;
@@ -40,12 +41,15 @@ struct ForeignKey {
 struct Relation {
     unsigned oid = 0;
     std::string schema, name, quoted;  // quoted: with its schema unless the search path finds it without
+    std::string prefix;                // that schema with its dot, or nothing: what an index's name has before it as well
     char kind = 'r';                // 'r' table, 'p' partitioned, 'm' materialised view, …
     bool is_temporary = false, is_system = false;
+    bool has_children = false;         // tables inherit from it: its keys and NOT NULLs do not hold for all that is read
     double rows = 0, pages = 0, visible_share = 0;  // rows -1: never analysed
     double changed_since_analyse = 0, updates = 0, inserts = 0, dead_rows = 0, live_rows = 0;
     std::vector<unsigned> leaves;   // of a partitioned table: those that the plan reads
     std::vector<std::string> leaf_names;
+    std::vector<double> leaf_pages;
     unsigned root = 0;              // of a partition: the partitioned table at the top
     std::vector<Column> columns;
     std::vector<Index> indexes;

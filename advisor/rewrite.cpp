@@ -22,7 +22,7 @@ std::string apply(SelectRule rule, Node& tree, RewriteContext& context) {
 }
 
 void add(std::vector<Rewritten>& to, const Node& tree, const std::string& why) {
-    auto text = sql::deparse_tree(tree);
+    auto text = tree_sql(tree);
     const bool is_new = !text.empty() && std::none_of(to.begin(), to.end(), [&](const Rewritten& other) { return other.sql == text; });
     if (is_new && !sql::parse_tree(text).root.is_null()) to.push_back({std::move(text), why});
 }

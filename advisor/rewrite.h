@@ -38,6 +38,11 @@ std::string put_conditions_right(Node& tree, RewriteContext& context);       // 
 std::optional<Node> as_date_range(const Node& condition, const Scope& scope);
 // Two conditions of an AND, one on a column's year and one on its month, as one range.
 std::optional<Node> as_month_range(const Node& year, const Node& month, const Scope& scope);
+// A sum of a column of time and an interval, or the time passed since the column, as a comparison of the column. rewrite_intervals.cpp
+std::optional<Node> as_moved_interval(const Node& condition, const Scope& scope);
+// What a constant, a parameter or an expression of the clock is, where that is plain: `none` if not, `untyped` if what it stands beside decides.
+enum class ClockType { none, untyped, date, timestamp, timestamptz };
+ClockType clock_type(const Node& node);
 using SelectRule = std::string (*)(boost::json::object& select, RewriteContext& context);
 std::string not_in_as_not_exists(boost::json::object& select, RewriteContext& context);   // rewrite_sublinks.cpp
 std::string count_as_exists(boost::json::object& select, RewriteContext& context);

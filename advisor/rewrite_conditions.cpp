@@ -58,6 +58,32 @@ std::optional<Comparison> comparison(const Node& condition, const std::function<
 
 bool is_order(const std::string& op) { return op == "=" || op == "<" || op == "<=" || op == ">" || op == ">="; }
 
+std::optional<Node> moved_interval(const Node& condition, const Scope& scope, RewriteContext&) { return as_moved_interval(condition, scope); }
+
+// x = 1 OR x = 2: one scan of an index finds both in order. Constants of one kind only, which all take the column's type in either form.
+std::optional<Node> either_as_list(const Node& condition, const Scope& scope) {
+    const auto* either = fields_of(condition, "BoolExpr");
+    if (!either || word(*either, "boolop") != "OR_EXPR") return std::nullopt;
+    json::array values;
+    std::string subject, kind;
+    for (const Node& arm : list(*either, "args")) {
+        const auto* equal = fields_of(arm, "A_Expr");
+        if (!equal || word(*equal, "kind") != "AEXPR_OP" || operator_of(arm) != "=" || !scope.resolve(member(*equal, "lexpr"))) return std::nullopt;
+        const Node& value = member(*equal, "rexpr");
+        const std::string this_kind = type_of(value) == "ParamRef" ? "parameter" : type_of(value) != "A_Const" ? "" : string_of(value) ? "text" : integer_of(value) ? "number" : "";
+        const std::string this_subject = to_sql(member(*equal, "lexpr"));
+        if (this_kind.empty() || (!values.empty() && (this_kind != kind || this_subject != subject))) return std::nullopt;
+        kind = this_kind, subject = this_subject;
+        values.push_back(value);
+    }
+    if (values.size() < 2) return std::nullopt;
+    json::object items;
+    items["items"] = std::move(values);
+    Node list_form = make_operation("=", *parse_expression(subject), make_node("List", std::move(items)));
+    fields_of(list_form, "A_Expr")->at("kind") = "AEXPR_IN";
+    return list_form;
+}
+
 std::optional<Node> date_part(const Node& condition, const Scope& scope, RewriteContext&) { return as_date_range(condition, scope); }
 
 // col + 5 > 7, for integers (which cannot overflow the constant's side) and numeric.
@@ -220,6 +246,7 @@ std::optional<Node> named_configuration(const Node& condition, const Scope&, Rew
 
 constexpr Rule kRules[] = {
     {date_part, "A function of a timestamp is written as a range of the column itself (R2)."},
+    {moved_interval, "The interval is moved from the column to the bound it is compared with (R3)."},
     {moved_constant, "Arithmetic on the column is moved to the constant (R3)."},
     {cast_column, "The constant is cast instead of the column; the cast loses nothing and its text is unique (R5)."},
     {numeric_constant, "An integer column is compared with an integer, not as numeric (R34)."},
@@ -236,14 +263,36 @@ public:
     bool change(Node& condition) {
         if (auto* both = fields_of(condition, "BoolExpr")) {
             if ((*both)["boolop"] == "NOT_EXPR") return false;
+            if (auto values = either_as_list(condition, scope_)) {
+                condition = std::move(*values);
+                note("Equalities of one column are a list (R37).");
+                return true;
+            }
             bool changed = (*both)["boolop"] == "AND_EXPR" && change_months((*both)["args"].as_array());
             for (auto& part : (*both)["args"].as_array()) changed = change(part) || changed;
             return changed;
         }
+        if (change_between(condition)) return true;
         for (const Rule& rule : kRules) {
             auto better = rule.change(condition, scope_, context_);
             if (!better) continue;
             condition = std::move(*better);
+            note(rule.why);
+            return true;
+        }
+        return false;
+    }
+
+    // What BETWEEN stands for, if both halves can be put right.
+    bool change_between(Node& condition) {
+        const auto* both = fields_of(condition, "A_Expr");
+        const auto* ends = both && word(*both, "kind") == "AEXPR_BETWEEN" ? fields_of(member(*both, "rexpr"), "List") : nullptr;
+        if (!ends || list(*ends, "items").size() != 2 || context_.is_volatile(condition)) return false;
+        for (const Rule& rule : kRules) {
+            const auto half = [&](const char* op, std::size_t end) { return rule.change(make_operation(op, member(*both, "lexpr"), list(*ends, "items")[end]), scope_, context_); };
+            auto low = half(">=", 0), high = half("<=", 1);
+            if (!low || !high) continue;
+            condition = make_and({std::move(*low), std::move(*high)});
             note(rule.why);
             return true;
         }

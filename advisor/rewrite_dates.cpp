@@ -14,6 +14,7 @@ namespace json = boost::json;
 namespace {
 
 using Days = std::chrono::sys_days;
+constexpr std::size_t kRangesMax = 20;
 constexpr unsigned kTimestamp = 1114, kTimestamptz = 1184;
 
 enum class Unit { day, week, month, quarter, year };
@@ -88,6 +89,7 @@ struct Cut {
     Node column;
     Unit unit = Unit::day;
     enum { date, timestamp, year_number, text } constant = date;
+    ClockType type = ClockType::none;  // of the column
 };
 
 std::optional<Cut> cut_by_call(const Node& node) {
@@ -116,7 +118,22 @@ std::optional<Cut> cut_of(const Node& node, const Scope& scope) {
     if (!cut) return std::nullopt;
     const auto use = scope.resolve(cut->column);
     if (!use || (use->column->type != kTimestamp && use->column->type != kTimestamptz)) return std::nullopt;
+    cut->type = use->column->type == kTimestamp ? ClockType::timestamp : ClockType::timestamptz;
     return cut;
+}
+
+// date_trunc('month', col) = date_trunc('month', now()): cut off again after the step, for days that do not begin at midnight.
+std::optional<std::pair<Node, Node>> clock_bounds(const Cut& cut, const Node& constant) {
+    static constexpr const char* kSteps[] = {"1 day", "7 days", "1 month", "3 months", "1 year"};
+    const auto type = clock_type(constant);
+    if (type == ClockType::date && cut.unit == Unit::day) return std::pair(constant, *parse_expression("(" + to_sql(constant) + ") + 1"));
+    if (function_of(constant) != "date_trunc" || type != cut.type) return std::nullopt;
+    const auto unit = unit_named(*string_of(list(*fields_of(constant, "FuncCall"), "args")[0]));
+    if (unit != cut.unit) return std::nullopt;
+    Node next = constant;
+    auto& moment = fields_of(next, "FuncCall")->at("args").as_array()[1];
+    moment = make_operation("+", constant, *parse_expression(std::string("interval '") + kSteps[static_cast<int>(cut.unit)] + "'"));
+    return std::pair(constant, std::move(next));
 }
 
 // The first moments of the unit that the constant names and of the one after it, as expressions.
@@ -130,8 +147,10 @@ std::optional<std::pair<Node, Node>> bounds(const Cut& cut, const Node& constant
         const bool is_fit = cast.empty() || (cut.constant == Cut::text ? cast == "text" : cut.constant == Cut::date ? cast == "date" : cast != "text");
         const std::size_t length = cut.unit == Unit::day ? 10 : cut.unit == Unit::month ? 7 : 4;
         if (is_fit && (cut.constant != Cut::text || text->size() == length)) day = day_of(*text, cut.constant == Cut::text);
-    } else if (cut.constant == Cut::date && is_free_of_columns(constant) && !contains(constant, "FuncCall")) {
-        // A parameter or CURRENT_DATE: the server counts the day on.
+    } else if (cut.constant == Cut::timestamp && clock_type(constant) != ClockType::none) {
+        return clock_bounds(cut, constant);
+    } else if (cut.constant == Cut::date && is_free_of_columns(constant) && (!contains(constant, "FuncCall") || clock_type(constant) != ClockType::none)) {
+        // A parameter, CURRENT_DATE or now()::date: the server counts the day on.
         const std::string sql = "(" + to_sql(constant) + ")::date";
         auto first = parse_expression(sql), second = parse_expression(sql + " + 1");
         if (first && second) return std::pair(std::move(*first), std::move(*second));
@@ -152,6 +171,24 @@ std::optional<Node> range(const Cut& cut, const std::string& op, const Node& con
     if (op == "<") return make_operation("<", cut.column, first);
     if (op == "<=") return make_operation("<", cut.column, after);
     return std::nullopt;
+}
+
+// placed_at::date IN ('2026-03-03', …)
+std::optional<Node> as_ranges(const Node& subject, const Node& values, const Scope& scope) {
+    const auto cut = cut_of(subject, scope);
+    const auto* all = fields_of(values, "List");
+    if (!cut || !all || list(*all, "items").size() > kRangesMax) return std::nullopt;
+    json::array ranges;
+    for (const Node& value : list(*all, "items")) {
+        auto one = range(*cut, "=", value);
+        if (!one) return std::nullopt;
+        ranges.push_back(std::move(*one));
+    }
+    if (ranges.size() < 2) return ranges.empty() ? std::nullopt : std::optional<Node>(ranges[0]);
+    json::object either;
+    either["boolop"] = "OR_EXPR";
+    either["args"] = std::move(ranges);
+    return make_node("BoolExpr", std::move(either));
 }
 
 }  // namespace
@@ -190,6 +227,7 @@ std::optional<Node> as_date_range(const Node& condition, const Scope& scope) {
         if (!low || !high) return std::nullopt;
         return make_and({std::move(*low), std::move(*high)});
     }
+    if (kind == "AEXPR_IN" && operator_of(condition) == "=") return as_ranges(left, right, scope);
     if (kind != "AEXPR_OP") return std::nullopt;
     const std::string op = operator_of(condition);
     if (const auto cut = cut_of(left, scope)) return range(*cut, op, right);

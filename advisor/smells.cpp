@@ -18,6 +18,7 @@ constexpr double kCostlyAnswer = 500, kCostlyJoin = 1000, kCostlyGrouping = 10'0
 constexpr double kMisjudged = 5, kSampleRowsMin = 20;
 constexpr double kStaleShare = 0.2, kStaleRowsMin = 1000;
 constexpr double kLookupCost = 8;
+constexpr double kUselessShare = 0.5, kRowCost = 0.0125;   // of a scan of the whole table: a page costs 1
 
 std::string whole(double number) { return std::to_string(std::llround(number)); }
 
@@ -58,11 +59,21 @@ void deep_offset(const SmellContext& context, std::vector<Advice>& to) {
     to.push_back(advice_of("paginate", "The statement reads " + std::to_string(*offset) + " rows to throw them away, and more with each page. Remember the last row shown and ask for "
                            "what comes after it: WHERE (" + (keys.empty() ? "key" : keys) + ") > (its values) ORDER BY the same LIMIT n, with an index on these columns that ends "
                            "in a unique one (R14). That is another statement, so it is not written here."));
+    to.back().comes_first = true;
+}
+
+// How many groups an expression makes nobody knows beforehand: as many as its column has values, says the planner.
+bool groups_by_expression(const PlanNode& plan) {
+    bool found = false;
+    visit_plan(plan, [&](const PlanNode& node) {
+        for (const auto& key : node.group_keys) found = found || key.find('(') != std::string::npos;
+    });
+    return found;
 }
 
 void many_rows(const SmellContext& context, std::vector<Advice>& to) {
     const auto* select = select_of(context);
-    if (!select || select->contains("limitCount") || context.plan.rows <= kManyRows) return;
+    if (!select || select->contains("limitCount") || context.plan.rows <= kManyRows || groups_by_expression(context.plan)) return;
     to.push_back(advice_of("paginate", "The answer has about " + whole(context.plan.rows) + " rows and no LIMIT. If people look at it, ask for pages by key (R15); if a program "
                            "reads all of it, use a cursor or COPY."));
 }
@@ -128,6 +139,9 @@ void dependent_columns(const SmellContext& context, std::vector<Advice>& to) {
                                   "is chosen for what is there.");
         advice.ddl = advice.deploy = {"CREATE STATISTICS " + name + " (dependencies, mcv) ON " + columns + " FROM " + use.relation->quoted, "ANALYZE " + use.relation->quoted};
         advice.undo = {"DROP STATISTICS " + name};
+        // An index would only look useful until it is known how many rows there are.
+        const double real = share->of_all() * use.relation->rows;
+        advice.comes_first = fetch_cost(real, use.relation->pages) > kUselessShare * (use.relation->pages + kRowCost * use.relation->rows);
         to.push_back(std::move(advice));
     }
 }
@@ -161,7 +175,7 @@ void mixed_types(const SmellContext& context, std::vector<Advice>& to) {
 
 // An answer that is computed from whole tables again and again.
 void repeated_answer(const SmellContext& context, std::vector<Advice>& to) {
-    if (!select_of(context) || context.plan.total_cost < kCostlyAnswer || context.plan.rows > kManyRows) return;
+    if (!select_of(context) || context.plan.total_cost < kCostlyAnswer || (context.plan.rows > kManyRows && !groups_by_expression(context.plan))) return;
     const bool condenses = is_aggregate(context.plan);
     const bool is_called_often = context.question.calls_per_minute >= 1;
     if (!condenses && !is_called_often) return;
@@ -228,7 +242,7 @@ std::vector<Advice> write_smells(const SmellContext& context) {
             if (scans < 10 * kLookupCost) continue;
             advice.ddl = {key.index.ddl()};
             advice.deploy = {key.index.concurrent_ddl()};
-            advice.undo = {"DROP INDEX CONCURRENTLY " + key.index.name()};
+            advice.undo = {key.index.undo()};
             found.push_back(std::move(advice));
         }
     }

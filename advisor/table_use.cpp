@@ -98,13 +98,14 @@ public:
 
     int column_number(const Node& node) const {
         const Node* plain = &node;
-        // A varchar column is shown with a cast to text that changes nothing.
-        if (const auto* cast = fields_of(node, "TypeCast"); cast && cast_type(node) == "text") plain = &member(*cast, "arg");
+        // A varchar column is shown with a cast to text, one of a domain with a cast to its base type: both change nothing.
+        if (const auto* cast = fields_of(node, "TypeCast")) plain = &member(*cast, "arg");
         const auto path = column_path(*plain);
         if (path.size() != 2) return 0;
         const Column* column = use_.relation->column(path[1]);
-        if (!column || (plain != &node && column->type != kVarchar)) return 0;
-        return column->number;
+        if (!column) return 0;
+        const bool is_same = plain == &node || (column->type == kVarchar && cast_type(node) == "text") || is_base_type(*column, cast_type(node));
+        return is_same ? column->number : 0;
     }
 
     std::string subject_text(const Node& node) const {
@@ -117,6 +118,12 @@ public:
 
 private:
     static constexpr unsigned kVarchar = 1043;
+
+    static bool is_base_type(const Column& column, const std::string& name) {
+        if (column.base_type_name.empty()) return false;
+        const auto type = parse_expression("NULL::" + column.base_type_name);
+        return type && cast_type(*type) == name;
+    }
 
     bool names(const Node& node, bool own) const {
         bool found = false;
@@ -241,6 +248,7 @@ private:
             if (root.leaves.empty()) root.pages = 0;
             root.leaves.push_back(leaf.oid);
             root.leaf_names.push_back(leaf.name);
+            root.leaf_pages.push_back(leaf.pages);
             root.pages += leaf.pages;
             root.visible_share = root.leaves.size() == 1 ? leaf.visible_share : std::min(root.visible_share, leaf.visible_share);
         }

@@ -9,27 +9,37 @@ Prints one line a query and a summary; exit code 1 if the targets are missed (--
 """
 import argparse
 import json
+import re
 import subprocess
 import sys
 import time
 
 import psycopg2
 
+import more_queries
 import shop_queries
 
 USEFUL, BEST = 0.9, 0.8
 
 
+def values_of(sql, params):
+    """The parameters as EXECUTE's list: NULLs if there are no values for them, "" if there are no parameters."""
+    if not params:
+        params = [None] * max((int(number) for number in re.findall(r"\$(\d+)", sql)), default=0)
+    return ", ".join("NULL" if p is None else "'" + p.replace("'", "''") + "'" for p in params)
+
+
 def plan_of(cursor, sql, params):
     text = "EXPLAIN (FORMAT JSON) " + sql
-    if params:
-        # Bind values as the driver of an application would send them: planned with their values.
+    values = values_of(sql, params)
+    if values:
+        # Bind values as the driver of an application would send them: planned with their values, or for any if there are none.
         cursor.execute("PREPARE asked AS " + sql)
-        cursor.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-        text = "EXPLAIN (FORMAT JSON) EXECUTE asked (" + ", ".join("NULL" if p is None else "'" + p.replace("'", "''") + "'" for p in params) + ")"
+        cursor.execute("SET LOCAL plan_cache_mode = " + ("force_custom_plan" if params else "force_generic_plan"))
+        text = "EXPLAIN (FORMAT JSON) EXECUTE asked (" + values + ")"
     cursor.execute(text)
     plan = cursor.fetchone()[0][0]["Plan"]
-    if params:
+    if values:
         cursor.execute("DEALLOCATE asked")
     return plan
 
@@ -95,12 +105,14 @@ def same_rows(cursor, entry, other):
             cursor.execute("SET LOCAL statement_timeout = '120s'")
             for step in helpers:
                 cursor.execute(step)
-            if not params:
+            if not values_of(text, params):
                 cursor.execute(f"SELECT count(*), sum(hashtextextended(s::text, 0)) FROM ({text.rstrip().rstrip(';')}) AS s")
             else:
                 cursor.execute("PREPARE asked AS " + text)
-                cursor.execute("EXECUTE asked (" + ", ".join("NULL" if p is None else "'" + p + "'" for p in params) + ")")
-                return sorted(map(str, cursor.fetchall()))
+                cursor.execute("EXECUTE asked (" + values_of(text, params) + ")")
+                found = sorted(map(str, cursor.fetchall()))
+                cursor.execute("DEALLOCATE asked")
+                return found
             return cursor.fetchall()
         finally:
             cursor.execute("ROLLBACK TO SAVEPOINT rows")
@@ -160,7 +172,7 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--floor", nargs=2, type=float, default=(USEFUL, BEST))
     options = parser.parse_args()
-    entries = [entry for entry in shop_queries.ALL if not options.names or any(name in entry["id"] for name in options.names)]
+    entries = [entry for entry in shop_queries.ALL + more_queries.MORE if not options.names or any(name in entry["id"] for name in options.names)]
     connection = psycopg2.connect(options.uri)
     before = snapshot(connection)
     results, times = [], []
@@ -178,10 +190,10 @@ def main():
             except psycopg2.Error as error:
                 useful, best, note = False, False, "WRONG: " + str(error).splitlines()[0]
             connection.rollback()
-            for step in entry["setup"]:
+            for step in reversed(entry["setup"]):
                 words = step.split()
-                if words[0] == "CREATE":
-                    cursor.execute(f"DROP {words[1]} {words[2]}")
+                if words[:2] in (["CREATE", "TABLE"], ["CREATE", "SCHEMA"], ["CREATE", "INDEX"]) and words[2] != "ON":
+                    cursor.execute(f"DROP {words[1]} IF EXISTS {words[2]} CASCADE")
             connection.commit()
         results.append((entry, useful, best, note))
         mark = "  " if useful is None else "**" if best else "* " if useful else "- "

@@ -1,22 +1,5 @@
-"""Slow queries over the shop (examples/shop), each with the best answers that are known for it; and controls.
-
-Each entry: a name, the statement, and
-  best     answers to measure against: each a list of DDL statements, and perhaps ("rewrite", text) among them
-  kinds    where the right answer cannot be measured by a plan's cost: the kinds that are right
-  params   values for $1, $2, …
-  setup    what is done before (in a transaction that is rolled back), for cases that the shop does not have
-A control has neither best nor kinds: the right answer has no DDL and no rewrite.
-"""
-
-
-def case(name, sql, *best, kinds=(), params=(), setup=(), extensions=()):
-    return {"id": name, "sql": sql, "best": [answer if isinstance(answer, list) else [answer] for answer in best], "kinds": list(kinds),
-            "params": list(params), "setup": list(setup), "extensions": list(extensions)}
-
-
-def rewrite(text):
-    return ("rewrite", text)
-
+"""Slow queries over the shop (examples/shop), each with the best answers that are known for it; and controls. shop_cases.py says how they are written."""
+from shop_cases import case, rewrite
 
 INDEXES = [
     # Equality and range: one column

@@ -7,6 +7,9 @@ import sys
 
 import psycopg2
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "advisor"))
+import rewrite_rows  # noqa: E402
+
 URI = os.environ.get("LARDER_TEST_PGURI")
 LARDER = os.environ.get("LARDER_BINARY")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -76,6 +79,49 @@ def check_the_command_line(uri):
     assert subprocess.run([LARDER, "advise", "--upstream", "postgres://127.0.0.1:1/x", "SELECT 1"], capture_output=True, timeout=30).returncode == 1
 
 
+def check_the_workload(uri, has_hypopg):
+    connection = psycopg2.connect(uri)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute("CREATE INDEX reviews_again ON reviews (product_id, created_at DESC)")
+    reads = [{"id": "variant", "sql": "SELECT * FROM order_items WHERE variant_id = $1", "params": ["47"], "calls_per_min": 100},
+             {"id": "variant_sum", "sql": "SELECT sum(quantity) FROM order_items WHERE variant_id BETWEEN 5 AND 9", "calls_per_min": 5},
+             {"id": "big", "sql": "SELECT id FROM orders WHERE total > 2500"}, {"id": "words", "sql": "SELECT id FROM products WHERE tags @> '{limited,recycled,summer}'"},
+             {"id": "review", "sql": "SELECT * FROM reviews WHERE order_id = 77"}, {"id": "wrong", "sql": "SELECT nothing FROM orders"}, {"id": "drop", "sql": "DROP TABLE orders"}]
+    run = lambda statements, *more: advise(uri, *statements, arguments=("--workload", "--json", *more))[0]  # noqa: E731
+    free = run(reads)
+    assert free["kind"] == "workload" and free["after"] < 0.3 * free["before"] and free["budget"] is None
+    ddl = [one for index in free["indexes"] for one in index["ddl"]]
+    assert any("order_items (variant_id)" in one for one in ddl) and any("orders (total)" in one for one in ddl) and any("reviews (order_id)" in one for one in ddl), ddl
+    assert free["indexes"][0]["serves"] and abs(sum(index["gain"] for index in free["indexes"]) - free["gain"]) < 0.01
+    whys = {one["id"]: one.get("why", "") for one in free["statements"]}
+    assert "refuses" in whys["wrong"] and whys["drop"] and not whys["big"]
+    assert any("reviews_again" in one["ddl"][0] for one in free["drop"]) and not any("pkey" in one["ddl"][0] for one in free["drop"])
+    assert any("order_items_variant_id_fkey" in one["why"] for one in run(reads[2:3] + [{"id": 1, "sql": "SELECT 1 FROM order_items"}])["foreign_keys"])
+    assert not any("order_items_variant_id_fkey" in one["why"] for one in free["foreign_keys"]), "a chosen index serves this key"
+    # What is chosen fits, is what was said when it is there, and more room is never worse.
+    half = run(reads, "--budget", str(int(free["bytes"] * 0.6)))
+    assert half["bytes"] <= half["budget"] and free["after"] <= half["after"] < half["before"]
+    assert run(reads, "--budget=1B")["indexes"] == []
+    for one in ddl:
+        cursor.execute(one)
+    cursor.execute("ANALYZE")
+    again = run(reads)
+    assert again["before"] < 1.3 * free["after"] + 50 if has_hypopg else again["before"] < free["before"], (again["before"], free["after"])
+    assert not any("CREATE INDEX" in one and "variant_id" in one for index in again["indexes"] for one in index["ddl"])
+    for one in [undo for index in free["indexes"] for undo in index["undo"]]:
+        cursor.execute(one)
+    # A table that is written much more than read is left alone.
+    writes = [{"id": "w", "sql": "INSERT INTO order_items SELECT id, 99, 5, 1, 1 FROM orders WHERE id < 2000", "calls_per_min": 5000}]
+    assert not any("order_items" in one for index in run(reads + writes)["indexes"] for one in index["ddl"])
+    text = advise(uri, *(one["sql"].replace("$1", "47") + ";" for one in reads[:5]), arguments=("--workload",))
+    assert "save" in text and "CREATE INDEX CONCURRENTLY" in text and "now and then" in text, text
+    for wrong in (("--budget", "many"), ("--workload", "--budget", "-5"), ("--budget", "5MB")):
+        assert subprocess.run([LARDER, "advise", *wrong, "--upstream", uri], input="", capture_output=True, text=True, timeout=30).returncode == 2, wrong
+    cursor.execute("DROP INDEX reviews_again")
+    connection.close()
+
+
 def main():
     if not URI or not LARDER:
         return 77
@@ -99,8 +145,15 @@ def main():
             done = subprocess.run(score, capture_output=True, text=True, timeout=600)
             print(f"HypoPG {with_hypopg}:", done.stdout.splitlines()[-1] if done.stdout else "", flush=True)
             assert done.returncode == 0, done.stdout + done.stderr
+            check_the_workload(uri, with_hypopg)
         check_that_nothing_is_changed(uri)
         check_the_command_line(uri)
+        if has_hypopg:
+            tpch = [sys.executable, os.path.join(ROOT, "tests/advisor/tpch.py"), URI, LARDER, "--scale", "0.005", "--floor", "0.3"]
+            done = subprocess.run(tpch, capture_output=True, text=True, timeout=600)
+            print(done.stdout, flush=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+        rewrite_rows.check(uri, advise)
     finally:
         server(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
     return 0

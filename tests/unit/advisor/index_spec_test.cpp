@@ -68,6 +68,17 @@ TEST_CASE("an index's name is new and short enough") {
     CHECK(spec.name() == "orders_status_idx2");
     spec.keys = {{std::string(200, 'x') + "('Ü')", 0, {}, false, false}, {std::string(200, 'y'), 0, {}, false, false}, {std::string(90, 'z'), 0, {}, false, false}};
     CHECK(spec.name().size() <= 63);
+    // Cut between characters, and two that differ only in what is not in the name have names that differ.
+    Relation other = orders();
+    other.name = "a\"" + std::string(20, 'x') + "\xC3\xBC\xC3\xBC";
+    IndexSpec one;
+    one.relation = &other;
+    one.keys = {{"id", 1, {}, false, false}};
+    one.where = "status = 'x'";
+    IndexSpec two = one;
+    two.where = "status = 'y'";
+    CHECK(one.name() != two.name());
+    CHECK(one.name().starts_with("\"a\"\"xxxxxxxxxxxxxxxxxxxx\xC3\xBC_id_partial_"));
 }
 
 TEST_CASE("what an index that is there begins with is not advised") {

@@ -140,7 +140,7 @@ void ServerPool::exit(const std::string& key) {
     --pools_[key].clients;
 }
 
-void ServerPool::sweep(Instant now, std::int32_t instance) {
+void ServerPool::sweep(Instant now) {
     std::vector<PooledServerRef> dead;
     const Lock lock(mutex_);
     for (auto it = pools_.begin(); it != pools_.end();) {
@@ -148,8 +148,7 @@ void ServerPool::sweep(Instant now, std::int32_t instance) {
         for (auto& server : pool.idle) {
             const bool is_last = pool.counted <= 1 && pool.clients > 0;
             const bool is_idle_too_long = !is_last && limits_.idle_timeout.count() > 0 && now - server->idle_since >= limits_.idle_timeout;
-            const bool is_of_another_life = instance != 0 && server->link->verified_number != instance;
-            if (!is_idle_too_long && !is_of_another_life && !is_too_old(*server, pool, now) && is_alive(*server)) continue;
+            if (!is_idle_too_long && !is_too_old(*server, pool, now) && is_alive(*server)) continue;
             --pool.counted;
             dead.push_back(std::move(server));
         }

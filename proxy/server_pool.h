@@ -77,9 +77,8 @@ public:
     void enter(const std::string& key);
     void exit(const std::string& key);
 
-    // Closes what is idle for too long, too old, dead, or verified under another instance number than `instance`; and lets
-    // those open connections who wait although there is room.
-    void sweep(Instant now, std::int32_t instance);
+    // Closes what is idle for too long, too old or dead; and lets those open connections who wait although there is room.
+    void sweep(Instant now);
     void close_all();
 
     std::vector<PoolRow> rows(Instant now) const;

@@ -293,7 +293,7 @@ void Worker::tick() {
     }
     if (index_ == 0 && context_.now >= next_pool_sweep_) {
         next_pool_sweep_ = context_.now + kPoolSweepInterval;
-        shared_.servers.sweep(context_.now, shared_.upstream.instance_number());
+        shared_.servers.sweep(context_.now);
     }
     if (index_ == 0 && context_.now >= next_sweep_) {
         next_sweep_ = context_.now + kSweepInterval;

@@ -37,9 +37,13 @@ bool has_meaning(const Prepared& statement) {
 
 void Session::Impl::begin_carry(Outputs& out) {
     const auto change = settings_change(pool->link->settings, pool->settings);
-    if (change.empty()) return borrowed(out);
+    // Meanwhile the control connection may have found another server, or another life of it.
+    const auto instance = context.upstream.instance_number();
+    const bool is_verified = instance == 0 || verified_number == instance || server_is_replica;
+    if (change.empty() && is_verified) return borrowed(out);
     pool->step = Step::carrying;
-    pool->has_check_failed = false;
+    pool->has_check_failed = pool->is_foreign_server = false;
+    if (!is_verified) send_lock_query(out);
     for (const auto& name : change.resets) ask_server("RESET " + name, Question::carry, out);
     if (change.sets.empty()) return;
     std::vector<protocol::ValueList::Value> values;

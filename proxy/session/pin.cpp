@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "proxy/session/server_link.h"
+
 namespace larder::session {
 
 namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Pin::count_)> kNames{
-    "temp_objects", "advisory_lock", "listen", "cursor", "prepared_sql", "old_statement", "role", "setting", "sequence",
+    "temp_objects", "advisory_lock", "listen", "cursor", "prepared_sql", "old_statement", "role", "setting", "unjudged", "sequence",
     "custom_setting", "session_function", "unknown_code", "large_statement", "unknown_state", "replication",
 };
 
@@ -98,6 +100,7 @@ private:
             found.changes_settings = true;
             // Also SET LOCAL leaves such a name defined.
             if (change.name.find('.') != std::string::npos) found.pins.add(Pin::custom_setting);
+            else if (!is_carriable(change.name, {})) found.pins.add(Pin::setting);
             else if (change.name == "seed") found.pins.add(Pin::session_function);
             else if (!change.is_local) found.moves_state = true;
         }

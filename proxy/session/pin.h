@@ -24,6 +24,7 @@ enum class Pin : std::uint8_t {
     old_statement,
     role,              // SET SESSION AUTHORIZATION, or a role that a login comes with
     setting,           // one whose value cannot be set again as it is
+    unjudged,          // the catalogue's facts are missing, and without them nobody knows whether code ran that is not understood
     // Until the client leaves.
     sequence,          // moved, so that currval() and lastval() have an answer; DISCARD SEQUENCES ends it
     custom_setting,    // of an extension's name ("a.b"): no RESET makes it unknown again

@@ -212,14 +212,11 @@ void Session::Impl::give_back(Outputs& out) {
         return;
     }
     if (pool->has_old_statements) find_old_statements();
+    if (unjudged.empty()) pool->seen.remove(Pin::unjudged);
     note_pins();
-    if (pool->is_pinned()) return;
-    if (!unjudged.empty()) {
-        // The catalogue's facts will tell; it is not long until they are there.
-        if (!std::exchange(pool->will_be_reconsidered, true)) needs.reconsider = true;
-        return;
-    }
-    hand_over();
+    // The catalogue's facts will tell; mostly it is not long until they are there.
+    if (!unjudged.empty() && !std::exchange(pool->will_be_reconsidered, true)) needs.reconsider = true;
+    if (!pool->is_pinned() && unjudged.empty()) hand_over();
 }
 
 void Session::Impl::hand_over() {
@@ -263,7 +260,7 @@ void Session::Impl::pool_question_answered(Question question) {
 void Session::Impl::on_step_done(Outputs& out) {
     if (pool->step == Step::checking) return second_login_done(out);
     if (pool->step != Step::carrying) return;
-    if (pool->has_check_failed) return lose_before_use(out);
+    if (pool->has_check_failed || pool->is_foreign_server) return lose_before_use(out);
     borrowed(out);
 }
 

@@ -50,6 +50,7 @@ struct PoolState {
     bool has_dropped_names = false;           // one of those has succeeded
 
     bool has_check_failed = false;            // a question of this step was refused
+    bool is_foreign_server = false;           // it is not the server that the counters speak of
     std::uint64_t link_number = 0;            // counts the connections that were borrowed
     bool will_be_reconsidered = false;        // it has been asked for, and not come yet
     int attempts = 0;                         // connections lost before they could be used, for the message in hand

@@ -233,8 +233,12 @@ void Session::on_cancel_sent(std::uint64_t number, Outputs& out) {
 }
 
 void Session::reconsider(Outputs& out) {
-    if (impl_->pool != nullptr) impl_->pool->will_be_reconsidered = false;
-    impl_->give_back(out);
+    auto& s = *impl_;
+    if (s.pool == nullptr) return;
+    s.pool->will_be_reconsidered = false;
+    // Those who share must not wait for it any longer.
+    if (!s.unjudged.empty() && s.may_give_back()) s.pool->seen.add(Pin::unjudged);
+    s.give_back(out);
 }
 std::unique_ptr<ServerLink> Session::take_link() { return std::move(impl_->pool->link); }
 bool Session::awaits_server() const {

@@ -348,6 +348,7 @@ void Session::Impl::verified(const std::vector<std::optional<std::string>>& colu
     if (has_instance_lock) {
         verified_number = asked_number;
     } else if (asked_number == context.upstream.instance_number()) {
+        if (pool != nullptr) pool->is_foreign_server = true;
         // Another server, or another life of it, than the one that the counters speak of.
         context.upstream.counters.server.move();
         context.upstream.report_foreign_server();

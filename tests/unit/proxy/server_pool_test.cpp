@@ -131,9 +131,9 @@ TEST_CASE("after a refused login a client waits at the front, and is let to try 
     CHECK(pool.acquire(kKey, f.worker, 1, f.at, f.server) == Answer::connect);
     CHECK(pool.login_failed(kKey, f.worker, 1, f.at));
     CHECK(pool.acquire(kKey, f.worker, 2, f.at, f.server) == Answer::queued);
-    pool.sweep(f.at, 42);
+    pool.sweep(f.at);
     CHECK(f.worker.may_connect.empty());
-    pool.sweep(f.at + std::chrono::seconds(60), 42);
+    pool.sweep(f.at + std::chrono::seconds(60));
     CHECK(f.worker.may_connect == std::vector<std::uint64_t>{1});
 }
 
@@ -145,24 +145,14 @@ TEST_CASE("idle connections end with their time, but for the last of a pool that
     pool.enter(kKey);
     pool.give_back(a.pooled(f.at), f.at);
     pool.give_back(b.pooled(f.at), f.at);
-    pool.sweep(f.at + std::chrono::milliseconds(999), 42);
+    pool.sweep(f.at + std::chrono::milliseconds(999));
     CHECK_FALSE(a.is_closed());
-    pool.sweep(f.at + std::chrono::milliseconds(1000), 42);
+    pool.sweep(f.at + std::chrono::milliseconds(1000));
     CHECK(a.is_closed());
     CHECK_FALSE(b.is_closed());
     pool.exit(kKey);
-    pool.sweep(f.at + std::chrono::milliseconds(1000), 42);
+    pool.sweep(f.at + std::chrono::milliseconds(1000));
     CHECK(b.is_closed());
-}
-
-TEST_CASE("a connection to another life of the server is closed, the last one too") {
-    Fixture f;
-    ServerPool pool(f.limits);
-    Server a;
-    pool.enter(kKey);
-    pool.give_back(a.pooled(f.at), f.at);
-    pool.sweep(f.at, 43);
-    CHECK(a.is_closed());
 }
 
 TEST_CASE("a connection that is too old is closed when it is given back, and at the end all are") {

@@ -433,7 +433,35 @@ TEST_CASE("a statement that only the catalogue's facts can judge keeps the conne
     CHECK_FALSE(client.needs.release_server);
     CHECK(client.needs.reconsider);
     CHECK(client.session->pinned_by().empty());
+    client.needs = {};
+    client.event([&](Outputs& out) { client.session->reconsider(out); });
+    CHECK_FALSE(client.needs.release_server);
+    CHECK(client.session->pinned_by() == "unjudged");
+    CHECK(client.needs.pinned);
+    CHECK(client.needs.reconsider);
     REQUIRE(world.publish_catalogue());
     client.event([&](Outputs& out) { client.session->reconsider(out); });
     released(client);
+}
+
+TEST_CASE("a connection that was verified under another instance number is verified again before it is used") {
+    PooledWorld world;
+    Client client(world);
+    auto link = released(client);
+    world.upstream.set_instance_number(43);
+    client.says(query("insert into t values (1)"));
+    lend(client, std::move(link));
+    client.says("");
+    SECTION("it is the same server") {
+        client.answer_set_up();
+        client.says("");
+        CHECK(types_of(client.server_got()).ends_with("Q"));
+    }
+    SECTION("it is another one") {
+        client.has_instance_lock = "f";
+        client.answer_set_up();
+        CHECK(client.needs.close_server);
+        CHECK(client.needs.acquire_server);
+        CHECK(client.got().empty());
+    }
 }

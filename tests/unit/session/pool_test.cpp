@@ -465,3 +465,24 @@ TEST_CASE("a connection that was verified under another instance number is verif
         CHECK(client.got().empty());
     }
 }
+
+TEST_CASE("a statement that was parsed under other settings keeps the connection") {
+    PooledWorld world;
+    Client client(world);
+    auto link = released(client);
+    client.says(parse("a", "select '1/2/2003'::date") + sync_message());
+    lend(client, std::move(link));
+    client.says("").server("1\0\0\0\4"s + ready('I'));
+    link = released(client);
+    client.says(query("set datestyle = 'German'"));
+    lend(client, std::move(link));
+    client.says("").server_got();
+    client.server(done("SET"));
+    CHECK(asks_for_leftovers(client.server_got()));
+    client.server(leftovers({{"s", "DateStyle", "German"}, {"p", "a", nullptr}, {"r", "none", "app"}}));
+    CHECK_FALSE(client.needs.release_server);
+    CHECK(client.session->pinned_by() == "old_statement");
+    client.says(close(Target::statement, "a") + sync_message());
+    client.server("3\0\0\0\4"s + ready('I'));
+    released(client);
+}

@@ -162,6 +162,20 @@ class Pooling(unittest.TestCase):
             for client in clients:
                 self.assertEqual(len(client.values("SELECT random()")), 1)
 
+    def test_clients_outlive_a_restart_of_the_server(self):
+        larder = self.larder("pool.size=2")
+        clients = [self.client(larder) for _ in range(4)]
+        clients[0].values("SET work_mem = '9MB'")
+        eventually(lambda: larder.metrics_by_label("larder_server_connections", "state").get("idle", 0) == 2, "all connections are idle")
+        self.cluster.stop("fast")
+        clients[0].send(wire.query("SHOW work_mem"))
+        eventually(lambda: larder.metric("larder_waiting_clients") == 1, "a client that waits for the server")
+        self.cluster.start()
+        rows = [wire.row_values(body) for kind, body in clients[0].read_until((b"Z",)) if kind == b"D"]
+        self.assertEqual(rows, [("9MB",)])
+        for client in clients[1:]:
+            self.assertEqual(client.values("SHOW work_mem"), [("4MB",)])
+
     def test_two_logins_with_other_parameters_share_nothing(self):
         larder = self.larder("pool.size=2")
         german, plain = self.client(larder, DateStyle="German"), self.client(larder)

@@ -1,7 +1,7 @@
 """Clients that take turns on the shared server connections while a script is played, so that its clients do not find theirs again.
 
-Each does what leaks most easily: other settings, and prepared statements under the names that scripts use. LARDER_TEST_BORROWERS
-says how many there are.
+Each has what leaks most easily: other settings, and prepared statements under the names that scripts use. There should be more of them
+than connections, so that nobody gets back the one that it had. LARDER_TEST_BORROWERS says how many there are.
 """
 import os
 import threading
@@ -9,7 +9,7 @@ import threading
 from . import wire
 
 COUNT = int(os.environ.get("LARDER_TEST_BORROWERS", "0"))
-NAMES = ("", "a", "b", "s", "p", "half", "c", "s1", "s2", "x")
+NAMES = ("a", "b", "u", "s", "p", "half", "c", "s1", "s2", "x")
 SETTINGS = (("DateStyle", "German"), ("TimeZone", "Asia/Kolkata"), ("search_path", "pg_catalog"), ("bytea_output", "escape"), ("client_min_messages", "error"),
             ("application_name", "borrower"), ("statement_timeout", "100min"), ("default_transaction_isolation", "serializable"),
             ("extra_float_digits", "0"), ("IntervalStyle", "iso_8601"))
@@ -29,9 +29,10 @@ class Borrowers:
         try:
             with wire.Connection(self.server.host, self.server.port) as connection:
                 connection.login(self.server.user, self.database)
+                self._prepare(connection, number)
                 turn = number
                 while not self.ended.is_set():
-                    self._borrow(connection, turn)
+                    self._borrow(connection, number, turn)
                     turn += 1
         except Exception as failure:  # told by stop()
             if not self.ended.is_set():
@@ -45,24 +46,23 @@ class Borrowers:
             raise AssertionError(f"a borrower met an error: {errors[0]!r}")
         return [body for kind, body in answers if kind == b"D"]
 
-    def _borrow(self, connection, turn):
-        name, value = SETTINGS[turn % len(SETTINGS)]
-        self._exchange(connection, wire.query(f"SET {name} = '{value}'"))
-        statement = NAMES[turn % len(NAMES)]
-        text = f"SELECT 'borrowed', random() < 2, {turn}"
-        make = (wire.close_statement(statement), wire.parse(statement, text), wire.sync())
-        if statement:
-            self._exchange(connection, *make)
+    def _prepare(self, connection, number):
+        for name, value in SETTINGS:
+            self._exchange(connection, wire.query(f"SET {name} = '{value}'"))
+        for name in NAMES:
+            self._exchange(connection, wire.parse(name, f"SELECT 'borrowed', random() < 2, '{name} {number}'"), wire.sync())
+
+    # They are never reset and never closed: whoever gets the connection next must not see them.
+    def _borrow(self, connection, number, turn):
+        name = NAMES[turn % len(NAMES)]
         self._exchange(connection, wire.query("BEGIN"))
-        if not statement:  # a Query drops it
-            self._exchange(connection, *make)
-        rows = self._exchange(connection, wire.bind("", statement), wire.execute(), wire.sync())
-        if len(rows) != 1 or b"borrowed" not in rows[0] or str(turn).encode() not in rows[0]:
+        rows = self._exchange(connection, wire.bind("", name), wire.execute(), wire.sync())
+        if len(rows) != 1 or wire.row_values(rows[0])[2] != f"{name} {number}":
             raise AssertionError(f"a borrower read another statement's answer: {rows!r}")
-        self.ended.wait(0.003)
+        if self._exchange(connection, wire.query("SHOW TimeZone"))[0][6:] != b"Asia/Kolkata":
+            raise AssertionError("a borrower lost a setting")
+        self.ended.wait(0.002)
         self._exchange(connection, wire.query("COMMIT"))
-        self._exchange(connection, wire.close_statement(statement), wire.sync())
-        self._exchange(connection, wire.query(f"RESET {name}"))
 
     def stop(self):
         self.ended.set()

@@ -1,5 +1,7 @@
 // A read that may be answered from the cache: when to look, when to wait for another's flight, when to fetch and keep.
 // The rules are those of docs/freshness.md; each condition here is one of them.
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/planted_fault.h"
 #include "proxy/session/session_impl.h"
@@ -69,7 +71,9 @@ bool Session::Impl::register_unjudged(const std::shared_ptr<Statement>& statemen
         switch (database->add_unjudged(entry, facts_generation)) {
             case Registered::yes:
                 unended.push_back(entry);
-                if (unjudged.empty() || unjudged.back()->facts != entry->facts || unjudged.back()->env != entry->env) unjudged.push_back(std::move(entry));
+                if (std::none_of(unjudged.begin(), unjudged.end(), [&](const auto& known) { return known->facts == entry->facts && known->env == entry->env; })) {
+                    unjudged.push_back(std::move(entry));
+                }
                 return true;
             case Registered::facts_are_new: catalogue_facts.reset(); continue;
             case Registered::too_many: return false;

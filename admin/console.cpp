@@ -127,12 +127,13 @@ ConsoleReply show_stats(SnapshotSource& source, bool totals, bool averages) {
 
 ConsoleReply show_clients(SnapshotSource& source) {
     ConsoleReply reply;
-    reply.columns = {"type", "user", "database", "state", "addr", "port", "connect_time", "ptr", "link", "remote_pid", "tls", "application_name", "pending_bytes"};
+    reply.columns = {"type", "user", "database", "state", "addr", "port", "connect_time", "ptr", "link", "remote_pid", "tls", "application_name", "pending_bytes", "pinned_by"};
     for (const auto& client : source.clients()) {
         const auto [address, port] = split_address(client.address);
         reply.rows.push_back({"C", client.user, client.database, client.state, address, port, timestamp(client.connected_us), number(client.id),
                               client.has_server ? std::optional(number(client.id)) : std::nullopt, "0", client.is_tls ? "TLS" : "",
-                              client.application_name, number(client.pending_bytes)});
+                              client.application_name, number(client.pending_bytes),
+                              client.pinned_by.empty() ? std::nullopt : std::optional(client.pinned_by)});
     }
     return reply;
 }
@@ -147,24 +148,46 @@ ConsoleReply show_servers(SnapshotSource& source) {
                               timestamp(client.connected_us), number(client.id), number(client.id), std::to_string(client.server_pid),
                               client.application_name});
     }
+    for (const auto& pool : source.pools()) {
+        for (const auto pid : pool.idle_pids) {
+            reply.rows.push_back({"S", pool.user, pool.database, "idle", address, port, std::nullopt, std::nullopt, std::nullopt, std::to_string(pid), std::nullopt});
+        }
+    }
     return reply;
 }
 
-// PgBouncer's SHOW POOLS. A session keeps its server connection, so nobody waits for one and none is idle without a client.
+std::string number_or_zero(std::int64_t value) { return std::to_string(std::max<std::int64_t>(0, value)); }
+
+// PgBouncer's SHOW POOLS, by database and user, and which clients keep their connection: "2 listen, 1 temp_objects".
 ConsoleReply show_pools(SnapshotSource& source) {
     struct Pool {
-        std::uint64_t clients = 0, servers = 0;
+        std::uint64_t active = 0, waiting = 0, servers = 0, idle = 0;
+        std::int64_t max_wait_us = 0;
+        std::map<std::string, int> pinned;
     };
     std::map<std::pair<std::string, std::string>, Pool> pools;
     for (const auto& client : source.clients()) {
         Pool& pool = pools[{client.database, client.user}];
-        ++pool.clients;
+        if (client.state == "waiting" && !client.has_server) ++pool.waiting;
+        else ++pool.active;
         if (client.has_server) ++pool.servers;
+        if (!client.pinned_by.empty()) ++pool.pinned[client.pinned_by];
+    }
+    for (const auto& shared : source.pools()) {
+        Pool& pool = pools[{shared.database, shared.user}];
+        pool.idle += shared.idle;
+        pool.max_wait_us = std::max(pool.max_wait_us, shared.max_wait_us);
     }
     ConsoleReply reply;
-    reply.columns = {"database", "user", "cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_used", "sv_tested", "sv_login", "maxwait", "maxwait_us", "pool_mode"};
-    for (const auto& [who, pool] : pools)
-        reply.rows.push_back({who.first, who.second, number(pool.clients), "0", number(pool.servers), "0", "0", "0", "0", "0", "0", "session"});
+    reply.columns = {"database", "user", "cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_used", "sv_tested", "sv_login", "maxwait", "maxwait_us", "pool_mode", "pinned_by"};
+    const auto mode = source.snapshot().pool_mode;
+    for (const auto& [who, pool] : pools) {
+        std::string pinned;
+        for (const auto& [reason, count] : pool.pinned) pinned += (pinned.empty() ? "" : ", ") + std::to_string(count) + " " + reason;
+        reply.rows.push_back({who.first, who.second, number(pool.active), number(pool.waiting), number(pool.servers), number(pool.idle), "0", "0", "0",
+                              number_or_zero(pool.max_wait_us / 1'000'000), number_or_zero(pool.max_wait_us % 1'000'000), mode,
+                              pinned.empty() ? std::nullopt : std::optional(pinned)});
+    }
     return reply;
 }
 
@@ -175,7 +198,7 @@ ConsoleReply show_databases(SnapshotSource& source) {
     reply.columns = {"name", "host", "port", "database", "pool_mode", "paused", "disabled", "facts", "relations", "catalogue_loads", "catalogue_bytes",
                      "unknown_in_flight_seconds", "load_error"};
     for (const auto& database : s.databases) {
-        reply.rows.push_back({database.name, host, port, database.name, "session", "0", "0",
+        reply.rows.push_back({database.name, host, port, database.name, s.pool_mode, "0", "0",
                               database.facts_valid ? "valid" : (database.has_facts ? "old" : "none"), number(database.relations),
                               number(database.catalogue_loads), number(database.catalogue_bytes), number(database.unknown_in_flight_seconds, 3),
                               database.load_error.empty() ? std::nullopt : std::optional(database.load_error)});

@@ -82,8 +82,13 @@ void add_connections(Families& out, const Snapshot& s) {
     out.gauge("larder_client_connections", "Client connections.", real(s.clients));
     auto& servers = out.add("larder_server_connections", "Connections to PostgreSQL, by state.", MetricType::Gauge);
     Families::put(servers, {{"state", "lent"}}, real(s.servers));
+    Families::put(servers, {{"state", "idle"}}, real(s.idle_servers));
+    auto& pinned = out.add("larder_pinned_connections", "Server connections that stay with their client because of what it left on them, by reason.", MetricType::Gauge);
+    for (const auto& [reason, count] : s.pinned) Families::put(pinned, {{"reason", reason}}, real(count));
+    out.gauge("larder_waiting_clients", "Clients that wait for a server connection.", real(s.waiting_clients));
     auto& limits = out.add("larder_limit_hits_total", "How often a limit was met.", MetricType::Counter);
     Families::put(limits, {{"limit", "clients_max"}}, real(s.refused_clients));
+    Families::put(limits, {{"limit", "pool_max_wait"}}, real(s.wait_timeouts));
     out.counter("larder_logins_total", "Logins that PostgreSQL accepted.", real(s.logins));
     out.counter("larder_login_failures_total", "Logins that failed.", real(s.login_failures));
     out.counter("larder_statements_total", "Statements that clients sent.", real(s.statements));

@@ -47,6 +47,20 @@ struct Snapshot {
         std::string load_error;                // why the last load failed
     };
     std::vector<Database> databases;
+
+    std::string pool_mode = "session";
+    std::vector<std::pair<std::string, std::uint64_t>> pinned;  // server connections that are pinned to their client, by reason
+    std::uint64_t idle_servers = 0;        // in the pools
+    std::uint64_t waiting_clients = 0;     // for a server connection
+    std::uint64_t wait_timeouts = 0;       // clients that got none within pool.max_wait
+};
+
+// Shared server connections of one database and role that are alike. Strings are printable.
+struct PoolRow {
+    std::string database, user;
+    std::uint64_t idle = 0, counted = 0, waiting = 0;
+    std::int64_t max_wait_us = 0;          // of the client that waits longest
+    std::vector<std::int32_t> idle_pids;
 };
 
 // Strings are printable: names and addresses come from clients.
@@ -56,6 +70,7 @@ struct ClientRow {
     std::int64_t connected_us = 0;         // wall clock, microseconds since 1970
     bool is_tls = false, has_server = false;
     std::int32_t server_pid = 0;
+    std::string pinned_by;                 // why its server connection stays with it; empty: it does not
     std::uint64_t pending_bytes = 0;       // waiting to be sent to the client
 };
 
@@ -87,6 +102,7 @@ public:
     virtual std::vector<RelationRow> relations() const = 0;
     virtual std::vector<CacheEntryRow> cache_entries(std::size_t max) const = 0;
     virtual std::vector<ReasonRow> reasons() const = 0;
+    virtual std::vector<PoolRow> pools() const = 0;
     virtual void purge_cache() = 0;
 };
 

@@ -48,6 +48,16 @@ struct Upstream {
     milliseconds connect_timeout{10'000};
 };
 
+enum class PoolMode : std::uint8_t { session, automatic, transaction, statement };
+
+struct Pool {
+    PoolMode mode = PoolMode::session;
+    int size = 20;                         // server connections per database and role, for all workers
+    milliseconds max_wait{120'000};        // how long a client queues for one
+    milliseconds idle_timeout{600'000};
+    milliseconds lifetime{3'600'000};      // a connection this old is closed when it is given back; 0: never
+};
+
 struct CacheConfig {
     bool enabled = true;
     std::uint64_t bytes_max = 256u << 20;
@@ -94,6 +104,7 @@ inline constexpr std::size_t kRulesMax = 1000;
 struct Config {
     Listen listen;
     Upstream upstream;
+    Pool pool;
     CacheConfig cache;
     Freshness freshness;
     Admin admin;

@@ -121,6 +121,26 @@ struct ServeWhenDown {
     static std::string print(const Config& config) { return config.freshness.serve_when_down ? "true" : "false"; }
 };
 
+struct PoolModeName {
+    static std::string set(Config& config, std::string_view text) {
+        if (text == "session") config.pool.mode = PoolMode::session;
+        else if (text == "auto") config.pool.mode = PoolMode::automatic;
+        else if (text == "transaction") config.pool.mode = PoolMode::transaction;
+        else if (text == "statement") config.pool.mode = PoolMode::statement;
+        else return "must be session, auto, transaction or statement";
+        return {};
+    }
+    static std::string print(const Config& config) {
+        switch (config.pool.mode) {
+            case PoolMode::session: break;
+            case PoolMode::automatic: return "\"auto\"";
+            case PoolMode::transaction: return "\"transaction\"";
+            case PoolMode::statement: return "\"statement\"";
+        }
+        return "\"session\"";
+    }
+};
+
 struct LogLevel {
     static std::string set(Config& config, std::string_view text) {
         for (const std::string_view level : {"trace", "debug", "info", "warn", "error"}) {
@@ -167,6 +187,11 @@ constexpr std::array kOptions{
     option<UpstreamUri>("upstream", "uri", string, true, "", "PostgreSQL as libpq names it, with the login of Larder itself; what is missing comes from PGHOST, PGUSER …"),
     option<String<MEMBER(upstream.tls_ca_file)>>("upstream", "tls_ca_file", string, true, "", "authorities (PEM) for sslmode verify-ca and verify-full; sslrootcert in the URI is the same"),
     option<Duration<MEMBER(upstream.connect_timeout), 100, kDayMs>>("upstream", "connect_timeout", duration, true, "from 100ms to 1d", "how long connecting to the server may take"),
+    option<PoolModeName>("pool", "mode", choice, true, "session, auto, transaction or statement", "when a client gives its server connection back: at its end, or after each transaction"),
+    option<Integer<MEMBER(pool.size), 1, 100'000>>("pool", "size", integer, true, "from 1 to 100000", "server connections that clients of one database and role share"),
+    option<Duration<MEMBER(pool.max_wait), 100, kDayMs>>("pool", "max_wait", duration, true, "from 100ms to 1d", "how long a client may wait for a server connection"),
+    option<Duration<MEMBER(pool.idle_timeout), 0, 365 * kDayMs>>("pool", "idle_timeout", duration, true, "from 0 to 365d", "a shared connection idle for longer is closed; 0: never"),
+    option<Duration<MEMBER(pool.lifetime), 0, 365 * kDayMs>>("pool", "lifetime", duration, true, "from 0 to 365d", "a shared connection older than this is closed when it is given back, up to a tenth earlier; 0: never"),
     option<Boolean<MEMBER(cache.enabled)>>("cache", "enabled", boolean, false, "", "false: everything is passed through"),
     option<Size<MEMBER(cache.bytes_max), kMiB, 1ull << 42>>("cache", "bytes_max", size, true, "from 1MB to 4TB", "memory for cached answers"),
     option<Size<MEMBER(cache.entry_bytes_max), 1024, 1ull << 30>>("cache", "entry_bytes_max", size, true, "from 1kB to 1GB", "larger answers are not kept"),

@@ -1,4 +1,4 @@
-#include "proxy/client_connection.h"
+#include "proxy/client_calls.h"
 
 #include <algorithm>
 #include <chrono>
@@ -16,22 +16,12 @@ namespace {
 
 // After so many pieces another connection has its turn.
 constexpr int kRoundsMax = 16;
-constexpr std::chrono::milliseconds kCancelTimeout{10'000};
 
 void release(std::string& text) { std::string().swap(text); }
 
 bool ends_with_ready(Bytes in) {
     constexpr std::size_t kReadyBytes = 6;
     return in.size() >= kReadyBytes && in.substr(in.size() - kReadyBytes).starts_with(Bytes("Z\0\0\0\5", 5));
-}
-
-void merge(session::Needs& into, const session::Needs& more) {
-    into.start_client_tls |= more.start_client_tls;
-    into.connect_server |= more.connect_server;
-    into.route_cancel |= more.route_cancel;
-    into.cancel_server |= more.cancel_server;
-    into.close_server |= more.close_server;
-    into.close_client |= more.close_client;
 }
 
 std::int64_t wall_clock_us() {
@@ -78,20 +68,6 @@ void ClientConnection::on_writable(bool is_client) {
         needs_.start_client_tls = true;
     }
     pump();
-}
-
-// The one place where what goes wrong inside the session, or for lack of memory, ends this connection and no other.
-template <class Call>
-void ClientConnection::guarded(Call call) {
-    try {
-        call();
-    } catch (const BrokenInvariant& e) {
-        break_off(protocol::sqlstate::kInternalError, "internal error in Larder; this connection is closed", e.what());
-    } catch (const std::bad_alloc& e) {
-        break_off(protocol::sqlstate::kOutOfMemory, "out of memory", e.what());
-    } catch (const std::exception& e) {
-        break_off(protocol::sqlstate::kInternalError, "internal error in Larder; this connection is closed", e.what());
-    }
 }
 
 void ClientConnection::pump() {
@@ -248,15 +224,6 @@ void ClientConnection::feed_rest() {
     else if (used > 0) client_->rest.erase(0, used);
 }
 
-template <class Call>
-void ClientConnection::tell(Call call) {
-    session::Outputs out{worker_.client_scratch(), worker_.server_scratch()};
-    call(out);
-    write_to(client_.get(), out.client);
-    write_to(server_.get(), out.server);
-    merge(needs_, session_->take_needs());
-}
-
 void ClientConnection::write_to(Peer* peer, session::OutputQueue& queue) {
     if (queue.empty()) return;
     if (peer == nullptr || peer->failed) return queue.clear();
@@ -286,7 +253,9 @@ void ClientConnection::carry_out_needs() {
     if (needs.route_cancel) route_cancel();
     if (is_over_) return;
     if (needs.cancel_server) cancel_server();
+    if (needs.login_refused) is_counted_ = false;  // ServerPool::login_failed() does that
     if (needs.close_server) drop_server();
+    carry_out_pool_needs(needs);
     // A client that cancels waits for the end of its connection, and only then may rely on it that no later statement is hit.
     if (needs.close_client && !is_routing_cancel_) close_client_when_flushed();
 }
@@ -312,7 +281,7 @@ bool ClientConnection::step_client_tls() {
         case IoStatus::done:
             is_handshaking_ = false;
             session_->on_client_tls_ready();
-            merge(needs_, session_->take_needs());
+            needs_.merge(session_->take_needs());
             return true;
         case IoStatus::wants_read: client_->readable = false; return false;
         case IoStatus::wants_write:
@@ -346,16 +315,6 @@ void ClientConnection::on_cancel(std::function<void()> delivered) {
     pump();
 }
 
-void ClientConnection::cancel_server() {
-    auto done = std::exchange(cancel_delivered_, nullptr);
-    if (!done) done = [] {};
-    asio::generic::stream_protocol::endpoint address;
-    socklen_t size = static_cast<socklen_t>(address.capacity());
-    if (!server_ || ::getpeername(server_->descriptor(), address.data(), &size) != 0) return done();
-    address.resize(size);
-    send_cancel(worker_.io(), address, session_->server_key(), kCancelTimeout, std::move(done));
-}
-
 void ClientConnection::on_server(ConnectResult result) {
     if (is_over_ || is_broken_ || is_closing_) {
         if (result.peer) result.peer->close();
@@ -365,19 +324,13 @@ void ClientConnection::on_server(ConnectResult result) {
         if (!result.peer) return tell([&](session::Outputs& out) { session_->on_server_failed(result.sqlstate, result.message, out); });
         drop_server();
         server_ = result.peer;
+        server_opened_ = worker_.context().now;
         worker_.lent_servers.add();
         server_->set_owner(this);
         server_->watch();
         tell([&](session::Outputs& out) { session_->on_server_connected(result.over_tls, out); });
     });
     pump();
-}
-
-void ClientConnection::drop_server() {
-    if (!server_) return;
-    server_->close();
-    server_.reset();
-    worker_.lent_servers.sub();
 }
 
 void ClientConnection::server_gone() {
@@ -448,6 +401,7 @@ void ClientConnection::finish() {
     }
     if (cancel_delivered_) std::exchange(cancel_delivered_, nullptr)();
     drop_server();
+    leave_pool();
     client_->close();
     worker_.shared().cancels.forget(session_->client().key.pid);
     worker_.bury(*this);
@@ -489,6 +443,7 @@ ClientRow ClientConnection::row() const {
     row.is_tls = client_->tls() != nullptr;
     row.has_server = server_ != nullptr;
     row.server_pid = session_->server_key().pid;
+    row.pinned_by = session_->pinned_by();
     row.pending_bytes = client_->pending.size();
     return row;
 }

@@ -19,6 +19,7 @@
 #include "proxy/forwarding_waiter.h"
 #include "proxy/peer.h"
 #include "proxy/server_connector.h"
+#include "proxy/server_pool.h"
 #include "proxy/session/session.h"
 
 namespace larder::proxy {
@@ -42,6 +43,12 @@ public:
     void on_server(ConnectResult result);
     void on_flight(cache::ResultRef result, bool leads);
     void on_cancel(std::function<void()> delivered);   // `delivered`: once the server has been told, or needs not be
+    void on_cancel_sent(std::uint64_t link_number);    // a CancelRequest has reached the server
+    // A shared server connection has come for this client; it may open one; it has waited long enough; see if it can be spared.
+    void on_lent(PooledServerRef server);
+    void on_may_connect(const std::string& key);
+    void on_wait_deadline(std::uint64_t number);
+    void reconsider();
     void on_cancel_routed();                           // our own CancelRequest has been delivered: the client may go
     void on_shutdown();
     void probe();                                      // looks for an end of stream that a short read hid
@@ -84,6 +91,14 @@ private:
     void route_cancel();
     void cancel_server();
     void drop_server();
+    void carry_out_pool_needs(const session::Needs& needs);
+    void acquire_server();
+    void take_lent(const PooledServerRef& server);
+    void release_server();
+    void wait_for_server();
+    void leave_queue();
+    void stop_counting();
+    void leave_pool();
     void close_client_when_flushed();
     void client_gone();
     void server_gone();
@@ -98,6 +113,11 @@ private:
     std::unique_ptr<session::Session> session_;
     session::Needs needs_;
     std::function<void()> cancel_delivered_;
+    std::string pool_name_;                            // the pool that this client has entered; empty: none
+    Instant server_opened_;
+    std::uint64_t wait_number_ = 0;
+    bool is_waiting_ = false;                          // a deadline for wait_number_ is set
+    bool is_counted_ = false;                          // the server connection, or the one being opened, counts in the pool
     std::int64_t connected_us_;                        // wall clock
     bool rest_is_due_ = false;                         // client_->rest may hold what the session can decide now
     bool client_lost_ = false;                         // a write to the client failed

@@ -35,6 +35,12 @@ void Peer::close() {
     close_descriptor();
 }
 
+int Peer::detach(std::unique_ptr<TlsSession>& tls) {
+    owner_ = nullptr;
+    tls = std::move(tls_);
+    return release_descriptor();
+}
+
 IoResult Peer::read(char* into, std::size_t size) {
     if (tls_) return tls_->read(into, size);
     for (;;) {

@@ -38,6 +38,8 @@ public:
     void set_owner(PeerOwner* owner) { owner_ = owner; }  // before the first watch()
     void watch() { wait_readable(); }            // from now on the owner is called
     void close();                                // the owner is not called any more
+    // Takes the open socket out of this object: its descriptor and TLS, which go on elsewhere.
+    int detach(std::unique_ptr<TlsSession>& tls);
 
     void start_tls(std::unique_ptr<TlsSession> tls) { tls_ = std::move(tls); }
     TlsSession* tls() { return tls_.get(); }

@@ -68,6 +68,16 @@ Snapshot::Database shown(const session::DatabaseState& state, const std::vector<
     return database;
 }
 
+std::string mode_name(config::PoolMode mode) {
+    switch (mode) {
+        case config::PoolMode::session: break;
+        case config::PoolMode::automatic: return "auto";
+        case config::PoolMode::transaction: return "transaction";
+        case config::PoolMode::statement: return "statement";
+    }
+    return "session";
+}
+
 void warn_of_limits(const config::Config& config) {
     if (config.upstream.user.empty()) {
         log_warn("no upstream user is configured: everything is passed through and nothing is cached",
@@ -145,6 +155,7 @@ void Proxy::stop() {
     for (const auto& worker : workers_) worker->join();
     // The last sessions hand their open marks to outcomes_, and may reach other workers: all of those are still there.
     for (const auto& worker : workers_) worker->forget_connections();
+    shared_.servers.close_all();
     if (catalogues_) catalogues_->stop();
     if (control_) control_->stop();
     outcomes_.end_all();
@@ -166,6 +177,7 @@ Snapshot Proxy::snapshot() const {
     out.is_upstream_reachable = control_ && control_->is_connected();
     out.uptime_seconds = static_cast<double>((now() - started_).count()) / 1e6;
     std::vector<std::uint64_t> bypasses(static_cast<std::size_t>(rules::Reason::count_));
+    std::vector<std::uint64_t> pinned(static_cast<std::size_t>(session::Pin::count_));
     for (const auto& worker : workers_) {
         const session::SessionMetrics& m = worker->metrics();
         out.hits += m.hits.value();
@@ -186,7 +198,15 @@ Snapshot Proxy::snapshot() const {
         out.client_bytes_out += worker->bytes_out.value();
         out.servers += worker->lent_servers.value();
         for (std::size_t i = 0; i < bypasses.size(); ++i) bypasses[i] += m.bypasses[i].value();
+        for (std::size_t i = 0; i < pinned.size(); ++i) pinned[i] += m.pinned[i].value();
     }
+    for (std::size_t i = 0; i < pinned.size(); ++i) out.pinned.emplace_back(session::name(static_cast<session::Pin>(i)), pinned[i]);
+    for (const auto& pool : shared_.servers.rows(now())) {
+        out.idle_servers += pool.idle;
+        out.waiting_clients += pool.waiting;
+    }
+    out.wait_timeouts = shared_.wait_timeouts.load(std::memory_order_relaxed);
+    out.pool_mode = mode_name(shared_.config.pool.mode);
     for (std::size_t i = 1; i < bypasses.size(); ++i) out.bypasses.emplace_back(rules::name(static_cast<rules::Reason>(i)), bypasses[i]);
     out.refused_clients = shared_.refused_clients.load();
     out.unknown_outcomes_open = outcomes_.open();
@@ -256,6 +276,8 @@ std::vector<ReasonRow> Proxy::reasons() const {
     }
     return rows;
 }
+
+std::vector<PoolRow> Proxy::pools() const { return shared_.servers.rows(now()); }
 
 void Proxy::purge_cache() { shared_.cache.purge_all(); }
 

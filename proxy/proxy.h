@@ -47,6 +47,7 @@ public:
     std::vector<RelationRow> relations() const override;
     std::vector<CacheEntryRow> cache_entries(std::size_t max) const override;
     std::vector<ReasonRow> reasons() const override;
+    std::vector<PoolRow> pools() const override;
     void purge_cache() override;
 
 private:

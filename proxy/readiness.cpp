@@ -36,6 +36,14 @@ void Readiness::close_descriptor() {
     reactor_.cleanup_descriptor_data(watch_);
 }
 
+int Readiness::release_descriptor() {
+    const int descriptor = std::exchange(descriptor_, -1);
+    if (descriptor < 0) return -1;
+    reactor_.deregister_descriptor(descriptor, watch_, false);
+    reactor_.cleanup_descriptor_data(watch_);
+    return descriptor;
+}
+
 void Readiness::start(Wait& wait) {
     if (wait.is_pending || !is_open()) return;
     wait.is_pending = true;

@@ -33,6 +33,7 @@ public:
     void wait_readable() { start(read_); }
     void wait_writable() { start(write_); }
     void close_descriptor();  // nothing is called any more
+    int release_descriptor(); // the same, but the descriptor lives on and is the caller's; another io_context may take it
 
 protected:
     virtual ~Readiness();

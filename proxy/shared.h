@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "proxy/cancel_registry.h"
 #include "proxy/server_connector.h"
+#include "proxy/server_pool.h"
 #include "proxy/session/upstream_state.h"
 #include "proxy/tls.h"
 #include "rules/session_env.h"
@@ -40,13 +41,14 @@ private:
 
 struct Shared {
     Shared(const config::Config& configuration, std::int32_t process_number, cache::CacheLimits limits)
-        : config(configuration), upstream(process_number), cache(limits) {}
+        : config(configuration), upstream(process_number), cache(limits), servers(configuration.pool) {}
 
     const config::Config config;               // as it was at the start; what a reload changes is below
     session::UpstreamState upstream;
     cache::Cache cache;
     rules::EnvironmentPool environments;
     CancelRegistry cancels;
+    ServerPool servers;
     session::UnknownOutcomes* unknown_outcomes = nullptr;
     ConsoleHandler* console = nullptr;
     bool has_upstream_login = false;
@@ -57,6 +59,7 @@ struct Shared {
     std::atomic<std::uint64_t> next_connection{1};
     std::atomic<int> clients{0};               // in all workers, adopted or on their way to one
     std::atomic<std::uint64_t> refused_clients{0};
+    std::atomic<std::uint64_t> wait_timeouts{0};   // clients that got no server connection in time
     mutable std::atomic<std::int64_t> rows_wanted_us{0};  // when SHOW CLIENTS was last asked, on the monotonic clock
 };
 

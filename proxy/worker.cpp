@@ -18,12 +18,23 @@ constexpr milliseconds kTickBusy{5};
 constexpr milliseconds kTickIdle{200};
 constexpr milliseconds kProbeInterval{100};
 constexpr milliseconds kSweepInterval{50};
+constexpr milliseconds kPoolSweepInterval{1000};
 constexpr milliseconds kRowsInterval{1000};
 constexpr milliseconds kLingerTimeout{10'000};
 // A snapshot of many clients is made only while somebody looks at it.
 constexpr std::size_t kRowsAlways = 100;
 constexpr std::size_t kRowsMax = 2000;
 constexpr milliseconds kRowsWanted{60'000};
+
+session::PoolMode pool_mode(config::PoolMode mode) {
+    switch (mode) {
+        case config::PoolMode::session: break;
+        case config::PoolMode::automatic: return session::PoolMode::automatic;
+        case config::PoolMode::transaction: return session::PoolMode::transaction;
+        case config::PoolMode::statement: return session::PoolMode::statement;
+    }
+    return session::PoolMode::session;
+}
 
 }  // namespace
 
@@ -46,6 +57,7 @@ Worker::Worker(Shared& shared, int index)
                .rules = shared.rules.get(),
                .has_upstream_login = shared.has_upstream_login,
                .server_version = {},
+               .pool_mode = pool_mode(shared.config.pool.mode),
                .limits = {},
                .metrics = {},
                .memo = &memo_},
@@ -155,6 +167,38 @@ void Worker::post_cancel_routed(std::uint64_t connection) {
     });
 }
 
+void Worker::post_lent(std::uint64_t connection, PooledServerRef server) {
+    asio::post(io_, [this, connection, server = std::move(server)]() mutable {
+        if (ClientConnection* found = find(connection)) found->on_lent(std::move(server));
+        else shared_.servers.give_back(std::move(server), context_.now);
+    });
+}
+
+void Worker::post_may_connect(std::uint64_t connection, const std::string& key) {
+    asio::post(io_, [this, connection, key] {
+        if (ClientConnection* found = find(connection)) found->on_may_connect(key);
+        else shared_.servers.closed(key);
+    });
+}
+
+void Worker::cancel_sent(std::uint64_t connection, std::uint64_t link_number) {
+    asio::post(io_, [this, connection, link_number] {
+        if (ClientConnection* found = find(connection)) found->on_cancel_sent(link_number);
+    });
+}
+
+void Worker::wait_for_server(std::uint64_t connection, std::uint64_t number) {
+    waiting_.push_back({context_.now + shared_.config.pool.max_wait, connection, number});
+}
+
+void Worker::reconsider() {
+    std::unordered_set<std::uint64_t> ids;
+    ids.swap(to_reconsider_);
+    for (const std::uint64_t id : ids) {
+        if (ClientConnection* found = find(id)) found->reconsider();
+    }
+}
+
 void Worker::post_rules(std::shared_ptr<const rules::UserRules> rules) {
     asio::post(io_, [this, rules = std::move(rules)]() mutable { context_.rules = std::move(rules); });
 }
@@ -245,6 +289,11 @@ void Worker::tick() {
     if (context_.now >= next_probe_) {
         next_probe_ = context_.now + kProbeInterval;
         probe_ends();
+        reconsider();
+    }
+    if (index_ == 0 && context_.now >= next_pool_sweep_) {
+        next_pool_sweep_ = context_.now + kPoolSweepInterval;
+        shared_.servers.sweep(context_.now);
     }
     if (index_ == 0 && context_.now >= next_sweep_) {
         next_sweep_ = context_.now + kSweepInterval;
@@ -261,6 +310,11 @@ void Worker::serve_deadlines() {
         const std::uint64_t id = logins_.front().connection;
         logins_.pop_front();
         if (ClientConnection* found = find(id)) found->on_login_deadline();
+    }
+    while (!waiting_.empty() && waiting_.front().at <= context_.now) {
+        const Deadline due = waiting_.front();
+        waiting_.pop_front();
+        if (ClientConnection* found = find(due.connection)) found->on_wait_deadline(due.number);
     }
     while (!lingering_.empty() && lingering_.front().at <= context_.now) {
         const std::uint64_t id = lingering_.front().connection;

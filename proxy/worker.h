@@ -12,6 +12,7 @@
 #include <span>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/snapshot.h"
@@ -24,7 +25,7 @@
 
 namespace larder::proxy {
 
-class Worker {
+class Worker final : public PoolClient {
 public:
     Worker(Shared& shared, int index);
     ~Worker();
@@ -43,6 +44,8 @@ public:
     void post_flight(std::uint64_t connection, cache::ResultRef result, bool leads);
     void post_cancel(std::uint64_t connection, std::function<void()> delivered);
     void post_cancel_routed(std::uint64_t connection);
+    void post_lent(std::uint64_t connection, PooledServerRef server) override;
+    void post_may_connect(std::uint64_t connection, const std::string& key) override;
     void post_rules(std::shared_ptr<const rules::UserRules> rules);
     void post_server_version(std::string version);
     void post_shutdown();                              // every session ends when it is idle
@@ -61,6 +64,9 @@ public:
     void connect(std::uint64_t connection);
     void probe_later(std::uint64_t connection) { to_probe_.push_back(connection); }
     void linger(std::uint64_t connection);
+    void wait_for_server(std::uint64_t connection, std::uint64_t number);
+    void reconsider_later(std::uint64_t connection) { to_reconsider_.insert(connection); }
+    void cancel_sent(std::uint64_t connection, std::uint64_t link_number);
     // The connection has ended. It is deleted after a period of grace: calls of its waiter that are under way in other
     // workers must have arrived before.
     void bury(ClientConnection& connection);
@@ -73,6 +79,7 @@ private:
     struct Deadline {
         Instant at;
         std::uint64_t connection;
+        std::uint64_t number = 0;
     };
 
     void run();
@@ -83,6 +90,7 @@ private:
     void tick();
     void serve_deadlines();
     void probe_ends();
+    void reconsider();
     void publish_rows();
     void begin_grace();
 
@@ -99,11 +107,13 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<ClientConnection>> connections_;
     std::unordered_map<std::uint64_t, std::unique_ptr<ClientConnection>> buried_;
     std::vector<std::uint64_t> without_grace_;         // buried since the last begin_grace()
+    std::deque<Deadline> waiting_;                     // for a server connection
+    std::unordered_set<std::uint64_t> to_reconsider_;
     std::deque<Deadline> logins_, lingering_;          // each in order, since each has one constant timeout
     std::vector<std::uint64_t> to_probe_;
     std::vector<Worker*> all_;                         // this one too
     std::atomic<int> client_count_{0};
-    Instant next_probe_, next_sweep_, next_rows_;
+    Instant next_probe_, next_sweep_, next_rows_, next_pool_sweep_;
     bool is_active_ = false;                           // something happened since the last tick
     bool is_slow_ = false;                             // the tick is on its long interval
     bool is_shutting_down_ = false;

@@ -26,13 +26,17 @@ void add_settings(Plan& plan, const sql::Facts& facts) {
 
 // Functions that are called may do what the text does not say: change settings, release locks. None can commit.
 void add_called_code(Plan& plan, const sql::Facts& facts, const Scope& scope) {
-    bool is_opaque = false;
+    bool is_opaque = false, is_unknown = plan.writes.any && plan.writes.catalogue;
     if (scope.catalogue == nullptr) {
-        is_opaque = !facts.functions.empty() || !facts.value_fields.empty() || !facts.reads.empty() || !facts.writes.empty();
+        is_opaque = is_unknown = is_unknown || !facts.functions.empty() || !facts.value_fields.empty() || !facts.reads.empty() || !facts.writes.empty();
     } else {
         static const std::vector<std::string> kNoPath;
-        is_opaque = judge_code(facts, *scope.catalogue, scope.env != nullptr ? scope.env->search_path : kNoPath, NameScope::session).may_change_session;
+        const auto verdict = judge_code(facts, *scope.catalogue, scope.env != nullptr ? scope.env->search_path : kNoPath, NameScope::session);
+        is_opaque = verdict.may_change_session;
+        // PostgreSQL's own functions that change the session and write nothing are known: locks and settings.
+        is_unknown = is_unknown || (verdict.may_change_session && verdict.may_write);
     }
+    plan.runs_unknown_code |= is_unknown;
     // What plan_write() found may run code that is not understood: triggers, views, policies.
     if (!is_opaque && !(plan.writes.any && plan.writes.catalogue)) return;
     change_environment(plan);
@@ -49,7 +53,7 @@ bool only_sets_config(const sql::Facts& facts) {
 
 void do_anything(Plan& plan) {
     change_environment(plan);
-    plan.may_release_locks = plan.may_commit_inside = plan.touches_transaction_modes = true;
+    plan.may_release_locks = plan.may_commit_inside = plan.touches_transaction_modes = plan.runs_unknown_code = true;
 }
 
 }  // namespace
@@ -67,11 +71,11 @@ void plan_effects(Plan& plan, const sql::Facts& facts, const Scope& scope) {
             // Roles are renamed, views become temporary because of what they read, search_path may begin with pg_temp; and
             // event triggers run with any of it, as do functions in the defaults, checks and conversions that it puts in force.
             change_environment(plan);
-            plan.may_release_locks = plan.touches_transaction_modes = true;
+            plan.may_release_locks = plan.touches_transaction_modes = plan.runs_unknown_code = true;
             return;
         case Kind::create_temp: case Kind::server_ddl:
             change_environment(plan);
-            if (plan.writes.any) plan.may_release_locks = plan.touches_transaction_modes = true;
+            if (plan.writes.any) plan.may_release_locks = plan.touches_transaction_modes = plan.runs_unknown_code = true;
             return;
         case Kind::commit: case Kind::rollback: case Kind::prepare_transaction:
             plan.ends_block = true;

@@ -26,6 +26,7 @@ void plan_anything(Plan& plan) {
     plan.writes.any = plan.writes.catalogue = true;
     plan.changes_environment = plan.changes_environment_locally = true;
     plan.may_release_locks = plan.may_commit_inside = plan.ends_block = plan.touches_transaction_modes = true;
+    plan.runs_unknown_code = true;
 }
 
 void normalise(WritePlan& writes) {

@@ -78,6 +78,7 @@ struct Plan {
     bool may_release_locks = false;        // DISCARD ALL, pg_advisory_unlock_all(), code not understood: the session's own lock must be retaken
     bool may_commit_inside = false;        // CALL, DO, multi-statement text with transaction control, not understood: it may commit by itself
     bool ends_block = false;               // COMMIT, ROLLBACK, PREPARE TRANSACTION… or a text that contains one
+    bool runs_unknown_code = false;        // it may leave anything behind in its session: settings, temporary objects, locks, names
     bool touches_transaction_modes = false;  // SET TRANSACTION, or a SET of transaction_isolation / transaction_read_only / transaction_deferrable by any way
 };
 

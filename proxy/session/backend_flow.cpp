@@ -9,6 +9,8 @@ namespace larder::session {
 using protocol::Frame;
 
 std::size_t Session::Impl::on_reply(Bytes in, Outputs& out) {
+    // A message that waited is given again first, and may want the connection.
+    const bool waits = pause != Pause::none && pause != Pause::leftovers;
     std::size_t at = 0;
     std::size_t run_begin = 0;   // DataRows and CopyData that follow each other are passed on, and captured, at once
     std::int64_t run_rows = 0;
@@ -55,6 +57,7 @@ std::size_t Session::Impl::on_reply(Bytes in, Outputs& out) {
     }
     if (has_server && phase != Phase::closed) end_run();
     if (pause == Pause::owed && owed.empty()) pause = Pause::none;
+    else if (pool != nullptr && !waits && at == in.size()) give_back(out);
     return phase == Phase::closed || !has_server ? in.size() : at;
 }
 
@@ -182,6 +185,7 @@ void Session::Impl::on_unasked(char type, Bytes body, Bytes whole, Outputs& out)
         spoil_captures(rules::Reason::had_notice);
     } else if (type == protocol::ParameterStatus::kType) {
         on_parameter_status(body);
+        if (pool != nullptr && pool->step != PoolState::Step::none) return;  // tell_parameters() compares in the end
     }
     out.client.append_borrowed(whole);
 }
@@ -197,6 +201,7 @@ void Session::Impl::on_described(Bytes whole) {
 
 void Session::Impl::on_command_complete(char type, Bytes body, Bytes whole, Outputs& out) {
     copy_in = false;
+    if (pool != nullptr && body.starts_with("D")) note_discarded(body);
     if (type == protocol::CommandComplete::kType) last_tag_was_rollback = body.starts_with("ROLLBACK") && !body.starts_with("ROLLBACK PREPARED");
     if (is_planted(PlantedFault::end_at_command_complete)) writes.settled('T');
     auto& front = owed.front();
@@ -210,6 +215,10 @@ void Session::Impl::on_command_complete(char type, Bytes body, Bytes whole, Outp
 
 void Session::Impl::on_error_reply(Bytes body, Bytes whole, Outputs& out) {
     copy_in = false;
+    if (pool != nullptr && pool->step != PoolState::Step::none) {
+        question_failed = true;  // nothing of the client's was sent yet, so it need not hear of it
+        return;
+    }
     if (owed.empty()) {
         // The server says that it is about to end this connection.
         error_was_forwarded = true;
@@ -228,12 +237,13 @@ void Session::Impl::on_error_reply(Bytes body, Bytes whole, Outputs& out) {
         // In a block the failed question has failed the block: the client must hear of it as of its own statement's error.
         const auto error = protocol::ErrorResponse::decode(body);
         if (pause == Pause::environment && environment_error.empty() && (status == 'T' || (error && error->sqlstate() == protocol::sqlstate::kQueryCanceled))) environment_error.assign(whole);
-        if (!front.is_environment) lock_may_be_gone = true;
+        if (front.question == Question::lock || front.question == Question::other) lock_may_be_gone = true;
+        question_failed = true;
         // The client's cancel hit the question instead of the statement behind it.
         if (pause != Pause::environment && owed.size() > 1 && error && error->sqlstate() == protocol::sqlstate::kQueryCanceled) needs.cancel_server = true;
         return;
     }
-    out.client.append_borrowed(whole);
+    if (!front.is_silent) out.client.append_borrowed(whole);
     complete_captures.clear();
     front.capture.reset();
     if (front.ends_with_ready()) return;  // its ReadyForQuery follows
@@ -242,18 +252,16 @@ void Session::Impl::on_error_reply(Bytes body, Bytes whole, Outputs& out) {
 
 // What the client sent after the message that failed is ignored by the server up to the next Sync.
 void Session::Impl::skip_to_sync() {
-    bool is_first = true;
-    while (!owed.empty() && owed.front().kind != Owed::Kind::sync) {
-        auto skipped = owed.pop();
-        undo(skipped, is_first);
-        is_first = false;
-    }
+    std::vector<Owed> skipped;
+    while (!owed.empty() && owed.front().kind != Owed::Kind::sync) skipped.push_back(owed.pop());
+    for (auto i = skipped.size(); i > 0; --i) undo(skipped[i - 1], i == 1);  // the newest first, since each knows what was before it
     if (owed.empty()) is_skipping = batch_is_open;
 }
 
 // A message whose success was taken for granted has failed (then the unnamed statement is gone, if it was to be made) or
 // was ignored (then the one before it is still there).
 void Session::Impl::undo(Owed& undone, bool has_failed) {
+    if (pool != nullptr && undo_at_link(undone, has_failed)) return;
     if (undone.kind != Owed::Kind::parse || undone.swallow) return;
     if (!undone.name.empty()) {
         prepared.erase(undone.name);
@@ -274,7 +282,9 @@ void Session::Impl::on_ready_for_query(Bytes body, Bytes whole, Outputs& out) {
     const char new_status = static_cast<char>(ready->status);
     if (done.capture && done.capture->is_complete()) complete_captures.push_back(std::move(done.capture));
     if (!done.swallow) out.client.append_borrowed(whole);
-    if (done.is_environment) {
+    if (pool != nullptr && done.swallow && done.kind == Owed::Kind::query) pool_question_answered(done.question);
+    question_failed = false;
+    if (done.question == Question::environment) {
         if (env_being_read) env = context.environments.intern(std::move(env_being_read));
         else environment_failed = true;
         env_being_read.reset();
@@ -291,15 +301,27 @@ void Session::Impl::on_ready_for_query(Bytes body, Bytes whole, Outputs& out) {
     if (phase == Phase::set_up) {
         if (is_console) return enter_console(out);
         phase = Phase::ready;
+        begin_pooling();
         out.client.append(protocol::ready_for_query('I'));
     } else if (pause == Pause::environment) {
         pause = Pause::none;
+    } else if (pool != nullptr && pool->step != PoolState::Step::none) {
+        on_step_done(out);
     }
 }
 
 void Session::Impl::on_parameter_status(Bytes body) {
     const auto parameter = protocol::ParameterStatus::decode(body);
     if (!parameter) return;
+    note_parameter(parameter->name, parameter->value);
+    if (pool != nullptr) {
+        if (pool->step != PoolState::Step::none) return;
+        pool->told_parameters[std::string(parameter->name)] = std::string(parameter->value);
+        if (phase == Phase::ready) {
+            pool->has_moved_state = true;
+            pool->are_settings_known = false;
+        }
+    }
     if (parameter->name == "application_name") login.application_name = parameter->value;
     else if (phase == Phase::ready && rules::is_environment_setting(parameter->name)) {
         env.reset();  // changed by something that Larder did not see: a function, a reload

@@ -10,6 +10,7 @@
 #include "base/console.h"
 #include "base/metrics.h"
 #include "cache/cache.h"
+#include "proxy/session/pin.h"
 #include "proxy/session/upstream_state.h"
 #include "rules/reason.h"
 #include "rules/session_env.h"
@@ -28,6 +29,7 @@ struct SessionMetrics {
     Count server_connections;
     Count statements, write_marks, opaque_marks;         // opaque: moved `any` or `catalogue`
     Count environment_reads, broken_invariants, protocol_errors;
+    std::array<Count, static_cast<std::size_t>(Pin::count_)> pinned;  // server connections that are pinned now, by reason
     Count queries_hit_us;                                // unused by hits themselves; kept for the dashboard
 };
 
@@ -50,6 +52,7 @@ struct Context {
     std::shared_ptr<const rules::UserRules> rules = {};   // replaced on reload by the worker's own thread
     bool has_upstream_login = false;      // Larder can log in itself; else everything is passed through
     std::string server_version = {};           // "15.18": for `larder` SHOW VERSION and console logins
+    PoolMode pool_mode = PoolMode::session;
     SessionLimits limits = {};
     SessionMetrics metrics = {};
     StatementMemo* memo = nullptr;        // owned by the worker

@@ -1,6 +1,5 @@
 // Parse, Bind, Describe, Execute, Close and Sync, one by one; those that come as a whole batch are in read_flow.cpp.
 #include "proxy/session/session_impl.h"
-#include "protocol/byte_writer.h"
 
 namespace larder::session {
 
@@ -12,6 +11,11 @@ void Session::Impl::on_parse(const protocol::Parse& parse, Bytes whole, Outputs&
     entry->types = parse.types.raw();
     entry->catalogue_word = catalogue_word();
     if (!entry->statement->is_ascii()) entry->parsed_under = env;
+    if (pool != nullptr) {
+        note_parsed(*entry);
+        // A name that another client gave on this connection is not taken; one that the session has is, wherever.
+        if (!parse.statement.empty() && !pool->link->is_own) ensure_named(parse.statement, out);
+    }
     Owed reply{.kind = Owed::Kind::parse};
     if (parse.statement.empty()) {
         reply.is_unnamed = true;
@@ -19,13 +23,19 @@ void Session::Impl::on_parse(const protocol::Parse& parse, Bytes whole, Outputs&
         server_has_unnamed = true;
     } else if (!prepared.contains(parse.statement) && prepared.size() < context.limits.prepared_statements_max) {
         reply.name = parse.statement;  // undone if the server refuses it
+        if (pool != nullptr && !pool->link->is_own) note_at_link(reply.name, *entry);
         prepared.emplace(reply.name, std::move(entry));
+    } else if (pool != nullptr && !prepared.contains(parse.statement)) {
+        pool->lasting.add(Pin::unknown_state);
     }  // else: the server will say that the name is taken
     send(out, whole, std::move(reply));
 }
 
 void Session::Impl::ensure_at_server(Bytes name, Outputs& out) {
-    if (!name.empty()) return;  // only the unnamed statement is ever kept from the server
+    if (!name.empty()) {
+        if (pool != nullptr && !pool->link->is_own) ensure_named(name, out);
+        return;  // else only the unnamed statement is ever kept from the server
+    }
     if (unnamed == nullptr) {
         if (server_has_unnamed) {
             // The session has dropped it by a Query that never reached the server.
@@ -36,10 +46,7 @@ void Session::Impl::ensure_at_server(Bytes name, Outputs& out) {
         return;
     }
     if (unnamed->at_server || unnamed->statement == nullptr) return;
-    protocol::MessageWriter message(out.server.text(), protocol::Parse::kType);
-    message.cstring({}).cstring(unnamed->statement->text());
-    message.u16(static_cast<std::uint16_t>(unnamed->types.size() / 4)).bytes(unnamed->types);
-    owed.push({.kind = Owed::Kind::parse, .swallow = true});
+    parse_again({}, *unnamed, false, out);
     unnamed->at_server = true;
     server_has_unnamed = true;
 }
@@ -111,7 +118,10 @@ void Session::Impl::on_close(const protocol::Close& close, Bytes whole, Outputs&
         unnamed.reset();
         server_has_unnamed = false;
     } else {
+        Owed reply{.kind = Owed::Kind::close};
+        if (pool != nullptr) note_closed(close.name, reply);
         prepared.erase(std::string(close.name));
+        return send(out, whole, std::move(reply));
     }
     send(out, whole, {.kind = Owed::Kind::close});
 }

@@ -31,6 +31,11 @@ bool controls_transaction(sql::Kind kind) {
            kind == Kind::commit_prepared || kind == Kind::rollback_prepared;
 }
 
+// Data outside a COPY, and a Flush when nothing is under way.
+bool has_no_answer(char type) {
+    return type == protocol::kFlushType || type == protocol::CopyData::kType || type == protocol::kCopyDoneType || type == protocol::CopyFail::kType;
+}
+
 // Statements that leave the meaning of later reads alone.
 bool is_plain_read(const Statement* statement, const rules::Plan& plan) {
     return statement != nullptr && statement->kind() == sql::Kind::select && plan.writes.empty() && !plan.changes_environment &&
@@ -59,6 +64,7 @@ std::size_t Session::Impl::on_ready_bytes(Bytes in, Outputs& out) {
         if (!used) break;
         consumed += *used;
     }
+    if (pool != nullptr) give_back(out);  // a message that was answered without what it had asked for
     return phase == Phase::closed ? in.size() : consumed;
 }
 
@@ -95,6 +101,7 @@ std::optional<std::size_t> Session::Impl::on_frame_start(Bytes in, Outputs& out)
     if (header->total_bytes > kWholeFrameBytesMax) {
         // Its name is at the front, and that much is needed; the rest is passed on as it comes.
         if (in.size() < kWholeFrameBytesMax / 2) return std::nullopt;
+        if (phase == Phase::ready && needs_server()) return std::nullopt;
         begin_large_frame(*header, in.substr(0, std::min<std::size_t>(in.size(), header->total_bytes)), out);
         return phase == Phase::closed ? in.size() : std::optional(std::min<std::size_t>(in.size(), header->total_bytes));
     }
@@ -130,10 +137,13 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
         return true;
     }
     if (frame.type == protocol::kTerminateType) {
-        out.server.append(protocol::kTerminate);
+        if (has_server) out.server.append(protocol::kTerminate);
         if (owed.empty()) close_all();
         else has_terminated = true;  // it is answered as far as the client listens; then the server closes
         return true;
+    }
+    if (pool != nullptr && !has_server && frame.type != protocol::Query::kType) {
+        if (has_no_answer(frame.type) || needs_server()) return has_no_answer(frame.type);
     }
     // After an error the server ignores everything up to the next Sync, and so does Larder.
     if (is_skipping && frame.type != protocol::kSyncType) return true;
@@ -166,6 +176,7 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
             return true;
         case protocol::FunctionCall::kType:
             before_sending(nullptr, out);
+            if (pool != nullptr) make_names_exact({}, out);
             sending_statement(nullptr, out);
             send(out, frame.whole, {.kind = Owed::Kind::function_call});
             return true;
@@ -197,6 +208,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     std::unique_ptr<Capture> capture;
     if (is_planted(PlantedFault::lookup_while_owed) && looks_up_early(*statement, *resolved)) return false;
     if (wants_environment(*statement, *resolved)) {
+        if (needs_server(true)) return false;
         send_set_up(out);
         pause = Pause::environment;
         return false;
@@ -225,6 +237,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     } else if (own.values().trace && statement->facts().is_single()) {
         trace_bypass(resolved->plan.reason, out);
     }
+    if (needs_server(true)) return false;
     leave_flight();  // a lead that was handed over and is of no use here goes on
     environment_failed = false;
     last_hit = {};
@@ -259,6 +272,7 @@ void Session::Impl::sending_statement(const std::shared_ptr<Statement>& statemen
         lock_may_be_gone = true;
         batch_controls_transaction = true;
         owed_reads_only = false;
+        sending_leftovers(nullptr, nullptr);
         return;
     }
     const auto& resolved = plan_of(*statement);
@@ -270,6 +284,7 @@ void Session::Impl::sending_statement(const std::shared_ptr<Statement>& statemen
     // A ROLLBACK of its own is the one end of a block that cannot commit.
     const bool only_rolls_back = statement->kind() == sql::Kind::rollback;
     if (((plan.ends_block && !only_rolls_back) || plan.may_commit_inside) && !is_planted(PlantedFault::mark_after_outcome)) writes.may_commit(*database, context);
+    if (pool != nullptr) sending_leftovers(statement.get(), &resolved);
     apply_effects(statement.get(), plan);
 }
 
@@ -305,6 +320,13 @@ void Session::Impl::apply_effects(const Statement* statement, const rules::Plan&
 // a hit; remembering one that is gone would answer where PostgreSQL gives an error.
 void Session::Impl::forget_statements(const sql::Facts& facts) {
     const bool all = facts.kind == sql::Kind::deallocate || (facts.kind == sql::Kind::discard && facts.discard == sql::Discard::all);
+    if (pool != nullptr) {
+        // Whether it succeeds is seen by what is left; DISCARD ALL in a block never does.
+        if (facts.kind == sql::Kind::discard && status == 'T') return;
+        for (const auto& [name, statement] : prepared) {
+            if (all || (facts.kind == sql::Kind::deallocate && name == facts.savepoint)) pool->forgotten[name] = statement;
+        }
+    }
     if (facts.kind == sql::Kind::deallocate && !facts.savepoint.empty()) prepared.erase(facts.savepoint);
     else if (all) prepared.clear();
 }
@@ -325,11 +347,17 @@ void Session::Impl::before_sending(Statement* statement, Outputs& out) {
     if (block.had_hit && status == 'T' && owed.empty() && statement != nullptr && plan_of(*statement).plan.touches_transaction_modes) {
         // A read of this block was answered from the cache. The server must see a query in its place, so that it refuses
         // a change of the transaction's modes as it would have.
-        ask_server("SELECT 1", false, out);
+        ask_server("SELECT 1", Question::other, out);
         block.had_hit = false;
     }
     // SET TRANSACTION must not find that a query of Larder's came before it.
     if (statement != nullptr && statement->kind() == sql::Kind::set_transaction) return;
+    if (pool != nullptr && statement != nullptr && !pool->link->is_own) {
+        const auto& resolved = plan_of(*statement);
+        if (leftovers_of(statement->facts(), statement->text(), resolved.plan, pool->mode).needs_exact_names) {
+            make_names_exact(statement->facts().is_single() ? Bytes(statement->facts().statements.front().savepoint) : Bytes{}, out);
+        }
+    }
     if (lock_may_be_gone && context.has_upstream_login && !login.is_replication && status != 'E') send_lock_query(out);
 }
 
@@ -351,7 +379,7 @@ void Session::Impl::run_own_command(const LarderCommand& command, bool simple, c
         protocol::append_error(text, {protocol::severity::kError, outcome.sqlstate, outcome.error, {}, "Larder knows larder.cache, larder.trace and larder.max_age."});
         if (status == 'T') {
             // The server's block must fail as well: let it fail in its own way, and swallow how.
-            ask_server("SELECT 1/0", false, out);
+            ask_server("SELECT 1/0", Question::other, out);
             status = 'E';
         }
         text.append(protocol::ready_for_query(status));

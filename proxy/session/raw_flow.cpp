@@ -55,19 +55,25 @@ void Session::Impl::begin_large_frame(const protocol::FrameHeader& header, Bytes
         case protocol::Query::kType:
             unnamed.reset();
             server_has_unnamed = false;
+            if (pool != nullptr) make_names_exact({}, out);
             sending_statement(nullptr, out);
             return send(out, in, {.kind = Owed::Kind::query});
         case protocol::FunctionCall::kType:
+            if (pool != nullptr) make_names_exact({}, out);
             sending_statement(nullptr, out);
             return send(out, in, {.kind = Owed::Kind::function_call});
         case protocol::Parse::kType: {
             // Too long to be parsed: the session knows that the name exists, and nothing of what it does.
+            if (pool != nullptr) {
+                pool->lasting.add(Pin::large_statement);
+                if (first_end != Bytes::npos && !first.empty() && !pool->link->is_own) ensure_named(first, out);
+            }
             Owed reply{.kind = Owed::Kind::parse};
             if (first_end != Bytes::npos && first.empty()) {
                 reply.is_unnamed = true;
                 reply.replaced = std::exchange(unnamed, std::make_shared<Prepared>());
                 server_has_unnamed = true;
-            } else if (first_end != Bytes::npos) {
+            } else if (first_end != Bytes::npos && (pool == nullptr || pool->link->is_own)) {
                 prepared.erase(std::string(first));
             }
             return send(out, in, std::move(reply));
@@ -95,8 +101,9 @@ void Session::Impl::begin_large_frame(const protocol::FrameHeader& header, Bytes
 void Session::Impl::on_malformed_frame(const Frame& frame, Outputs& out) {
     context.metrics.protocol_errors.add();
     before_sending(nullptr, out);
+    if (pool != nullptr) make_names_exact({}, out);
     sending_statement(nullptr, out);
-    prepared.clear();
+    if (pool == nullptr || pool->link->is_own) prepared.clear();
     portals.clear();
     last_hit = {};
     Owed reply;

@@ -36,6 +36,13 @@ std::string age_text(std::chrono::microseconds age) {
 }  // namespace
 
 const ResolvedPlan& Session::Impl::plan_of(Statement& statement) {
+    if (catalogue_facts == nullptr || !unjudged.empty() || !are_valid(*catalogue_facts, *database)) refresh_facts();
+    // A role, or the server's configuration, changed since this session's environment was read.
+    if (env != nullptr && env_server_word != database->server().server.load()) env.reset();
+    return statement.plan(*database, catalogue_facts, env, context.rules);
+}
+
+void Session::Impl::refresh_facts() {
     if (catalogue_facts == nullptr || !are_valid(*catalogue_facts, *database)) {
         catalogue_facts = database->facts(&facts_generation);
         if (catalogue_facts != nullptr && !are_valid(*catalogue_facts, *database)) catalogue_facts.reset();
@@ -43,9 +50,6 @@ const ResolvedPlan& Session::Impl::plan_of(Statement& statement) {
     }
     if (is_planted(PlantedFault::read_facts_unchecked)) catalogue_facts = database->facts(&facts_generation);
     if (catalogue_facts != nullptr && !unjudged.empty()) judge();
-    // A role, or the server's configuration, changed since this session's environment was read.
-    if (env != nullptr && env_server_word != database->server().server.load()) env.reset();
-    return statement.plan(*database, catalogue_facts, env, context.rules);
 }
 
 // Facts have come: what did the statements that were sent without them do to this session?
@@ -53,6 +57,7 @@ void Session::Impl::judge() {
     if (too_many_unjudged) {
         env.reset();
         block.changed_environment = lock_may_be_gone = true;
+        sending_leftovers(nullptr, nullptr);
         too_many_unjudged = false;
     }
     for (const auto& statement : unjudged) {
@@ -60,6 +65,7 @@ void Session::Impl::judge() {
         if (plan.changes_environment) env.reset();
         if (plan.changes_environment || plan.changes_environment_locally) block.changed_environment = true;
         if (plan.may_release_locks) lock_may_be_gone = true;
+        if (plan.runs_unknown_code) sending_leftovers(nullptr, nullptr);
     }
     unjudged.clear();
 }
@@ -197,6 +203,12 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
         }
     }
     const bool was_handed_the_lead = is_for_this_key && taken_flight.state == Flight::State::leads;
+    if (pool != nullptr && !has_server) {
+        if (is_for_this_key) flight = std::move(taken_flight);
+        else if (joins_without_server(resolved, view)) return ReadStep::pause;
+        needs_server(true);
+        return ReadStep::pause;
+    }
     context.metrics.misses.add();
     const auto lifetime_us = ttl_us(resolved.plan);
     auto read_note = note_read(resolved, bind, types);
@@ -231,6 +243,21 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
     if (own.values().trace) trace(out, "miss, " + std::string(leads ? "fetched and kept" : "fetched"));
     capture = std::make_unique<Capture>(context, key, view.hash, std::move(read_note), lifetime_us, leads);
     return ReadStep::fetch;
+}
+
+// A miss, and no server connection at hand. True: another session is asking already, and its answer is waited for. Else the
+// lead may be this one's, and is kept while it waits for a connection.
+bool Session::Impl::joins_without_server(const ResolvedPlan& resolved, const cache::KeyView& view) {
+    cache::Note note;
+    if (!cache::take_note(resolved.reads, note) || ttl_us(resolved.plan) <= 0) return false;
+    if (note[0].word != resolved.facts->server_word || note[1].word != resolved.facts->catalogue_word) return false;
+    const auto joined = context.cache.join(view, note, &waiter);
+    flight.state = joined == cache::Join::leads ? Flight::State::leads : joined == cache::Join::alone ? Flight::State::alone : Flight::State::waiting;
+    flight.key = key;
+    flight.hash = view.hash;
+    if (joined != cache::Join::waits) return false;
+    pause = Pause::flight;
+    return true;
 }
 
 // The cache is looked into while an answer is owed; the order of the answers is kept all the same.
@@ -268,6 +295,7 @@ std::shared_ptr<Prepared> Session::Impl::source_of(const Batch& batch) {
     fresh->catalogue_word = catalogue_word();
     if (!fresh->statement->is_ascii()) fresh->parsed_under = env;
     fresh->at_server = false;
+    if (pool != nullptr) note_parsed(*fresh);
     return fresh;
 }
 
@@ -316,6 +344,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
         return true;
     }
     if (statement != nullptr && wants_environment(*statement, plan_of(*statement))) {
+        if (needs_server(true)) return false;
         send_set_up(out);
         pause = Pause::environment;
         return false;
@@ -336,6 +365,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
             }
         }
     }
+    if (needs_server(true)) return false;
     environment_failed = false;
     leave_flight();
     send_batch(batch, frames, std::move(capture), batch.parse ? nullptr : std::move(source), out);

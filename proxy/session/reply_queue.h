@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proxy/session/capture.h"
+#include "proxy/session/server_link.h"
 #include "proxy/session/statement_memo.h"
 
 namespace larder::session {
@@ -22,7 +23,9 @@ struct Prepared {
     // Of a text that is not ASCII alone: the environment that it was parsed under (null: not known). Names and constants are
     // what they were then, whatever client_encoding becomes.
     std::shared_ptr<const rules::SessionEnv> parsed_under = nullptr;
-    bool at_server = true;                 // false: its Parse was answered by Larder (unnamed statements only)
+    bool at_server = true;                 // false: its Parse was answered by Larder, or went to another connection (unnamed statements only)
+    ParseKey parse_key = nullptr;          // in a pooled mode: the settings under which it was parsed
+    bool has_parse_key = true;             // false: they are not known
 };
 
 // What Describe says of a statement, on its way into the memo.
@@ -34,14 +37,27 @@ struct DescriptionCapture {
     std::string messages;                  // ParameterDescription, then RowDescription or NoData
 };
 
+// What Larder asks the server for itself.
+enum class Question : std::uint8_t {
+    other,             // its answer is of no interest
+    lock,              // is this the server that the counters speak of, and does the connection hold Larder's lock
+    environment,       // of the session
+    leftovers,         // of the session on the connection
+    login_settings,    // what ALTER ROLE and ALTER DATABASE gave to this login
+    login_environment,  // of a connection that was opened for a session that is under way
+    carry,             // the session's settings are set on a connection
+};
+
 struct Owed {
     enum class Kind : std::uint8_t { query, parse, bind, describe_statement, describe_portal, execute, close, sync, function_call };
     Kind kind = Kind::query;
     bool swallow = false;              // Larder asked for itself: the client sees nothing of the answer
-    bool is_environment = false;       // a Query whose row is the session's environment
+    bool is_silent = false;            // nor of an error
+    Question question = Question::other;  // a swallowed query
     std::string name = {};             // parse, close of a statement: its name, to undo or confirm what the session remembers
     bool is_unnamed = false;           // parse of the unnamed statement
-    std::shared_ptr<Prepared> replaced = nullptr;  // what was the unnamed statement before it
+    std::shared_ptr<Prepared> replaced = nullptr;  // what was the unnamed statement before it; close, in a pooled mode: what was closed
+    std::shared_ptr<LinkStatement> at_link = nullptr;  // close, in a pooled mode: what the connection had by this name
     unsigned copy_ends = 0;            // CopyDone and CopyFail that the client sent behind it before it was answered
     std::shared_ptr<Prepared> executed = nullptr;  // execute: the statement, which the server has accepted again when it is done
     std::uint64_t catalogue_word = 0;      // execute: `catalogue` when it was sent

@@ -11,6 +11,7 @@ Session::Impl::~Impl() {
     // Whoever destroys a session tells it first that its connections ended; marks that are left have an unknown outcome.
     leave_flight();
     writes.lost(context, backend_pid);
+    if (pool != nullptr && pool->counted) context.metrics.pinned[static_cast<std::size_t>(*pool->counted)].sub();
 }
 
 void Session::Impl::fail_client(Outputs& out, std::string_view sqlstate, std::string_view message, std::string_view hint) {
@@ -20,6 +21,7 @@ void Session::Impl::fail_client(Outputs& out, std::string_view sqlstate, std::st
 
 void Session::Impl::close_all() {
     if (has_server) drop_server();
+    if (pool != nullptr && pool->step == PoolState::Step::queued) needs.leave_queue = true;
     leave_flight();
     phase = Phase::closed;
     pause = Pause::none;
@@ -35,6 +37,10 @@ void Session::Impl::drop_server() {
     if (database != nullptr && !unended.empty() && writes.is_marked()) writes.sending_unknown(*database, false, context);
     end_unjudged();
     writes.lost(context, backend_pid);
+    if (pool != nullptr) {
+        pool->link.reset();
+        pool->cancels = 0;
+    }
 }
 
 bool Session::Impl::leave_flight() {
@@ -60,6 +66,8 @@ void Session::Impl::settle(char new_status, Outputs& out) {
     if (status == 'I') {
         own.block_ended(!last_tag_was_rollback);
         end_unjudged();
+        // What was SET LOCAL is undone; what may have stayed is read back before anything is given back.
+        if (pool != nullptr && !pool->has_moved_state) pool->are_settings_known = true;
         if (block.changed_environment) env.reset();
         block = {};
         portals.clear();
@@ -68,6 +76,9 @@ void Session::Impl::settle(char new_status, Outputs& out) {
         if (shutdown_wanted) return fail_client(out, "57P01", "terminating connection because Larder is shutting down");
     } else if (!was_in_block && !block.is_understood) {
         block.is_opaque = true;  // a block that nobody saw begin
+    }
+    if (pool != nullptr && pool->mode == PoolMode::statement && status != 'I' && phase == Phase::ready) {
+        fail_client(out, protocol::sqlstate::kProtocolViolation, "transaction blocks are not allowed in pool mode \"statement\"");
     }
 }
 
@@ -95,6 +106,10 @@ std::size_t Session::on_client_bytes(Bytes in, Outputs& out) {
 std::size_t Session::on_server_bytes(Bytes in, Outputs& out) {
     auto& s = *impl_;
     if (!s.has_server) return in.size();
+    if (s.pool != nullptr && s.pool->step == PoolState::Step::login) {
+        const auto consumed = s.on_second_login_reply(in, out);
+        return s.pool->step == PoolState::Step::login || !s.has_server ? consumed : consumed + s.on_reply(in.substr(consumed), out);
+    }
     if (s.phase == Impl::Phase::login) {
         const auto consumed = s.on_login_reply(in, out);
         if (s.phase == Impl::Phase::login || !s.has_server) return consumed;
@@ -110,6 +125,11 @@ void Session::on_client_tls_ready() {
 
 void Session::on_server_connected(bool over_tls, Outputs& out) {
     auto& s = *impl_;
+    if (s.pool != nullptr && s.pool->step == PoolState::Step::connecting && s.phase == Impl::Phase::ready) {
+        s.is_server_tls = over_tls;
+        s.context.metrics.server_connections.add();
+        return s.begin_second_login(out);
+    }
     if (s.phase != Impl::Phase::connecting) {
         s.needs.close_server = true;
         return;
@@ -118,16 +138,25 @@ void Session::on_server_connected(bool over_tls, Outputs& out) {
     s.is_server_tls = over_tls;
     s.phase = Impl::Phase::login;
     s.context.metrics.server_connections.add();
+    if (s.pool != nullptr) {
+        s.pool->link = std::make_unique<ServerLink>();
+        s.pool->link->last_client = s.client.id;
+    }
     s.send_startup(out);
 }
 
 void Session::on_server_failed(std::string_view sqlstate, std::string_view message, Outputs& out) {
-    if (impl_->phase == Impl::Phase::connecting) impl_->fail_client(out, sqlstate, message);
+    auto& s = *impl_;
+    if (s.phase == Impl::Phase::connecting) return s.fail_client(out, sqlstate, message);
+    if (s.pool != nullptr && s.pool->step == PoolState::Step::connecting && s.phase == Impl::Phase::ready) s.second_login_failed();
 }
 
 void Session::on_server_closed(Outputs& out) {
     auto& s = *impl_;
     if (!s.has_server) return;
+    if (s.pool != nullptr && s.phase == Impl::Phase::ready && s.pool->step != PoolState::Step::none) {
+        return s.pool->step == PoolState::Step::login ? s.second_login_failed() : s.lose_before_use(out);
+    }
     s.drop_server();
     if (s.phase == Impl::Phase::closed) return;
     if (s.error_was_forwarded || s.has_terminated) return s.close_all();
@@ -172,9 +201,53 @@ void Session::on_cancel(Outputs&) {
         if (!s.leave_flight()) return;  // its answer is here already
         s.cancelled = true;
         s.pause = Impl::Pause::none;
+    } else if (s.pause == Impl::Pause::server) {
+        // As if the server had got the message. One that is being connected goes on and is given back.
+        if (!s.pool->is_message_cancellable) return;
+        s.cancelled = true;
+        s.leave_flight();
+        if (s.pool->step != PoolState::Step::queued) return;
+        s.pool->step = PoolState::Step::none;
+        s.needs.leave_queue = true;
+        s.pause = Impl::Pause::none;
     } else if (s.has_server && !s.owed.empty()) {
         s.needs.cancel_server = true;
     }
+}
+
+void Session::on_server_lent(std::unique_ptr<ServerLink> link, Outputs& out) { impl_->on_server_lent(std::move(link), out); }
+void Session::on_connecting() { impl_->pool->step = PoolState::Step::connecting; }
+
+void Session::on_no_server(std::string_view sqlstate, std::string_view message, Outputs& out) {
+    auto& s = *impl_;
+    if (s.phase == Impl::Phase::closed || s.pool == nullptr) return;
+    s.pool->step = PoolState::Step::none;
+    s.fail_client(out, sqlstate, message, "All server connections of this database and role are in use: see pool.size, and SHOW POOLS for those that are pinned.");
+}
+
+void Session::on_cancel_sent(std::uint64_t number, Outputs& out) {
+    auto& s = *impl_;
+    if (s.pool == nullptr || s.pool->link_number != number || s.pool->cancels == 0) return;
+    --s.pool->cancels;
+    s.give_back(out);
+}
+
+void Session::reconsider(Outputs& out) {
+    auto& s = *impl_;
+    if (s.pool == nullptr) return;
+    s.pool->will_be_reconsidered = false;
+    // Those who share must not wait for it any longer.
+    if (!s.unjudged.empty() && s.may_give_back()) s.pool->seen.add(Pin::unjudged);
+    s.give_back(out);
+}
+std::unique_ptr<ServerLink> Session::take_link() { return std::move(impl_->pool->link); }
+bool Session::awaits_server() const {
+    return impl_->pool != nullptr && impl_->phase == Impl::Phase::ready && impl_->pool->step == PoolState::Step::queued && !impl_->has_server;
+}
+const std::string& Session::pool_key() const { return impl_->pool->key; }
+std::uint64_t Session::link_number() const { return impl_->pool == nullptr ? 0 : impl_->pool->link_number; }
+std::string_view Session::pinned_by() const {
+    return impl_->pool != nullptr && impl_->pool->counted ? name(*impl_->pool->counted) : std::string_view{};
 }
 
 void Session::on_shutdown(Outputs& out) {
@@ -184,7 +257,26 @@ void Session::on_shutdown(Outputs& out) {
     else s.fail_client(out, "57P01", "terminating connection because Larder is shutting down");
 }
 
-Needs Session::take_needs() { return std::exchange(impl_->needs, {}); }
+void Needs::merge(const Needs& more) {
+    start_client_tls |= more.start_client_tls;
+    connect_server |= more.connect_server;
+    route_cancel |= more.route_cancel;
+    cancel_server |= more.cancel_server;
+    close_server |= more.close_server;
+    release_server |= more.release_server;
+    acquire_server |= more.acquire_server;
+    login_refused |= more.login_refused;
+    leave_queue |= more.leave_queue;
+    pinned |= more.pinned;
+    reconsider |= more.reconsider;
+    close_client |= more.close_client;
+}
+
+Needs Session::take_needs() {
+    // Until it has arrived, the connection must not serve anybody else.
+    if (impl_->needs.cancel_server && impl_->pool != nullptr) ++impl_->pool->cancels;
+    return std::exchange(impl_->needs, {});
+}
 bool Session::is_paused() const {
     const auto phase = impl_->phase;
     return impl_->pause != Impl::Pause::none || phase == Impl::Phase::tls_handshake || phase == Impl::Phase::connecting || phase == Impl::Phase::set_up;
@@ -217,7 +309,7 @@ std::string_view Session::state_name() const {
         case Impl::Phase::closed: return "closed";
         case Impl::Phase::ready: break;
     }
-    if (s.pause == Impl::Pause::flight) return "waiting";
+    if (s.pause == Impl::Pause::flight || s.pause == Impl::Pause::server) return "waiting";
     if (!s.owed.empty() || s.batch_is_open) return "active";
     return s.status == 'I' ? "idle" : "idle in transaction";
 }

@@ -20,6 +20,7 @@
 #include "cache/cache.h"
 #include "proxy/session/context.h"
 #include "proxy/session/output_queue.h"
+#include "proxy/session/server_link.h"
 #include "protocol/cancel_key.h"
 
 namespace larder::session {
@@ -36,8 +37,18 @@ struct Needs {
     bool route_cancel = false;       // a CancelRequest came: cancel_request() has the key; then the client is closed
     bool cancel_server = false;      // send a CancelRequest with server_key() to the server on a connection of its own
     bool close_server = false;       // at once; the connection is never lent again
+    bool release_server = false;     // take_link() tells what it is; it may be lent to others
+    bool acquire_server = false;     // one like pool_key(): on_server_lent(), or connect_server's events, or on_no_server()
+    bool login_refused = false;      // the new connection let nobody in: queue for another, or on_no_server()
+    bool leave_queue = false;        // the connection that was asked for is not needed any more
+    bool pinned = false;             // pinned_by() says why: it will not be given back soon
+    bool reconsider = false;         // call reconsider() in a while
     bool close_client = false;       // after Outputs.client is flushed
-    bool any() const { return start_client_tls || connect_server || route_cancel || cancel_server || close_server || close_client; }
+    bool any() const {
+        return start_client_tls || connect_server || route_cancel || cancel_server || close_server || close_client || release_server || acquire_server ||
+               login_refused || leave_queue || pinned || reconsider;
+    }
+    void merge(const Needs& more);
 };
 
 // The client's side of the connection, as far as it matters.
@@ -61,6 +72,18 @@ public:
     // `in` is everything unconsumed; returns how many bytes of its front were consumed. Outputs may borrow from `in`.
     std::size_t on_client_bytes(Bytes in, Outputs& out);
     std::size_t on_server_bytes(Bytes in, Outputs& out);
+
+    // The pooled modes. A connection that was given back by another session, which was like pool_key().
+    void on_server_lent(std::unique_ptr<ServerLink> link, Outputs& out);
+    void on_connecting();                      // no idle one was there: a new connection is being opened for this session
+    void on_no_server(std::string_view sqlstate, std::string_view message, Outputs& out);  // none came in time, or can
+    void on_cancel_sent(std::uint64_t link_number, Outputs& out);  // a CancelRequest has reached the server, or never will
+    void reconsider(Outputs& out);             // gives the connection back if nothing keeps it any more
+    std::unique_ptr<ServerLink> take_link();   // with Needs.release_server
+    bool awaits_server() const;                // it is in the queue, and no connection is being opened for it
+    const std::string& pool_key() const;
+    std::uint64_t link_number() const;         // counts the connections that this session has held
+    std::string_view pinned_by() const;        // empty: not pinned
 
     void on_client_tls_ready();
     void on_server_connected(bool over_tls, Outputs& out);

@@ -4,22 +4,23 @@
 //   frontend_flow.cpp  the client's messages: forward them in order, and remember what they will change
 //   read_flow.cpp      a cacheable read: lookup, flight, capture
 //   backend_flow.cpp   the server's messages: to whom they belong, what they settle
+//   pool_flow.cpp      in the pooled modes: when a server connection is asked for, and when it is given back
+//   carry_flow.cpp     what a session takes with it from one server connection to the next
 //   console_flow.cpp   the virtual database `larder`
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "proxy/session/batch.h"
 #include "proxy/session/block.h"
 #include "proxy/session/cache_key.h"
 #include "proxy/session/own_settings.h"
+#include "proxy/session/pool_state.h"
 #include "proxy/session/reply_queue.h"
 #include "proxy/session/session.h"
 #include "proxy/session/statement_memo.h"
@@ -33,15 +34,6 @@ namespace larder::session {
 // Frames up to this size are looked at as a whole; longer ones are passed on in pieces and never parsed.
 inline constexpr std::size_t kWholeFrameBytesMax = 128 * 1024;
 
-// By the name of a statement or portal, looked up by a piece of the message without making a string of it.
-struct NameHash {
-    using is_transparent = void;
-    using is_avalanching = void;
-    std::size_t operator()(Bytes name) const noexcept { return cache::hash_key(name); }
-};
-template <class Value>
-using ByName = boost::unordered_flat_map<std::string, Value, NameHash, std::equal_to<>>;
-
 struct Session::Impl {
     enum class Phase : std::uint8_t {
         startup,        // waiting for the client's first packets
@@ -54,7 +46,7 @@ struct Session::Impl {
         closed,         // nothing more is read or answered
     };
     // Why the client's next message has to wait.
-    enum class Pause : std::uint8_t { none, flight, environment, owed };
+    enum class Pause : std::uint8_t { none, flight, environment, owed, server, leftovers };
     // Who waits for whom.
     struct Flight {
         enum class State : std::uint8_t { none, waiting, landed, leads, alone } state = State::none;
@@ -120,7 +112,7 @@ struct Session::Impl {
     void forget_statements(const sql::Facts& facts);
     void follow_savepoints(const sql::Facts& facts);
     void before_sending(Statement* statement, Outputs& out);
-    void ask_server(Bytes text, bool is_environment, Outputs& out);
+    void ask_server(Bytes text, Question question, Outputs& out, std::span<const protocol::ValueList::Value> values = {});
     bool drain_before_refusal(Outputs& out);
     void send(Outputs& out, Bytes whole, Owed owed);
     bool is_block_known() const;
@@ -154,6 +146,7 @@ struct Session::Impl {
     rules::Reason batch_obstacle(const Batch& batch, const Prepared& source, const ResolvedPlan& resolved) const;
     void serve_batch(const Batch& batch, const std::shared_ptr<Prepared>& source, const ResolvedPlan& resolved, cache::ResultRef hit, Outputs& out);
     const ResolvedPlan& plan_of(Statement& statement);
+    void refresh_facts();
     void judge();
     bool register_unjudged(const std::shared_ptr<Statement>& statement);
     void end_unjudged();
@@ -165,6 +158,7 @@ struct Session::Impl {
                          cache::ResultRef& result, std::unique_ptr<Capture>& capture, Outputs& out);
     ReadNote note_read(const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types);
     bool answered_in_its_stead(Outputs& out);
+    bool joins_without_server(const ResolvedPlan& resolved, const cache::KeyView& view);
     bool looks_up_early(const Statement& statement, const ResolvedPlan& resolved);  // a planted fault
     std::int64_t ttl_us(const rules::Plan& plan) const;
     void served(const cache::ResultRef& result, Outputs& out);
@@ -185,6 +179,47 @@ struct Session::Impl {
     void spoil_captures(rules::Reason reason);
     Capture* active_capture();
     bool broken_protocol(std::string_view what, Outputs& out);
+
+    // --- pool_flow.cpp
+    // True: there is none, one has been asked for, and the message has to be given again. `is_cancellable`: a cancel while
+    // it waits can be answered as if the server had got it.
+    bool needs_server(bool is_cancellable = false);
+    void begin_pooling();
+    void on_server_lent(std::unique_ptr<ServerLink> link, Outputs& out);
+    void borrowed(Outputs& out);
+    void tell_parameters(Outputs& out);
+    void lose_before_use(Outputs& out);
+    void begin_second_login(Outputs& out);
+    std::size_t on_second_login_reply(Bytes in, Outputs& out);
+    void on_second_login_message(const protocol::Frame& frame, Outputs& out);
+    void second_login_failed();
+    void second_login_done(Outputs& out);
+    void note_parameter(Bytes name, Bytes value);
+    bool may_give_back() const;
+    void give_back(Outputs& out);
+    void hand_over();
+    void pool_question_answered(Question question);
+    void on_step_done(Outputs& out);
+
+    // --- carry_flow.cpp
+    void begin_carry(Outputs& out);
+    void sending_leftovers(const Statement* statement, const ResolvedPlan* resolved);
+    void note_pins();
+    void on_pool_row(Question question, const std::vector<std::optional<std::string>>& columns);
+    void leftovers_read();
+    void found_names();
+    void note_discarded(Bytes tag);
+    void find_old_statements();
+    void note_parsed(Prepared& statement);
+    void note_at_link(Bytes name, const Prepared& statement);
+    void ensure_named(Bytes name, Outputs& out);
+    void ensure_named_silently(Bytes name, const Prepared& statement, Outputs& out);
+    void close_at_server(Bytes name, Outputs& out);
+    void note_closed(Bytes name, Owed& reply);
+    bool undo_at_link(Owed& undone, bool has_failed);
+    void parse_again(Bytes name, const Prepared& statement, bool is_silent, Outputs& out);
+    void evict(Bytes newest, Outputs& out);
+    void make_names_exact(Bytes named, Outputs& out);
 
     // --- console_flow.cpp
     std::size_t on_console_bytes(Bytes in, Outputs& out);
@@ -245,6 +280,9 @@ struct Session::Impl {
     OwnSettings own;
     bool last_tag_was_rollback = false;
     cache::ResultRef last_hit;                         // in a block: what the unnamed portal would still show
+
+    std::unique_ptr<PoolState> pool;                   // null: the server connection stays with the session
+    bool question_failed = false;                      // the question of Larder's own that is being answered
 
     Pause pause = Pause::none;
     Flight flight;

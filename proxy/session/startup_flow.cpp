@@ -131,6 +131,10 @@ void Session::Impl::on_startup_message(const protocol::StartupMessage& message, 
         database = &context.upstream.database(login.database);
         if (context.has_upstream_login && database->facts() == nullptr) database->want_facts();  // loaded while the login is under way
     }
+    if (context.pool_mode != PoolMode::session && context.has_upstream_login && !is_console && !login.is_replication) {
+        pool = std::make_unique<PoolState>();
+        pool->mode = context.pool_mode;
+    }
     phase = Phase::connecting;
     needs.connect_server = true;
 }
@@ -266,9 +270,12 @@ void Session::Impl::begin_set_up(Outputs& out) {
     status = 'I';
     if (is_console) {
         return ask_server("SELECT rolsuper, pg_catalog.pg_has_role(current_user, 'pg_monitor', 'MEMBER') FROM pg_catalog.pg_roles "
-                          "WHERE rolname OPERATOR(pg_catalog.=) current_user", false, out);
+                          "WHERE rolname OPERATOR(pg_catalog.=) current_user", Question::lock, out);
     }
-    if (context.has_upstream_login && !login.is_replication) return send_set_up(out);
+    if (context.has_upstream_login && !login.is_replication) {
+        if (pool != nullptr) ask_server(login_settings_query(), Question::login_settings, out);
+        return send_set_up(out);
+    }
     phase = Phase::ready;
     out.client.append(protocol::ready_for_query('I'));
 }
@@ -290,7 +297,7 @@ void Session::Impl::send_lock_query(Outputs& out) {
         "OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND classid OPERATOR(pg_catalog.=) '" + backend_class + "' AND objid "
         "OPERATOR(pg_catalog.=) '" + process + "') THEN true ELSE pg_catalog.pg_try_advisory_lock_shared(" + backend_class + ", " + process +
         ") END, pg_catalog.pg_backend_pid()";
-    ask_server(text, false, out);
+    ask_server(text, Question::lock, out);
 }
 
 void Session::Impl::send_environment_query(Outputs& out) {
@@ -299,28 +306,32 @@ void Session::Impl::send_environment_query(Outputs& out) {
     env_being_read.reset();
     // Before the question: a change of the server's settings that comes later makes the answer old.
     env_server_word = context.upstream.counters.server.load();
-    ask_server(kText, true, out);
+    ask_server(kText, Question::environment, out);
 }
 
 // A question of Larder's own, as a batch under a name of its own: a simple Query would drop the client's unnamed statement
 // and portal. Both names are gone again at its end. Nothing of the answer goes to the client.
-void Session::Impl::ask_server(Bytes text, bool is_environment, Outputs& out) {
+void Session::Impl::ask_server(Bytes text, Question question, Outputs& out, std::span<const protocol::ValueList::Value> values) {
     constexpr Bytes kName = "larder's own";
     auto& to = out.server.text();
     protocol::append_parse(to, kName, text);
-    protocol::append_bind(to, kName, kName, {}, {}, {});
+    protocol::append_bind(to, kName, kName, {}, values, {});
     protocol::Execute{kName, 0}.append_to(to);
     protocol::Close{protocol::Target::portal, kName}.append_to(to);
     protocol::Close{protocol::Target::statement, kName}.append_to(to);
     to.append(protocol::kSync);
-    owed.push({.kind = Owed::Kind::query, .swallow = true, .is_environment = is_environment});
+    owed.push({.kind = Owed::Kind::query, .swallow = true, .question = question});
 }
 
 // A DataRow of a question of Larder's own.
 void Session::Impl::on_own_row(const protocol::Frame& frame, Owed& question) {
     const auto columns = texts_of(frame.body);
     if (is_console) return on_console_login_row(columns);
-    if (!question.is_environment) return verified(columns);
+    if (question.question == Question::lock) return verified(columns);
+    if (question.question != Question::environment && question.question != Question::login_environment) {
+        if (pool != nullptr) on_pool_row(question.question, columns);
+        return;
+    }
     std::vector<std::string> texts;
     for (const auto& column : columns) texts.push_back(column.value_or(std::string()));
     env_being_read = rules::parse_environment(login.database, texts);
@@ -337,6 +348,7 @@ void Session::Impl::verified(const std::vector<std::optional<std::string>>& colu
     if (has_instance_lock) {
         verified_number = asked_number;
     } else if (asked_number == context.upstream.instance_number()) {
+        if (pool != nullptr) pool->is_foreign_server = true;
         // Another server, or another life of it, than the one that the counters speak of.
         context.upstream.counters.server.move();
         context.upstream.report_foreign_server();

@@ -1,6 +1,6 @@
 """Starts and stops Larder for a test, and reads its metrics.
 
-LARDER_BINARY names the program. With LARDER_TEST_DIRECT=1 there is no Larder: the tests talk to PostgreSQL directly, which
+LARDER_BINARY names the program. LARDER_TEST_SETTINGS holds more settings, as "pool.mode=auto pool.size=4". With LARDER_TEST_DIRECT=1 there is no Larder: the tests talk to PostgreSQL directly, which
 checks the tests themselves; nothing is then said about hits.
 """
 import os
@@ -42,7 +42,7 @@ class Larder:
 
     def command(self, database, settings):
         command = [binary(), "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}", "--upstream", self.upstream.uri(database)]
-        for setting in settings:
+        for setting in (*settings, *os.environ.get("LARDER_TEST_SETTINGS", "").split()):
             command += ["--set", setting]
         return command
 

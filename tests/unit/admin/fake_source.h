@@ -11,6 +11,7 @@ struct FakeSource final : SnapshotSource {
     std::vector<RelationRow> relation_rows;
     std::vector<CacheEntryRow> entry_rows;
     std::vector<ReasonRow> reason_rows;
+    std::vector<PoolRow> pool_rows;
     mutable std::size_t entries_asked = 0;
     int purges = 0;
 
@@ -27,6 +28,7 @@ struct FakeSource final : SnapshotSource {
         return entry_rows;
     }
     std::vector<ReasonRow> reasons() const override { return reason_rows; }
+    std::vector<PoolRow> pools() const override { return pool_rows; }
     void purge_cache() override { ++purges; }
 };
 

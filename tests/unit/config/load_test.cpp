@@ -168,3 +168,12 @@ TEST_CASE("changes that a reload cannot make are named") {
     CHECK(changes_that_need_restart(before, after) == std::vector<std::string>{"listen.address"});
     CHECK(changes_that_need_restart(before, before).empty());
 }
+
+TEST_CASE("the pool's mode is one of four words, and a wrong one is named with its line") {
+    CHECK(read("").pool.mode == PoolMode::session);
+    CHECK(read("[pool]\nmode = \"auto\"\nsize = 4\nmax_wait = \"3s\"\n").pool.mode == PoolMode::automatic);
+    CHECK(read("[pool]\nmode = \"transaction\"\n").pool.mode == PoolMode::transaction);
+    CHECK(read("[pool]\nmode = \"statement\"\n").pool.mode == PoolMode::statement);
+    CHECK(holds(error_of("[pool]\nmode = \"sesion\"\n"), ":2: pool.mode must be session, auto, transaction or statement"));
+    CHECK(holds(error_of("[pool]\nsize = 0\n"), ":2: pool.size must be from 1 to"));
+}

@@ -48,7 +48,11 @@ bool World::publish_catalogue() {
     rows.columns = {{106, "id", kInt4}, {106, "email", kText}, {106, "n", kInt4}};
     rows.indexes = {{106, {"id"}, true}, {106, {"email"}, true}};
     rows.relations[3].view_definition = "SELECT t.n FROM public.t";
-    rows.functions = {{.oid = 20000, .schema = "public", .name = "opaque", .volatility = 'v', .is_builtin = false, .is_native = false, .is_extension_member = false, .is_procedure = false}};
+    rows.functions = {{.oid = 20000, .schema = "public", .name = "opaque", .volatility = 'v', .is_builtin = false, .is_native = false, .is_extension_member = false, .is_procedure = false},
+                      {.oid = 2880, .schema = "pg_catalog", .name = "pg_advisory_lock", .volatility = 'v', .is_builtin = true, .is_native = true, .is_extension_member = false, .is_procedure = false},
+                      {.oid = 2881, .schema = "pg_catalog", .name = "setseed", .volatility = 'v', .is_builtin = true, .is_native = true, .is_extension_member = false, .is_procedure = false},
+                      {.oid = 2882, .schema = "pg_catalog", .name = "lastval", .volatility = 'v', .is_builtin = true, .is_native = true, .is_extension_member = false, .is_procedure = false},
+                      {.oid = 2883, .schema = "pg_catalog", .name = "currval", .volatility = 'v', .is_builtin = true, .is_native = true, .is_extension_member = false, .is_procedure = false}};
     rows.foreign_keys = {{103, 101, 'c', 'a'}};
     auto facts = std::make_shared<CatalogueFacts>();
     facts->server_word = upstream.counters.server.load();
@@ -119,8 +123,11 @@ void Client::settle() {
     }
     drain(to_client_, got_);
     drain(to_server_, server_got_);
-    const auto now = session->take_needs();
-    if (now.any()) needs = now;
+    needs.merge(session->take_needs());
+}
+
+void Client::lend(std::unique_ptr<ServerLink> link) {
+    event([&](Outputs& out) { session->on_server_lent(std::move(link), out); });
 }
 
 std::string Client::got() { return std::exchange(got_, {}); }
@@ -128,12 +135,22 @@ std::string Client::server_got() { return std::exchange(server_got_, {}); }
 
 void Client::answer_set_up(char status) {
     const auto asked = server_got();
+    const auto answer_login_settings = [&] {
+        if (asked.find("pg_db_role_setting") == std::string::npos) return;
+        std::string row;
+        const protocol::ValueList::Value none = Bytes("");
+        protocol::append_data_row(row, std::span(&none, 1));
+        server("1\0\0\0\4" "2\0\0\0\4"s + row + complete("SELECT 1") + "3\0\0\0\4" "3\0\0\0\4"s + ready(status));
+    };
+    const bool comes_first = asked.find("pg_db_role_setting") < asked.find("pg_is_in_recovery");
+    if (comes_first) answer_login_settings();
     if (asked.find("pg_is_in_recovery") != std::string::npos) {
         std::string row;
         const protocol::ValueList::Value values[] = {Bytes("f"), Bytes(has_instance_lock), Bytes("t"), Bytes("7")};
         protocol::append_data_row(row, values);
         server("1\0\0\0\4" "2\0\0\0\4"s + row + complete("SELECT 1") + "3\0\0\0\4" "3\0\0\0\4"s + ready(status));
     }
+    if (!comes_first) answer_login_settings();
     if (asked.find("current_schemas") == std::string::npos) return;
     std::vector<protocol::ValueList::Value> values = {Bytes(current_user), Bytes(current_user), Bytes(search_path), Bytes("none")};
     std::vector<std::string> settings;

@@ -136,6 +136,14 @@ public:
     // What has come out since the last call.
     std::string got();
     std::string server_got();
+    // The pooled modes: another session's connection comes.
+    void lend(std::unique_ptr<ServerLink> link);
+    template <class Call>
+    void event(Call call) {
+        Outputs out{to_client_, to_server_};
+        call(out);
+        settle();
+    }
     // Answers the questions of Larder's own that are due: the lock query and the environment query.
     void answer_set_up(char status = 'I');
 

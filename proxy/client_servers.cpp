@@ -1,0 +1,162 @@
+// A client's server connection: how it is cancelled, dropped, asked for and given back.
+#include <chrono>
+#include <utility>
+
+#include <sys/socket.h>
+
+#include <boost/asio/post.hpp>
+
+#include "proxy/client_calls.h"
+
+namespace larder::proxy {
+namespace {
+
+constexpr std::chrono::milliseconds kCancelTimeout{10'000};
+
+}  // namespace
+
+void ClientConnection::cancel_server() {
+    // Only when the request has arrived may the connection serve somebody else.
+    auto done = [told = std::exchange(cancel_delivered_, nullptr), worker = &worker_, id = id_, number = session_->link_number()] {
+        if (told) told();
+        worker->cancel_sent(id, number);
+    };
+    asio::generic::stream_protocol::endpoint address;
+    socklen_t size = static_cast<socklen_t>(address.capacity());
+    if (!server_ || ::getpeername(server_->descriptor(), address.data(), &size) != 0) return done();
+    address.resize(size);
+    send_cancel(worker_.io(), address, session_->server_key(), kCancelTimeout, std::move(done));
+}
+
+void ClientConnection::on_cancel_sent(std::uint64_t link_number) {
+    if (is_over_ || is_broken_ || is_closing_) return;
+    guarded([&] { tell([&](session::Outputs& out) { session_->on_cancel_sent(link_number, out); }); });
+    pump();
+}
+
+void ClientConnection::drop_server() {
+    if (!server_) return;
+    server_->close();
+    server_.reset();
+    worker_.lent_servers.sub();
+    stop_counting();
+}
+
+// --- shared connections
+
+void ClientConnection::carry_out_pool_needs(const session::Needs& needs) {
+    if (needs.pinned) stop_counting();
+    if (needs.release_server) release_server();
+    if (needs.leave_queue) leave_queue();
+    if (needs.reconsider) worker_.reconsider_later(id_);
+    if (is_over_) return;
+    if (needs.login_refused) {
+        worker_.shared().servers.login_failed(pool_name_, worker_, id_, worker_.context().now);
+        wait_for_server();
+    } else if (needs.acquire_server) {
+        acquire_server();
+    }
+}
+
+void ClientConnection::acquire_server() {
+    PooledServerRef server;
+    switch (worker_.shared().servers.acquire(pool_name_, worker_, id_, worker_.context().now, server)) {
+        case ServerPool::Answer::lent: return take_lent(server);
+        case ServerPool::Answer::connect:
+            is_counted_ = true;
+            session_->on_connecting();
+            return worker_.connect(id_);
+        case ServerPool::Answer::queued: return wait_for_server();
+    }
+}
+
+void ClientConnection::take_lent(const PooledServerRef& server) {
+    is_waiting_ = false;
+    is_counted_ = true;
+    server_opened_ = server->opened;
+    auto link = std::move(server->link);
+    server_ = PeerRef(new Peer(worker_.io(), std::exchange(server->descriptor, -1), false));
+    if (server->tls) server_->start_tls(std::move(server->tls));
+    worker_.lent_servers.add();
+    server_->set_owner(this);
+    server_->watch();
+    tell([&](session::Outputs& out) { session_->on_server_lent(std::move(link), out); });
+}
+
+void ClientConnection::release_server() {
+    auto link = session_->take_link();
+    if (!server_) return;
+    if (pool_name_.empty()) {
+        pool_name_ = session_->pool_key();
+        worker_.shared().servers.enter(pool_name_);
+    }
+    // Everything was answered, so nothing can be left in either direction.
+    if (!link || server_->failed || !server_->pending.empty() || !server_->rest.empty()) return drop_server();
+    std::unique_ptr<TlsSession> tls;
+    const int descriptor = server_->detach(tls);
+    server_.reset();
+    worker_.lent_servers.sub();
+    auto server = std::make_shared<PooledServer>(pool_name_, descriptor, std::move(tls), std::move(link), server_opened_);
+    server->is_counted = std::exchange(is_counted_, false);
+    worker_.shared().servers.give_back(std::move(server), worker_.context().now);
+}
+
+void ClientConnection::wait_for_server() {
+    if (is_waiting_) return;
+    is_waiting_ = true;
+    worker_.wait_for_server(id_, ++wait_number_);
+}
+
+void ClientConnection::leave_queue() {
+    is_waiting_ = false;
+    worker_.shared().servers.leave(pool_name_, id_);
+}
+
+void ClientConnection::stop_counting() {
+    if (std::exchange(is_counted_, false)) worker_.shared().servers.closed(pool_name_);
+}
+
+void ClientConnection::leave_pool() {
+    if (pool_name_.empty()) return;
+    if (is_waiting_) leave_queue();
+    stop_counting();
+    worker_.shared().servers.exit(pool_name_);
+}
+
+void ClientConnection::on_lent(PooledServerRef server) {
+    worker_.note_activity();
+    // It gave up meanwhile.
+    if (is_over_ || is_broken_ || is_closing_ || !session_->awaits_server()) return worker_.shared().servers.give_back(std::move(server), worker_.context().now);
+    guarded([&] { take_lent(server); });
+    rest_is_due_ = !client_->rest.empty();
+    pump();
+}
+
+void ClientConnection::on_may_connect(const std::string& key) {
+    worker_.note_activity();
+    if (is_over_ || is_broken_ || is_closing_ || !session_->awaits_server()) return worker_.shared().servers.closed(key);
+    is_waiting_ = false;
+    is_counted_ = true;
+    session_->on_connecting();
+    worker_.connect(id_);
+}
+
+void ClientConnection::on_wait_deadline(std::uint64_t number) {
+    if (is_over_ || is_broken_ || is_closing_ || !is_waiting_ || number != wait_number_) return;
+    is_waiting_ = false;
+    // False: one is on its way here.
+    if (!session_->awaits_server() || !worker_.shared().servers.leave(pool_name_, id_)) return;
+    worker_.shared().wait_timeouts.fetch_add(1, std::memory_order_relaxed);
+    guarded([&] {
+        tell([&](session::Outputs& out) { session_->on_no_server(protocol::sqlstate::kTooManyConnections, "no server connection became free within pool.max_wait", out); });
+    });
+    pump();
+}
+
+void ClientConnection::reconsider() {
+    if (is_over_ || is_broken_ || is_closing_) return;
+    guarded([&] { tell([this](session::Outputs& out) { session_->reconsider(out); }); });
+    pump();
+}
+
+}  // namespace larder::proxy

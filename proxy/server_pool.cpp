@@ -1,0 +1,191 @@
+#include "proxy/server_pool.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "protocol/frontend.h"
+
+namespace larder::proxy {
+namespace {
+
+// After a refused login the next attempt waits: whoever queues is better served by what others give back.
+constexpr std::chrono::seconds kNoLogin{1};
+
+// Nothing may have come from an idle server; what has come is its farewell.
+bool is_alive(const PooledServer& server) {
+    char byte;
+    const ssize_t got = ::recv(server.descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+// Connections that were opened together should not end together: up to a tenth earlier, by what tells them apart.
+Instant end_of_life(const PooledServer& server, std::chrono::milliseconds lifetime) {
+    const auto spread = lifetime / 10 * (static_cast<std::uint32_t>(server.link->backend_pid) * 2654435761u >> 24) / 256;
+    return server.opened + (lifetime - spread);
+}
+
+}  // namespace
+
+PooledServer::~PooledServer() {
+    if (descriptor < 0) return;
+    if (tls) {
+        if (tls->write(protocol::kTerminate).status == IoStatus::done) tls->shut_down();
+    } else {
+        [[maybe_unused]] const auto sent = ::send(descriptor, protocol::kTerminate.data(), protocol::kTerminate.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    ::close(descriptor);
+}
+
+bool ServerPool::is_too_old(const PooledServer& server, const Pool& pool, Instant now) const {
+    if (pool.counted <= 1 && pool.clients > 0) return false;
+    return limits_.lifetime.count() > 0 && now >= end_of_life(server, limits_.lifetime);
+}
+
+// The one that this client held last, whose settings and statements fit best; else the one used last.
+PooledServerRef ServerPool::take_idle(Pool& pool, std::uint64_t connection, Instant now, std::vector<PooledServerRef>& dead) {
+    while (!pool.idle.empty()) {
+        auto found = std::find_if(pool.idle.begin(), pool.idle.end(), [connection](const auto& server) { return server->link->last_client == connection; });
+        if (found == pool.idle.end()) found = pool.idle.end() - 1;
+        auto server = std::move(*found);
+        pool.idle.erase(found);
+        if (is_alive(*server) && !is_too_old(*server, pool, now)) return server;
+        --pool.counted;
+        dead.push_back(std::move(server));
+    }
+    return nullptr;
+}
+
+ServerPool::Answer ServerPool::acquire(const std::string& key, PoolClient& worker, std::uint64_t connection, Instant now, PooledServerRef& server) {
+    std::vector<PooledServerRef> dead;  // closed outside the lock
+    const Lock lock(mutex_);
+    Pool& pool = pools_[key];
+    // Nobody overtakes those who wait.
+    if (pool.waiting.empty()) {
+        server = take_idle(pool, connection, now, dead);
+        if (server) return Answer::lent;
+        if (pool.counted < limits_.size && now >= pool.no_login_until) {
+            ++pool.counted;
+            return Answer::connect;
+        }
+    }
+    pool.waiting.push_back({&worker, connection, now});
+    return Answer::queued;
+}
+
+bool ServerPool::leave(const std::string& key, std::uint64_t connection) {
+    const Lock lock(mutex_);
+    const auto found = pools_.find(key);
+    if (found == pools_.end()) return false;
+    return std::erase_if(found->second.waiting, [connection](const Waiter& waiter) { return waiter.connection == connection; }) > 0;
+}
+
+void ServerPool::give_back(PooledServerRef server, Instant now) {
+    PooledServerRef closed;
+    const Lock lock(mutex_);
+    Pool& pool = pools_[server->key];
+    const bool may_stay = !is_closed_ && !is_too_old(*server, pool, now) && (server->is_counted || pool.counted < limits_.size);
+    if (!may_stay) {
+        if (server->is_counted) --pool.counted;
+        closed = std::move(server);
+        return let_connect(closed->key, pool, now);
+    }
+    if (!server->is_counted) ++pool.counted;
+    server->is_counted = true;
+    if (!pool.waiting.empty()) {
+        const Waiter waiter = pool.waiting.front();
+        pool.waiting.pop_front();
+        return waiter.worker->post_lent(waiter.connection, std::move(server));
+    }
+    server->idle_since = now;
+    pool.idle.push_back(std::move(server));
+}
+
+void ServerPool::closed(const std::string& key) {
+    const Lock lock(mutex_);
+    Pool& pool = pools_[key];
+    --pool.counted;
+    let_connect(key, pool, now());
+}
+
+void ServerPool::let_connect(const std::string& key, Pool& pool, Instant now) {
+    if (is_closed_ || pool.waiting.empty() || pool.counted >= limits_.size || now < pool.no_login_until) return;
+    const Waiter waiter = pool.waiting.front();
+    pool.waiting.pop_front();
+    ++pool.counted;
+    waiter.worker->post_may_connect(waiter.connection, key);
+}
+
+bool ServerPool::login_failed(const std::string& key, PoolClient& worker, std::uint64_t connection, Instant now) {
+    const Lock lock(mutex_);
+    Pool& pool = pools_[key];
+    --pool.counted;
+    pool.no_login_until = now + kNoLogin;
+    if (is_closed_) return false;
+    // It had its turn already, so it goes to the front.
+    pool.waiting.push_front({&worker, connection, now});
+    return true;
+}
+
+void ServerPool::enter(const std::string& key) {
+    const Lock lock(mutex_);
+    ++pools_[key].clients;
+}
+
+void ServerPool::exit(const std::string& key) {
+    const Lock lock(mutex_);
+    --pools_[key].clients;
+}
+
+void ServerPool::sweep(Instant now) {
+    std::vector<PooledServerRef> dead;
+    const Lock lock(mutex_);
+    for (auto it = pools_.begin(); it != pools_.end();) {
+        Pool& pool = it->second;
+        for (auto& server : pool.idle) {
+            const bool is_last = pool.counted <= 1 && pool.clients > 0;
+            const bool is_idle_too_long = !is_last && limits_.idle_timeout.count() > 0 && now - server->idle_since >= limits_.idle_timeout;
+            if (!is_idle_too_long && !is_too_old(*server, pool, now) && is_alive(*server)) continue;
+            --pool.counted;
+            dead.push_back(std::move(server));
+        }
+        std::erase(pool.idle, nullptr);
+        let_connect(it->first, pool, now);
+        const bool is_unused = pool.idle.empty() && pool.waiting.empty() && pool.counted == 0 && pool.clients == 0;
+        it = is_unused ? pools_.erase(it) : std::next(it);
+    }
+}
+
+void ServerPool::close_all() {
+    std::vector<PooledServerRef> dead;
+    const Lock lock(mutex_);
+    is_closed_ = true;
+    for (auto& [key, pool] : pools_) {
+        pool.counted -= static_cast<int>(pool.idle.size());
+        std::move(pool.idle.begin(), pool.idle.end(), std::back_inserter(dead));
+        pool.idle.clear();
+    }
+}
+
+std::vector<PoolRow> ServerPool::rows(Instant now) const {
+    const Lock lock(mutex_);
+    std::vector<PoolRow> rows;
+    for (const auto& [key, pool] : pools_) {
+        PoolRow row;
+        const auto end = key.find('\0');
+        row.database = printable(key.substr(0, end));
+        row.user = printable(key.substr(end + 1, key.find('\0', end + 1) - end - 1));
+        row.idle = pool.idle.size();
+        row.counted = static_cast<std::uint64_t>(std::max(0, pool.counted));
+        row.waiting = pool.waiting.size();
+        if (!pool.waiting.empty()) row.max_wait_us = (now - pool.waiting.front().since).count();
+        for (const auto& server : pool.idle) row.idle_pids.push_back(server->link->backend_pid);
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+}  // namespace larder::proxy

@@ -1,0 +1,169 @@
+// Who gets a server connection, in what order, and which are never lent again.
+#include "proxy/server_pool.h"
+
+#include <catch2/catch.hpp>
+
+#include <array>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+using namespace larder;
+using namespace larder::proxy;
+
+namespace {
+
+using Answer = ServerPool::Answer;
+
+const std::string kKey("shop\0app\0", 9);
+
+struct Worker final : PoolClient {
+    void post_lent(std::uint64_t connection, PooledServerRef server) override {
+        lent_to.push_back(connection);
+        lent.push_back(std::move(server));
+    }
+    void post_may_connect(std::uint64_t connection, const std::string&) override { may_connect.push_back(connection); }
+    std::vector<std::uint64_t> lent_to, may_connect;
+    std::vector<PooledServerRef> lent;
+};
+
+// A connection whose other end the test holds.
+struct Server {
+    Server() { REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0); }
+    ~Server() {
+        if (ends[1] >= 0) ::close(ends[1]);
+    }
+    PooledServerRef pooled(Instant opened = {}) {
+        auto link = std::make_unique<session::ServerLink>();
+        link->verified_number = 42;
+        return std::make_shared<PooledServer>(kKey, ends[0], nullptr, std::move(link), opened);
+    }
+    bool is_closed() {
+        char byte;
+        ssize_t got = 0;
+        while ((got = ::recv(ends[1], &byte, 1, MSG_DONTWAIT)) > 0) {}
+        return got == 0 || errno == ECONNRESET;
+    }
+    std::array<int, 2> ends{-1, -1};
+};
+
+struct Fixture {
+    config::Pool limits{config::PoolMode::automatic, 2};
+    Worker worker;
+    PooledServerRef server;
+    Instant at{1'000'000'000};
+};
+
+}  // namespace
+
+TEST_CASE("up to its size a pool lets clients open connections; the next waits, and gets the first that is given back") {
+    Fixture f;
+    ServerPool pool(f.limits);
+    Server a;
+    CHECK(pool.acquire(kKey, f.worker, 1, f.at, f.server) == Answer::connect);
+    CHECK(pool.acquire(kKey, f.worker, 2, f.at, f.server) == Answer::connect);
+    CHECK(pool.acquire(kKey, f.worker, 3, f.at, f.server) == Answer::queued);
+    CHECK(pool.acquire(kKey, f.worker, 4, f.at, f.server) == Answer::queued);
+    CHECK(pool.acquire("other", f.worker, 5, f.at, f.server) == Answer::connect);
+    auto given = a.pooled();
+    given->is_counted = true;
+    pool.give_back(std::move(given), f.at);
+    CHECK(f.worker.lent_to == std::vector<std::uint64_t>{3});
+    CHECK(pool.leave(kKey, 4));
+    CHECK_FALSE(pool.leave(kKey, 4));
+    pool.give_back(std::move(f.worker.lent.front()), f.at);
+    CHECK(pool.acquire(kKey, f.worker, 6, f.at, f.server) == Answer::lent);
+    CHECK_FALSE(a.is_closed());
+}
+
+TEST_CASE("a connection that a login brings joins if there is room") {
+    Fixture f;
+    f.limits.size = 1;
+    ServerPool pool(f.limits);
+    Server a, b;
+    pool.give_back(a.pooled(), f.at);
+    pool.give_back(b.pooled(), f.at);
+    CHECK_FALSE(a.is_closed());
+    CHECK(b.is_closed());
+}
+
+TEST_CASE("what has ended, or has something to say, is not lent") {
+    Fixture f;
+    ServerPool pool(f.limits);
+    Server a, b;
+    pool.give_back(a.pooled(), f.at);
+    pool.give_back(b.pooled(), f.at);
+    ::close(std::exchange(a.ends[1], -1));
+    REQUIRE(::send(b.ends[1], "E", 1, 0) == 1);
+    CHECK(pool.acquire(kKey, f.worker, 1, f.at, f.server) == Answer::connect);
+    CHECK(b.is_closed());
+}
+
+TEST_CASE("whoever held a connection last gets that one") {
+    Fixture f;
+    ServerPool pool(f.limits);
+    Server a, b;
+    auto mine = a.pooled();
+    mine->link->last_client = 7;
+    pool.give_back(std::move(mine), f.at);
+    pool.give_back(b.pooled(), f.at);
+    REQUIRE(pool.acquire(kKey, f.worker, 7, f.at, f.server) == Answer::lent);
+    CHECK(f.server->descriptor == a.ends[0]);
+}
+
+TEST_CASE("a pinned connection makes room for whoever waits longest") {
+    Fixture f;
+    f.limits.size = 1;
+    ServerPool pool(f.limits);
+    CHECK(pool.acquire(kKey, f.worker, 1, f.at, f.server) == Answer::connect);
+    CHECK(pool.acquire(kKey, f.worker, 2, f.at, f.server) == Answer::queued);
+    pool.closed(kKey);
+    CHECK(f.worker.may_connect == std::vector<std::uint64_t>{2});
+}
+
+TEST_CASE("after a refused login a client waits at the front, and is let to try again") {
+    Fixture f;
+    f.limits.size = 1;
+    ServerPool pool(f.limits);
+    CHECK(pool.acquire(kKey, f.worker, 1, f.at, f.server) == Answer::connect);
+    CHECK(pool.login_failed(kKey, f.worker, 1, f.at));
+    CHECK(pool.acquire(kKey, f.worker, 2, f.at, f.server) == Answer::queued);
+    pool.sweep(f.at);
+    CHECK(f.worker.may_connect.empty());
+    pool.sweep(f.at + std::chrono::seconds(60));
+    CHECK(f.worker.may_connect == std::vector<std::uint64_t>{1});
+}
+
+TEST_CASE("idle connections end with their time, but for the last of a pool that clients use") {
+    Fixture f;
+    f.limits.idle_timeout = std::chrono::milliseconds(1000);
+    ServerPool pool(f.limits);
+    Server a, b;
+    pool.enter(kKey);
+    pool.give_back(a.pooled(f.at), f.at);
+    pool.give_back(b.pooled(f.at), f.at);
+    pool.sweep(f.at + std::chrono::milliseconds(999));
+    CHECK_FALSE(a.is_closed());
+    pool.sweep(f.at + std::chrono::milliseconds(1000));
+    CHECK(a.is_closed());
+    CHECK_FALSE(b.is_closed());
+    pool.exit(kKey);
+    pool.sweep(f.at + std::chrono::milliseconds(1000));
+    CHECK(b.is_closed());
+}
+
+TEST_CASE("a connection that is too old is closed when it is given back, and at the end all are") {
+    Fixture f;
+    ServerPool pool(f.limits);
+    Server a, b, c;
+    pool.give_back(a.pooled(f.at), f.at);
+    pool.give_back(b.pooled(f.at), f.at + f.limits.lifetime);
+    CHECK(b.is_closed());
+    pool.close_all();
+    CHECK(a.is_closed());
+    pool.give_back(c.pooled(f.at), f.at);
+    CHECK(c.is_closed());
+}

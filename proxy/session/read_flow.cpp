@@ -343,7 +343,8 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
         run_own_command(statement->command(), false, &batch, out);
         return true;
     }
-    if (statement != nullptr && wants_environment(*statement, plan_of(*statement))) {
+    const ResolvedPlan* plan = statement == nullptr ? nullptr : &plan_of(*statement);
+    if (statement != nullptr && wants_environment(*statement, *plan)) {
         if (needs_server(true)) return false;
         send_set_up(out);
         pause = Pause::environment;
@@ -351,7 +352,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
     }
     if (answered_in_its_stead(out)) return true;
     if (statement != nullptr && statement->looks_cacheable()) {
-        const auto& resolved = plan_of(*statement);
+        const auto& resolved = *plan;
         const auto reason = resolved.plan.reason != rules::Reason::none ? resolved.plan.reason : batch_obstacle(batch, *source, resolved);
         if (reason != rules::Reason::none) {
             count_bypass(reason, out);

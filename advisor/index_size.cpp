@@ -53,10 +53,14 @@ double distinct_keys(const IndexSpec& spec, double rows) {
 
 }  // namespace
 
-double index_bytes(const IndexSpec& spec, double share) {
+bool wants_count(const IndexSpec& spec) {
+    return spec.method == "btree" && spec.keys.size() > 1 && spec.where.empty() && is_shared(spec) && distinct_keys(spec, spec.relation->rows) >= spec.relation->rows;
+}
+
+double index_bytes(const IndexSpec& spec, double share, double distinct) {
     const double rows = std::max(spec.relation->rows, 0.0) * std::clamp(share, 0.0, 1.0);
     if (spec.method == "brin") return 3 * kPageBytes + std::max(spec.relation->pages, 0.0) / kBrinRange * (key_bytes(spec) * 2 + kTuple);
-    const double keys = is_shared(spec) ? distinct_keys(spec, rows) : rows;
+    const double keys = !is_shared(spec) ? rows : distinct > 0 ? std::min(distinct, rows) : distinct_keys(spec, rows);
     double bytes = keys * (kTuple + key_bytes(spec)) + (rows - keys) * kPointer;
     // One entry for each word or part of the value, most of them shared by many rows.
     if (spec.method == "gin") bytes = rows * (kPointer / 2 + 0.5 * key_bytes(spec));

@@ -192,7 +192,7 @@ private:
         for (std::size_t index = 0; index < indexes_.size(); ++index) {
             const IndexSpec& spec = indexes_[index];
             const double rows = spec.where.empty() || spec.relation->rows <= 0 ? 1 : laboratory_->rows_meeting(*spec.relation, spec.where) / spec.relation->rows;
-            problem.bytes.push_back(index_bytes(spec, rows));
+            problem.bytes.push_back(index_bytes(spec, rows, distinct_keys(spec)));
             double upkeep = 0;
             for (const Member& member : members_) upkeep += member.weight * member.writes.upkeep(spec) * std::min(rows, 1.0);
             problem.upkeep.push_back(upkeep);
@@ -203,6 +203,15 @@ private:
         }
         problem.cost = [this](std::size_t statement, const std::vector<std::size_t>& set) { return cost(members_[statement], set); };
         return problem;
+    }
+
+    double distinct_keys(const IndexSpec& spec) {
+        if (!wants_count(spec)) return 0;
+        std::string columns;
+        for (const auto& key : spec.keys) columns += (columns.empty() ? "" : ", ") + key.subject;
+        auto& known = distinct_[std::to_string(spec.relation->oid) + " " + columns];
+        if (!known) known = Sampler(connection_).distinct(*spec.relation, columns).value_or(0);
+        return *known;
     }
 
     WorkloadAdvice chosen(double budget) {
@@ -322,6 +331,7 @@ private:
     std::map<std::string, std::size_t> numbers_;   // by signature
     std::vector<std::vector<std::size_t>> groups_;
     std::vector<const IndexSpec*> chosen_;
+    std::map<std::string, std::optional<double>> distinct_;  // counted, by table and columns
     std::set<std::string> used_;                   // names of indexes in the plans under the chosen set
     int trials_ = 0;
 };

@@ -49,10 +49,12 @@ std::string Sampler::sample_of(const Relation& relation) const {
 
 std::optional<double> Sampler::distinct(const Relation& relation, const std::string& columns) {
     if ((relation.kind != 'r' && relation.kind != 'm') || relation.pages <= 0) return std::nullopt;
-    const auto rows = connection_.attempt("SELECT count(*), count(*) FILTER (WHERE n = 1), sum(n) FROM (SELECT count(*) AS n FROM " + sample_of(relation) + " GROUP BY " + columns + ") AS s");
+    // Equal values on one page are neighbours, and say nothing of the other pages: they count once.
+    const auto rows = connection_.attempt("SELECT count(*), count(*) FILTER (WHERE n = 1), sum(n), sum(m) FROM (SELECT count(DISTINCT (ctid::text::point)[0]) AS n, count(*) AS m FROM " +
+                                          sample_of(relation) + " GROUP BY " + columns + ") AS s");
     if (!rows || rows->empty() || !(*rows)[0][2]) return std::nullopt;
     const double different = number((*rows)[0][0]), once = number((*rows)[0][1]), seen = number((*rows)[0][2]);
-    const double all = std::max(relation.rows, seen);
+    const double all = std::max(relation.rows * seen / std::max(number((*rows)[0][3]), 1.0), seen);
     return std::clamp(seen * different / (seen - once + once * seen / all), different, all);
 }
 

@@ -19,6 +19,7 @@ constexpr std::size_t kPossibleMax = 60;    // tried alone per statement, the sh
 constexpr std::size_t kIndexesMax = 400;
 constexpr std::size_t kIncludedMax = 5;
 constexpr double kAloneMin = 0.01;          // share of its statement that an index has to save alone
+constexpr double kLarger = 1.15;            // than told by formula an index may turn out to be
 constexpr int kTrialsMax = 20'000;          // plans asked for, in all
 
 // A statement that was planned: what it brings, and which versions of an index it knows. (What stands in for a GIN index is this
@@ -187,7 +188,7 @@ private:
         SelectionProblem problem;
         problem.statements = members_.size();
         problem.groups = groups_;
-        problem.budget = budget;
+        problem.budget = budget / kLarger;
         for (const Member& member : members_) problem.weights.push_back(member.weight);
         for (std::size_t index = 0; index < indexes_.size(); ++index) {
             const IndexSpec& spec = indexes_[index];

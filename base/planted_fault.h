@@ -29,6 +29,20 @@ enum class PlantedFault : std::uint8_t {
     opaque_leaves_all,          // catalogue rule 3 with `any`, which would do for what it writes
     unjudged_not_judged,        // facts are published only if what ran without them was harmless by them
     written_block_served,       // a block that has written is neither served nor stored from
+    scan_spared,                // rows: a write moves `scan`, too
+    other_keys_spared,          // rows: a write by one key moves `all` of the others: "`all` per relation instead of per key"
+    named_row_spared,           // rows: an update or delete moves the rows that it names
+    new_key_spared,             // rows: setting a key moves the new value, too
+    unknown_new_key_spared,     // rows: and `absent` if the new value is not known
+    inserted_row_spared,        // rows: an insert moves the row that it names
+    unknown_insert_spared,      // rows: and `absent` where it names none
+    upsert_as_insert,           // rows: ON CONFLICT DO UPDATE moves `all` of every key but the arbiter
+    upsert_of_other_arbiter,    // rows: an arbiter is the key that ON CONFLICT names
+    absent_ignored,             // rows: what was not found depends on `absent`
+    proved_by_nothing,          // rows: only found rows do without `absent`
+    proved_by_one,              // rows: … all of them
+    all_ignored,                // rows: reads by key depend on `all`
+    row_ignored,                // rows: and on the row
     count_
 };
 

@@ -83,6 +83,8 @@ struct DatabaseCounters::Impl {
     mutable Mutex mutex;
     boost::unordered_flat_map<Oid, std::unique_ptr<RelationCounters>> relations LARDER_GUARDED_BY(mutex);
     OutstandingWrites outstanding;
+    std::atomic<Counter*> rows{nullptr};
+    std::unique_ptr<Counter[]> rows_owned LARDER_GUARDED_BY(mutex);
 };
 
 DatabaseCounters::DatabaseCounters() : impl_(std::make_unique<Impl>(catalogue)) {}
@@ -93,6 +95,19 @@ RelationCounters& DatabaseCounters::relation(Oid root) {
     auto& counters = impl_->relations[root];
     if (!counters) counters = std::make_unique<RelationCounters>();
     return *counters;
+}
+
+Counter& DatabaseCounters::row(std::uint64_t hash) {
+    Counter* rows = impl_->rows.load(std::memory_order_acquire);
+    if (rows == nullptr) {
+        Lock lock(impl_->mutex);
+        if (!impl_->rows_owned) {
+            impl_->rows_owned = std::make_unique<Counter[]>(kRowCounters);
+            impl_->rows.store(impl_->rows_owned.get(), std::memory_order_release);
+        }
+        rows = impl_->rows_owned.get();
+    }
+    return rows[hash % kRowCounters];
 }
 
 OutstandingWrites& DatabaseCounters::outstanding() { return impl_->outstanding; }

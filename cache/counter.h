@@ -6,6 +6,7 @@
 // is a hit only while every counter it depends on still equals its note and is not in flight. DESIGN: docs/freshness.md.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +22,8 @@ namespace larder::cache {
 
 inline constexpr std::size_t kCacheLineBytes = 64;
 
-class alignas(kCacheLineBytes) Counter {
+// Whoever writes counters often gives each a cache line (alignas); in the table of rows they stand side by side.
+class Counter {
 public:
     static constexpr std::uint64_t kOneInFlight = std::uint64_t{1} << 48;
     static constexpr std::uint64_t kVersionMask = kOneInFlight - 1;
@@ -79,8 +81,17 @@ inline bool is_current(const Note& note) { return is_current(note.data(), note.s
 // nothing may be stored. The note is filled all the same, for the trace; is_current() refuses it.
 bool take_note(const std::vector<const Counter*>& counters, Note& note);
 
+// Of one key: a set of columns that reads compare with constants.
+struct alignas(kCacheLineBytes) KeyCounters {
+    Counter all;     // a write to rows whose values of this key, before the write, are not known
+    Counter absent;  // a row came, or came to its key value, and the value is not known
+};
+
+inline constexpr unsigned kKeysMax = 8;
+
 struct RelationCounters {
-    Counter scan;  // any write to the relation, or to its partition or inheritance tree (counters live at the root)
+    alignas(kCacheLineBytes) Counter scan;  // any write to the relation, or to its partition or inheritance tree (counters live at the root)
+    std::array<KeyCounters, kKeysMax> keys;
 };
 
 class OutstandingWrites;  // write_ticket.h
@@ -94,10 +105,15 @@ public:
     DatabaseCounters();
     ~DatabaseCounters();
 
-    Counter catalogue;  // DDL, and code that is not understood
-    Counter any;        // a write whose targets are not known
+    alignas(kCacheLineBytes) Counter catalogue;  // DDL, and code that is not understood
+    alignas(kCacheLineBytes) Counter any;        // a write whose targets are not known
 
     RelationCounters& relation(Oid root);
+
+    // The counter of the rows with one value of one key; `hash` is that of relation, key and value. A fixed table: values whose
+    // hashes meet share a counter, which costs hits and nothing else.
+    Counter& row(std::uint64_t hash);
+    static constexpr std::size_t kRowCounters = std::size_t{1} << 18;  // 2 MB, made with the first row
 
     // The writes of this database that are not over: where a WriteTicket registers.
     OutstandingWrites& outstanding();
@@ -117,7 +133,7 @@ public:
     ServerCounters();
     ~ServerCounters();
 
-    Counter server;  // its incarnation, roles, memberships, databases, server settings
+    alignas(kCacheLineBytes) Counter server;  // its incarnation, roles, memberships, databases, server settings
 
     DatabaseCounters& database(std::string_view name);
 

@@ -9,12 +9,13 @@
 namespace larder::cache {
 namespace {
 
-// True if an answer with the note `later` was read no earlier than one with the note `earlier` on all that the latter
-// depends on. Versions only grow, so their order is the order of time.
+// True if an answer with the note `later` was read no earlier than one with the note `earlier`, on all that it depends on:
+// that may be less, since an answer may show that some of it does not matter. Versions only grow, so their order is the order
+// of time.
 bool is_no_older(const NotedCounter* later, std::size_t later_count, const Note& earlier) {
-    return std::all_of(earlier.begin(), earlier.end(), [&](const NotedCounter& noted) {
-        return std::any_of(later, later + later_count, [&](const NotedCounter& other) {
-            return other.counter == noted.counter && (other.word & Counter::kVersionMask) >= (noted.word & Counter::kVersionMask);
+    return later_count != 0 && std::all_of(later, later + later_count, [&](const NotedCounter& noted) {
+        return std::any_of(earlier.begin(), earlier.end(), [&](const NotedCounter& other) {
+            return other.counter == noted.counter && (noted.word & Counter::kVersionMask) >= (other.word & Counter::kVersionMask);
         });
     });
 }

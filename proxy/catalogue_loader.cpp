@@ -103,6 +103,25 @@ void load_links(PGconn* connection, CatalogueRows& out) {
     for (int i = 0; i < keys.size(); ++i) out.foreign_keys.push_back({keys.number(i, 0), keys.number(i, 1), keys.letter(i, 2), keys.letter(i, 3)});
 }
 
+void load_keys(PGconn* connection, CatalogueRows& out) {
+    const Rows columns(connection, "columns", kColumnsQuery);
+    out.columns.reserve(static_cast<std::size_t>(columns.size()));
+    for (int i = 0; i < columns.size(); ++i) {
+        out.columns.push_back({columns.number(i, 0), std::string(columns.text(i, 1)), columns.number(i, 2), columns.number<int>(i, 3), columns.flag(i, 4), columns.flag(i, 5)});
+    }
+    const Rows indexes(connection, "indexes", kIndexesQuery);
+    Oid last = 0;
+    for (int i = 0; i < indexes.size(); ++i) {
+        if (const Oid index = indexes.number(i, 0); index != last) {
+            out.indexes.push_back({.relation = indexes.number(i, 1), .columns = {}, .is_unique = indexes.flag(i, 3), .is_plain = indexes.flag(i, 4)});
+            last = index;
+        }
+        out.indexes.back().columns.emplace_back(indexes.text(i, 2));
+    }
+    const Rows triggers(connection, "row triggers", kRowTriggersQuery);
+    for (int i = 0; i < triggers.size(); ++i) out.triggers.push_back({triggers.number(i, 0), triggers.flag(i, 1), triggers.flag(i, 2), triggers.flag(i, 3)});
+}
+
 using FunctionRows = std::vector<rules::FunctionRow>;
 
 void read_functions(PGconn* connection, const char* query, FunctionRows& out) {
@@ -198,8 +217,10 @@ rules::CatalogueRows load_catalogue_rows(PGconn* connection) {
     rows.server_version_num = database.number<int>(0, 1);
     rows.encoding = database.text(0, 2);
     rows.has_timetz_columns = database.flag(0, 3);
+    rows.has_user_equality = database.flag(0, 4);
     load_relations(connection, rows);
     load_links(connection, rows);
+    load_keys(connection, rows);
     load_functions(connection, rows);
     load_code_uses(connection, rows);
     load_named(connection, rows);

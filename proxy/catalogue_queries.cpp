@@ -131,6 +131,30 @@ const char* const kCodeUsesQuery =
     "  JOIN opclass_functions o ON o.opclass = c"
     " ) AS uses(relation, function, r, i, u, d, t, m) GROUP BY relation, function ORDER BY relation, function";
 
+// Of tables that may have keys.
+#define LARDER_IS_TABLE "c.relkind = 'r' AND c.oid >= 16384 AND c.relpersistence <> 't'"
+
+const char* const kColumnsQuery =
+    "SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, coalesce(k.collisdeterministic, true), a.attgenerated <> ''"
+    " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_collation k ON k.oid = a.attcollation"
+    " WHERE " LARDER_IS_TABLE " AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum";
+
+// A unique index that is neither partial nor over expressions, with all its columns, or the first column of any other.
+#define LARDER_IS_UNIQUE "i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL"
+
+const char* const kIndexesQuery =
+    "SELECT i.indexrelid, i.indrelid, a.attname, " LARDER_IS_UNIQUE ","
+    " (SELECT bool_and(i.indclass[n] < 16384 AND i.indcollation[n] = b.attcollation) FROM generate_series(0, i.indnkeyatts - 1) n"
+    "  JOIN pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = i.indkey[n])"
+    " FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
+    " CROSS JOIN LATERAL generate_series(0, CASE WHEN " LARDER_IS_UNIQUE " THEN i.indnkeyatts - 1 ELSE 0 END) p"
+    " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[p]"
+    " WHERE " LARDER_IS_TABLE " AND i.indisvalid AND i.indisready AND i.indislive AND i.indkey[0] <> 0 ORDER BY i.indrelid, i.indexrelid, p";
+
+const char* const kRowTriggersQuery =
+    "SELECT tgrelid, bool_or(tgtype & 4 <> 0), bool_or(tgtype & 16 <> 0), bool_or(tgtype & 8 <> 0) FROM pg_trigger"
+    " WHERE NOT tgisinternal AND tgtype & 1 <> 0 GROUP BY tgrelid ORDER BY tgrelid";
+
 const char* const kOperatorsQuery =
     "SELECT n.nspname, o.oprname, o.oprcode::oid FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid >= 16384 ORDER BY o.oid";
 
@@ -156,11 +180,16 @@ const char* const kExtensionsQuery =
     "SELECT DISTINCT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid"
     " WHERE d.deptype = 'e' AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass ORDER BY 1";
 
+// bool, int8, int2, int4, text, unknown, varchar, uuid; anyelement, anynonarray, anycompatible, anycompatiblenonarray, any.
+#define LARDER_KEY_TYPES "16, 20, 21, 23, 25, 705, 1043, 2950, 2283, 2776, 5077, 5079, 2276"
+
 // 1266 and 1270 are timetz and its array.
 const char* const kDatabaseQuery =
     "SELECT current_database(), current_setting('server_version_num'), current_setting('server_encoding'),"
     " EXISTS (SELECT 1 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.atttypid IN (1266, 1270) AND c.oid >= 16384"
-    "  AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT a.attisdropped)";
+    "  AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT a.attisdropped),"
+    " EXISTS (SELECT 1 FROM pg_operator WHERE oid >= 16384 AND oprname = '=' AND (oprleft IN (" LARDER_KEY_TYPES ") OR oprright IN (" LARDER_KEY_TYPES ")))"
+    "  OR EXISTS (SELECT 1 FROM pg_cast WHERE oid >= 16384 AND castsource IN (" LARDER_KEY_TYPES ") AND (castcontext = 'i' OR casttarget IN (" LARDER_KEY_TYPES ")))";
 
 // A sum of hashes per catalogue, so that nothing need be sorted. xmin tells every change of a row; where rows change
 // without meaning (pg_class on every VACUUM FULL or TRUNCATE, pg_database) the columns that mean something are hashed instead.
@@ -171,6 +200,7 @@ const char* const kStateDigestQuery =
     "SELECT md5(concat_ws(' '," LARDER_HASH_ROWS("concat_ws(' ', oid, relname, relnamespace, relkind, relpersistence, relowner, reltype, relrowsecurity,"
                                                  " relforcerowsecurity, relispartition, relacl, reloptions)", "pg_class WHERE relpersistence <> 't' AND relkind NOT IN ('t', 'i', 'I')") ", "
     LARDER_HASH_ROWS("concat_ws(' ', indrelid, indexprs, indpred)", "pg_index WHERE indexprs IS NOT NULL OR indpred IS NOT NULL") ", "
+    LARDER_HASH_ROWS("concat_ws(' ', indrelid, indkey, indnkeyatts, indclass, indcollation)", "pg_index WHERE indrelid >= 16384 AND indisunique AND indisvalid") ", "
     LARDER_HASH_ROWS("attrelid || ' ' || attnum || ' ' || a.xmin::text", "pg_attribute a JOIN pg_class c ON c.oid = attrelid"
                      " WHERE attrelid >= 16384 AND attnum > 0 AND relpersistence <> 't' AND relkind IN ('r', 'p', 'v', 'm', 'f', 'c')") ", "
     LARDER_HASH_ROWS("attrelid || ' ' || attnum || ' ' || attacl::text", "pg_attribute WHERE attacl IS NOT NULL") ", "

@@ -125,6 +125,16 @@ bool Catalogue::has_names_in(std::string_view client_encoding) const {
     return client_encoding == impl_->encoding || client_encoding == "SQL_ASCII" || impl_->encoding == "SQL_ASCII";
 }
 
+std::string_view Catalogue::encoding() const { return impl_->encoding; }
+bool Catalogue::has_function_named(const std::string& name) const { return impl_->functions.contains(name); }
+
+std::optional<std::size_t> Relation::column_named(std::string_view wanted) const {
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (columns[i].name == wanted) return i;
+    }
+    return std::nullopt;
+}
+
 std::uint64_t Catalogue::digest() const { return impl_->digest; }
 std::size_t Catalogue::relation_count() const { return impl_->relations.size(); }
 std::size_t Catalogue::bytes() const { return impl_->bytes; }

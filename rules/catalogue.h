@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "rules/key_values.h"
 #include "rules/reason.h"
 #include "sql/facts.h"
 
@@ -44,6 +45,26 @@ struct CodeUse {
     Oid relation = 0, function = 0;
     bool on_read = false, on_insert = false, on_update = false, on_delete = false, on_truncate = false;
     bool on_maintenance = false;  // REINDEX, CLUSTER, ANALYZE: of indexes and statistics
+};
+// A column of an ordinary table, in the table's order.
+struct ColumnRow {
+    Oid relation;
+    std::string name;
+    Oid type;
+    int type_modifier = -1;
+    bool is_deterministic = true;  // its collation: equal texts are equal bytes
+    bool is_generated = false;     // GENERATED … STORED: it changes without being named
+};
+// A valid index of an ordinary table. Unique: its columns (neither partial nor over expressions); else its first column alone.
+struct IndexRow {
+    Oid relation;
+    std::vector<std::string> columns;
+    bool is_unique = false;
+    bool is_plain = true;          // builtin operator classes, each column's own collation: equal there is equal by `=`
+};
+struct TriggerRow {                // row triggers of its own making, not those of foreign keys
+    Oid relation;
+    bool on_insert, on_update, on_delete;
 };
 struct InheritanceRow { Oid child, parent; };  // pg_inherits: partitions and inheritance
 struct ForeignKeyRow {
@@ -81,6 +102,10 @@ struct CatalogueRows {
     std::vector<RelationRow> relations;        // all schemas but pg_toast; system ones too (name and kind only)
     std::vector<InheritanceRow> inheritance;
     std::vector<ForeignKeyRow> foreign_keys;
+    std::vector<ColumnRow> columns;            // by relation
+    std::vector<IndexRow> indexes;             // by relation, the oldest index first
+    std::vector<TriggerRow> triggers;
+    bool has_user_equality = false;            // an operator = or an implicit cast that may stand in for the builtin = of a key's type
     std::vector<FunctionRow> functions;        // all; of an aggregate the worst of its parts
     std::vector<CodeUse> code_uses;
     std::vector<OperatorRow> user_operators;
@@ -93,6 +118,21 @@ struct CatalogueRows {
     std::vector<std::string> extensions_with_relations;  // their functions may read tables, whatever their label
     std::string state_digest;                  // privileges, roles and all else that can change an answer: hashed by the server
 };
+
+struct Column {
+    std::string name;
+    KeyType type = KeyType::none;  // none: not a column of keys
+    int bytes_max = -1;            // varchar(n)
+};
+
+// A set of columns that reads compare with constants, and for which there are counters per value.
+struct Key {
+    std::vector<std::size_t> columns;  // indexes into Relation::columns, sorted
+    bool is_unique = false;
+    bool is_arbiter = false;           // ON CONFLICT (these columns) can only mean an index that compares as `=` does
+};
+inline constexpr std::size_t kKeysMax = 8;        // of a relation: each write moves a counter of each
+inline constexpr std::size_t kKeyColumnsMax = 4;
 
 // One relation after the closure.
 struct Relation {
@@ -110,6 +150,15 @@ struct Relation {
     bool reading_is_opaque = false;
     bool insert_is_opaque = false, update_is_opaque = false, delete_is_opaque = false, truncate_is_opaque = false;  // user code runs somewhere in that closure
     bool maintenance_is_opaque = false;  // building its indexes or statistics runs user code, somewhere in its tree
+    // Of an ordinary table that stands alone (no partition, no inheritance); keys are empty for all others.
+    std::vector<Column> columns;
+    std::vector<Key> keys;
+    bool has_insert_triggers = false, has_update_triggers = false, has_delete_triggers = false;  // for each row
+    // Foreign-key actions that follow an update or delete come back to this relation, to rows that nobody named.
+    bool update_returns = false, delete_returns = false;
+
+    // Its index in `columns`; nothing if there is none.
+    std::optional<std::size_t> column_named(std::string_view name) const;
 };
 
 // Threads: any; immutable after build().
@@ -151,6 +200,8 @@ public:
 
     // A name in a text of this client encoding is the same bytes here.
     bool has_names_in(std::string_view client_encoding) const;
+    std::string_view encoding() const;
+    bool has_function_named(const std::string& name) const;
 
     // A hash of all rows, to tell whether a load found a change.
     std::uint64_t digest() const;

@@ -63,6 +63,7 @@ std::shared_ptr<const Catalogue> CatalogueBuilder::build() {
     join_trees();
     spread_read_reasons();
     close_writes();
+    find_keys();
     for (std::size_t i = 0; i < impl_.relations.size(); ++i) resolve_view(i, 0);
     impl_.bytes = bytes();
     return catalogue_;
@@ -203,12 +204,13 @@ void CatalogueBuilder::close_writes() {
             auto reach = closures.reach(relation.oid, event);
             roots = std::move(reach.roots);
             is_opaque = reach.is_opaque;
+            return reach.returns;
         };
         relation.maintenance_is_opaque = maintained_code.contains(relation.root);
         if (relation.is_system) continue;
         take(WriteEvent::insert, relation.on_insert, relation.insert_is_opaque);
-        take(WriteEvent::update, relation.on_update, relation.update_is_opaque);
-        take(WriteEvent::delete_, relation.on_delete, relation.delete_is_opaque);
+        relation.update_returns = take(WriteEvent::update, relation.on_update, relation.update_is_opaque);
+        relation.delete_returns = take(WriteEvent::delete_, relation.on_delete, relation.delete_is_opaque);
         take(WriteEvent::truncate, relation.on_truncate_cascade, relation.truncate_is_opaque);
         // A view has no rows of its own; what its triggers and rules run stays.
         if (relation.kind == RelationKind::view) {

@@ -22,6 +22,7 @@ private:
     void join_trees();
     void spread_read_reasons();
     void close_writes();
+    void find_keys();
     void resolve_view(std::size_t index, int depth);
     void read_through(Relation& view, const sql::Facts& facts, int depth);
     void write_through(Relation& view, const std::vector<const Relation*>& bases);

@@ -61,6 +61,23 @@ void add_links(Digest& digest, const CatalogueRows& rows) {
         digest.add(row.referenced);
         digest.add(static_cast<std::uint64_t>(static_cast<unsigned char>(row.on_delete)) << 8 | static_cast<unsigned char>(row.on_update));
     }
+    for (const auto& column : rows.columns) {
+        digest.add(column.relation);
+        digest.add(column.name);
+        digest.add(column.type);
+        digest.add(static_cast<std::uint64_t>(static_cast<std::uint32_t>(column.type_modifier)) << 2 | (column.is_deterministic ? 2u : 0u) | (column.is_generated ? 1u : 0u));
+    }
+    // An index that is not unique only suggests a key: that it comes or goes changes nothing that was said.
+    for (const auto& index : rows.indexes) {
+        if (!index.is_unique) continue;
+        digest.add(index.relation);
+        for (const auto& column : index.columns) digest.add(column);
+        digest.add(static_cast<std::uint64_t>(index.is_plain));
+    }
+    for (const auto& trigger : rows.triggers) {
+        digest.add(trigger.relation);
+        digest.add((trigger.on_insert ? 4u : 0u) | (trigger.on_update ? 2u : 0u) | (trigger.on_delete ? 1u : 0u));
+    }
     for (const auto& use : rows.code_uses) {
         digest.add(use.relation);
         digest.add(use.function);
@@ -94,7 +111,7 @@ std::uint64_t digest_of(const CatalogueRows& rows) {
         digest.add(functions->size());
         for (const Oid function : *functions) digest.add(function);
     }
-    digest.add(static_cast<std::uint64_t>(rows.has_user_casts) << 1 | static_cast<std::uint64_t>(rows.has_timetz_columns));
+    digest.add(static_cast<std::uint64_t>(rows.has_user_equality) << 2 | static_cast<std::uint64_t>(rows.has_user_casts) << 1 | static_cast<std::uint64_t>(rows.has_timetz_columns));
     for (const auto& extension : rows.extensions_with_relations) digest.add(extension);
     digest.add(rows.state_digest);
     return digest.value();

@@ -31,6 +31,10 @@ void plan_anything(Plan& plan) {
 void normalise(WritePlan& writes) {
     std::sort(writes.scans.begin(), writes.scans.end());
     writes.scans.erase(std::unique(writes.scans.begin(), writes.scans.end()), writes.scans.end());
+    std::sort(writes.keys.begin(), writes.keys.end());
+    writes.keys.erase(std::unique(writes.keys.begin(), writes.keys.end()), writes.keys.end());
+    // Who depends on a row depends on `all` as well.
+    std::erase_if(writes.rows, [&](const RowMove& move) { return std::binary_search(writes.keys.begin(), writes.keys.end(), KeyMove{move.row.key, KeyCounter::all}); });
 }
 
 namespace {

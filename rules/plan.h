@@ -17,9 +17,46 @@
 
 namespace larder::rules {
 
+// A key of a relation: the index into its keys under the catalogue of the plan.
+struct KeyRef {
+    Oid root = 0;
+    unsigned key = 0;
+
+    friend auto operator<=>(const KeyRef&, const KeyRef&) = default;
+};
+
+// One value of a key: a part for each of its columns. Those with parameters are known only when Bind has come.
+struct RowRef {
+    KeyRef key;
+    std::vector<KeyPart> parts;
+};
+
+// A reference that is restricted to rows with these values of a key, so that it depends on those (`all`, `row` of each value,
+// and `absent`) instead of the relation's `scan`.
+struct RowRead {
+    KeyRef key;
+    std::vector<RowRef> values;
+    int proving_rows = 0;      // with so many rows in the answer, each value's row was there, and `absent` does not matter; 0: never
+};
+
+// What becomes of a key by a write. A row that is not known after all moves `otherwise`.
+enum class KeyCounter : std::uint8_t { all, absent };
+struct KeyMove {
+    KeyRef key;
+    KeyCounter counter = KeyCounter::all;
+
+    friend auto operator<=>(const KeyMove&, const KeyMove&) = default;
+};
+struct RowMove {
+    RowRef row;
+    KeyCounter otherwise = KeyCounter::all;
+};
+
 // Relations by the root of their tree. An empty WritePlan: the statement writes nothing that an answer depends on.
 struct WritePlan {
     std::vector<Oid> scans;    // roots whose `scan` moves
+    std::vector<KeyMove> keys; // for each root among the scans, what of its keys moves …
+    std::vector<RowMove> rows; // … and which rows
     bool any = false;          // targets not known: moves the database's `any`
     bool catalogue = false;    // DDL or code that is not understood
     bool server = false;       // roles, databases, server settings
@@ -30,7 +67,8 @@ struct WritePlan {
 
 struct Plan {
     Reason reason = Reason::no_catalogue;  // none: may be looked up and stored
-    std::vector<Oid> reads;                // roots, sorted, without repeats; for reason none
+    std::vector<Oid> reads;                // roots on whose `scan` it depends, sorted, without repeats; for reason none
+    std::vector<RowRead> row_reads;        // for reason none
     std::chrono::milliseconds ttl{0};      // for reason none: after defaults, rule and hint
     std::string rule;                      // the [[rule]] that matched, if any
     std::vector<std::string> tags;

@@ -31,6 +31,20 @@ void plan_write(Plan& plan, const sql::Facts& facts, const Scope& scope);
 // Adds what one statement does to its session and transaction.
 void plan_effects(Plan& plan, const sql::Facts& facts, const Scope& scope);
 
+// --- rows
+
+// How values in the statement relate to what the server stores.
+ValueScope value_scope(const Scope& scope);
+
+// Is this reference restricted to values of one of the relation's keys? Then the one that tells the most.
+std::optional<RowRead> row_read(const Relation& relation, const sql::RelationUse& use, const sql::Facts& facts, const Scope& scope);
+
+// Adds what an insert, update or delete of this relation's own rows does to its keys, if `use` tells; else that all of them move.
+void write_rows(WritePlan& writes, const Relation& relation, const sql::WriteUse& use, const sql::Facts& facts, const Scope& scope);
+
+// Moves every key of the relation.
+void write_all_keys(WritePlan& writes, const Relation& relation);
+
 // Nothing is known: it may write, change and release anything.
 void plan_anything(Plan& plan);
 

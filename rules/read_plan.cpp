@@ -37,8 +37,9 @@ Reason judge_environment(const PlanInput& input) {
     return Reason::none;
 }
 
-// Resolves what is read into `reads` and `tables`.
-Reason judge_relations(const sql::Facts& facts, const Scope& scope, std::vector<Oid>& reads, std::vector<std::string>& tables) {
+// Resolves what is read into the plan and `tables`.
+Reason judge_relations(Plan& plan, const sql::Facts& facts, const Scope& scope, std::vector<std::string>& tables) {
+    auto& reads = plan.reads;
     for (const auto& use : facts.reads) {
         if (is_temp_schema(use.name.schema)) return Reason::temp_table;
         const auto candidates = scope.candidates(use.name);
@@ -46,7 +47,8 @@ Reason judge_relations(const sql::Facts& facts, const Scope& scope, std::vector<
         // The answer comes from one of them; depending on all is right whichever it is.
         for (const auto* relation : candidates) {
             if (relation->read_reason != Reason::none) return relation->read_reason;
-            reads.insert(reads.end(), relation->reads.begin(), relation->reads.end());
+            if (auto rows = row_read(*relation, use, facts, scope)) plan.row_reads.push_back(std::move(*rows));
+            else reads.insert(reads.end(), relation->reads.begin(), relation->reads.end());
             tables.push_back(relation->schema + '.' + relation->name);
             for (const Oid root : relation->reads) tables.push_back(scope.catalogue->qualified_name(root));
         }
@@ -83,11 +85,13 @@ void plan_read(Plan& plan, const PlanInput& input) {
     const Scope scope{input.catalogue, input.env};
     plan.reason = judge_code(statement, *input.catalogue, input.env->search_path, NameScope::session).reason;
     std::vector<std::string> tables;
-    if (plan.reason == Reason::none) plan.reason = judge_relations(statement, scope, plan.reads, tables);
+    if (plan.reason == Reason::none) plan.reason = judge_relations(plan, statement, scope, tables);
     // Whatever was overlooked above: what writes or changes the session is not a read.
     if (plan.reason == Reason::none && (!plan.writes.empty() || plan.changes_environment)) plan.reason = Reason::writes;
     if (plan.reason == Reason::none) plan.reason = apply_rules(plan, input, tables);
-    if (plan.reason != Reason::none) plan.reads.clear();
+    if (plan.reason == Reason::none) return;
+    plan.reads.clear();
+    plan.row_reads.clear();
 }
 
 }  // namespace larder::rules

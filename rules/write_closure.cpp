@@ -32,11 +32,15 @@ WriteClosures::WriteClosures(const TreeRoots& roots, const std::vector<ForeignKe
 
 void WriteClosures::add_code(Oid relation, WriteEvent event) { code_.emplace(roots_.root(relation), event); }
 
-void WriteClosures::follow(Oid root, WriteEvent event, std::vector<std::pair<Oid, WriteEvent>>& next) const {
-    const auto along = [&](const std::unordered_map<Oid, std::vector<Edge>>& edges) {
+void WriteClosures::follow(std::pair<Oid, WriteEvent> state, Oid start, std::vector<std::pair<Oid, WriteEvent>>& next, bool& returns) const {
+    const auto [root, event] = state;
+    const auto along = [&, root = root](const std::unordered_map<Oid, std::vector<Edge>>& edges) {
         const auto found = edges.find(root);
         if (found == edges.end()) return;
-        for (const auto& edge : found->second) next.emplace_back(edge.referencing, edge.effect);
+        for (const auto& edge : found->second) {
+            next.emplace_back(edge.referencing, edge.effect);
+            returns |= edge.referencing == start;
+        }
     };
     switch (event) {
         case WriteEvent::insert: break;
@@ -63,7 +67,7 @@ WriteClosures::Reach WriteClosures::reach(Oid relation, WriteEvent event) const 
         if (!seen.insert(state).second) continue;
         reach.is_opaque |= code_.contains(state);
         if (reach.roots.empty() || reach.roots.back() != state.first) reach.roots.push_back(state.first);
-        follow(state.first, state.second, next);
+        follow(state, roots_.root(relation), next, reach.returns);
     }
     std::sort(reach.roots.begin(), reach.roots.end());
     reach.roots.erase(std::unique(reach.roots.begin(), reach.roots.end()), reach.roots.end());

@@ -37,6 +37,7 @@ public:
     struct Reach {
         std::vector<Oid> roots;   // sorted
         bool is_opaque = false;
+        bool returns = false;     // a foreign key leads back to where it began
     };
     // For truncate: with CASCADE.
     Reach reach(Oid relation, WriteEvent event) const;
@@ -46,7 +47,7 @@ private:
         Oid referencing;
         WriteEvent effect;
     };
-    void follow(Oid root, WriteEvent event, std::vector<std::pair<Oid, WriteEvent>>& next) const;
+    void follow(std::pair<Oid, WriteEvent> state, Oid start, std::vector<std::pair<Oid, WriteEvent>>& next, bool& returns) const;
 
     const TreeRoots& roots_;
     std::unordered_map<Oid, std::vector<Edge>> on_delete_, on_update_, on_truncate_;

@@ -57,9 +57,14 @@ struct Value {
     Kind kind;
     std::int64_t integer = 0;  // integer: its value; parameter: its number, from 1; boolean: 0 or 1
     std::string text;          // string: its value, after escapes
+    // The type to which it is cast, if that is one of int2, int4, int8, bool, uuid, text, varchar without a length; empty: it is
+    // not cast. `is_catalog_type`: surely that of pg_catalog; else of the first schema in the path that has a type of this name.
+    std::string cast = {};
+    bool is_catalog_type = true;
 };
 
-// `column = value`, or `column IN (values)`, ANDed at the top of the WHERE clause (or of an inner join's ON).
+// `column = value`, `column IN (values)` or `column = ANY (ARRAY[values])`, ANDed at the top of the WHERE clause (or of an
+// inner join's ON).
 struct KeyTest {
     std::string column;
     std::vector<Value> values;  // one, or each element of the IN list
@@ -72,6 +77,10 @@ struct RelationUse {
     bool only = false;           // ONLY name: without its inheritance children
     bool key_tests_known = false;  // the WHERE clause belongs to this reference alone, so key_tests restrict it fully
     std::vector<KeyTest> key_tests;
+    // Each row of the answer holds a row of this reference, and none twice: it stands in the FROM list of a plain SELECT (no
+    // grouping, set operation or call of a function, unless a row_field is one), outside the nullable side of an outer join.
+    // `is_only_item`: nothing else stands there.
+    bool is_proved_by_rows = false, is_only_item = false;
 };
 
 enum class WriteAction : std::uint8_t {
@@ -102,6 +111,8 @@ struct SettingChange {
     bool is_reset = false;  // RESET name, SET name TO DEFAULT
     std::vector<std::string> values;  // the arguments as text; empty if not constant
 };
+
+inline constexpr int kParametersCounted = 1000;
 
 // Facts of one statement.
 //
@@ -155,7 +166,14 @@ struct Facts {
     std::string body;                     // do_block: its source text
     std::string language;                 // do_block: its language, lower case as written or "plpgsql"
     int parameters_max = 0;               // the highest $n
+    // How often $1, $2 … stand in the text: 0, 1, or 2 for more. A parameter whose type nobody declared and that stands in one
+    // place alone has the type of the column that it is compared with or assigned to. Only the first kParametersCounted.
+    std::vector<std::uint8_t> parameter_uses;
     std::shared_ptr<const Facts> inner;   // prepare, explain, declare_cursor: the statement inside
+
+    bool stands_once(std::int64_t parameter) const {
+        return parameter >= 1 && parameter <= static_cast<std::int64_t>(parameter_uses.size()) && parameter_uses[static_cast<std::size_t>(parameter - 1)] == 1;
+    }
 };
 
 // `/* larder: ttl=60s, tag=home */` in any comment of the text, also `-- larder: off`.

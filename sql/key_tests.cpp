@@ -22,6 +22,18 @@ std::optional<std::vector<Value>> values_of_list(const Node* node) {
     return values;
 }
 
+// ARRAY[1, 2]. Of integers alone: the elements of an array agree on a type among themselves, not with the column.
+std::optional<std::vector<Value>> integers_of_array(const Node* node) {
+    if (!is(node, T_A_ArrayExpr)) return std::nullopt;
+    std::vector<Value> values;
+    for (const ListCell& cell : cells(as<A_ArrayExpr>(node).elements)) {
+        auto value = value_of(node_of(cell));
+        if (!value || value->kind != Value::Kind::integer || !value->cast.empty()) return std::nullopt;
+        values.push_back(std::move(*value));
+    }
+    return values;
+}
+
 }  // namespace
 
 void Walker::apply_conditions(std::size_t first_item, std::size_t first_condition) {
@@ -38,7 +50,7 @@ void Walker::apply_condition(const Node* node, const Condition& condition, bool 
     }
     if (!is(node, T_A_Expr)) return;
     const auto& test = as<A_Expr>(node);
-    if ((test.kind != AEXPR_OP && test.kind != AEXPR_IN) || !is_equality(test)) return;
+    if ((test.kind != AEXPR_OP && test.kind != AEXPR_IN && test.kind != AEXPR_OP_ANY) || !is_equality(test)) return;
 
     const bool is_column_left = is(test.lexpr, T_ColumnRef);
     const Node* column = is_column_left ? test.lexpr : test.rexpr;
@@ -47,6 +59,8 @@ void Walker::apply_condition(const Node* node, const Condition& condition, bool 
     std::optional<std::vector<Value>> values;
     if (test.kind == AEXPR_IN) {
         if (is_column_left) values = values_of_list(other);
+    } else if (test.kind == AEXPR_OP_ANY) {
+        if (is_column_left) values = integers_of_array(other);
     } else if (auto value = value_of(other)) {
         values.emplace().push_back(std::move(*value));
     }

@@ -60,12 +60,27 @@ std::optional<Value> value_of_constant(const A_Const& constant) {
     }
 }
 
+// A value under a cast that leaves it what it is. More than one cast: not known.
+std::optional<Value> value_of_cast(const TypeCast& cast) {
+    static constexpr std::string_view kTypes[] = {"int2", "int4", "int8", "bool", "uuid", "text", "varchar"};
+    if (is(cast.arg, T_TypeCast) || !cast.typeName || cast.typeName->typmods || cast.typeName->arrayBounds || cast.typeName->setof || cast.typeName->pct_type) return std::nullopt;
+    Name type = name_of(cast.typeName->names);
+    if (cells(cast.typeName->names).size() > 2 || (!type.schema.empty() && type.schema != "pg_catalog")) return std::nullopt;
+    if (std::find(std::begin(kTypes), std::end(kTypes), type.name) == std::end(kTypes)) return std::nullopt;
+    auto value = value_of(cast.arg);
+    if (!value || value->kind == Value::Kind::null) return std::nullopt;
+    value->cast = std::move(type.name);
+    value->is_catalog_type = !type.schema.empty();
+    return value;
+}
+
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 }  // namespace
 
 std::optional<Value> value_of(const Node* node) {
     if (is(node, T_A_Const)) return value_of_constant(as<A_Const>(node));
+    if (is(node, T_TypeCast)) return value_of_cast(as<TypeCast>(node));
     if (is(node, T_ParamRef)) {
         // Number 0 is a bare `?`, which libpg_query accepts in some places and PostgreSQL does not.
         const int number = as<ParamRef>(node).number;

@@ -17,7 +17,9 @@ void Walker::insert(const InsertStmt& node) {
     }
     if (is(node.selectStmt, T_SelectStmt)) {
         const auto& source = as<SelectStmt>(node.selectStmt);
-        if (source.valuesLists) insert_rows(source.valuesLists, write);
+        // With ORDER BY, LIMIT or WITH the list is a query of its own, whose parameters are not typed by the columns.
+        const bool is_plain_list = !source.sortClause && !source.limitOffset && !source.limitCount && !source.lockingClause && !source.withClause;
+        if (source.valuesLists && is_plain_list) insert_rows(source.valuesLists, write);
         // SET a[1] = … style targets: the value is not the column's whole value.
         std::size_t i = 0;
         for (const ListCell& cell : cells(node.cols)) {

@@ -65,7 +65,7 @@ void Walker::expression(const Node* node) {
     case T_ColumnRef: return column(as<ColumnRef>(node));
     case T_String: return field(node);
     case T_A_Const: return constant(as<A_Const>(node));
-    case T_ParamRef: facts_.parameters_max = std::max(facts_.parameters_max, as<ParamRef>(node).number); return;
+    case T_ParamRef: return parameter(as<ParamRef>(node).number);
     case T_FuncCall:
         may_set_config_ = is_certain;
         return function_call(as<FuncCall>(node));
@@ -114,6 +114,15 @@ void Walker::expression(const Node* node) {
         return;
     default: return give_up();
     }
+}
+
+void Walker::parameter(int number) {
+    facts_.parameters_max = std::max(facts_.parameters_max, number);
+    if (number < 1 || number > kParametersCounted) return;
+    auto& uses = facts_.parameter_uses;
+    if (uses.size() < static_cast<std::size_t>(number)) uses.resize(static_cast<std::size_t>(number));
+    auto& count = uses[static_cast<std::size_t>(number) - 1];
+    if (count < 2) ++count;
 }
 
 // Only the last part can name a system column; if it is a star, it stands for none of them.

@@ -68,6 +68,7 @@ void Walker::select_leaf(const SelectStmt& node, bool is_top) {
     const std::size_t first_item = items_.size();
     const std::size_t first_condition = conditions_.size();
     for (const ListCell& cell : cells(node.fromClause)) from_item(node_of(cell), true);
+    if (is_top && !node.groupClause && !node.havingClause) note_proved(first_item);
     if (node.whereClause) {
         conditions_.push_back({node.whereClause, first_item, items_.size()});
         apply_conditions(first_item, first_condition);
@@ -120,6 +121,17 @@ void Walker::with(const WithClause* node) {
 
 bool Walker::is_cte(const RangeVar& node) const {
     return !node.schemaname && std::find(ctes_.rbegin(), ctes_.rend(), text_of(node.relname)) != ctes_.rend();
+}
+
+// The relations of the statement's own FROM list, of which every row of the answer holds one each. Calls are judged at the end:
+// an aggregate makes a row out of none, a set-returning function several of one.
+void Walker::note_proved(std::size_t first_item) {
+    for (std::size_t i = first_item; i < items_.size(); ++i) {
+        if (items_[i].read < 0) continue;
+        auto& use = facts_.reads[static_cast<std::size_t>(items_[i].read)];
+        use.is_proved_by_rows = true;
+        use.is_only_item = items_.size() - first_item == 1;
+    }
 }
 
 void Walker::add_read(const RangeVar& node) { facts_.reads.push_back(use_of(node)); }

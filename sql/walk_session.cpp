@@ -177,6 +177,7 @@ void Walker::merge_reads_and_calls(const Facts& inner) {
     facts_.types = inner.types;
     facts_.value_functions = inner.value_functions;
     facts_.parameters_max = inner.parameters_max;
+    facts_.parameter_uses = inner.parameter_uses;
     facts_.locks_rows = inner.locks_rows;
     facts_.samples = inner.samples;
     facts_.system_columns = inner.system_columns;

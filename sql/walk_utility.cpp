@@ -10,6 +10,8 @@ void Walker::walk(const Node* statement) {
         utility(statement);
     }
     facts_.understood = is_understood_;
+    if (!facts_.functions.empty() || !facts_.value_fields.empty())
+        for (RelationUse& use : facts_.reads) use.is_proved_by_rows = false;
     remove_repeats(facts_);
 }
 

@@ -72,6 +72,7 @@ private:
     void expression(const Node* node);
     const Node* spine_of(const Node* node);  // walks all but the left operand, which it returns; null: the spine ends here
     void expressions(const List* list);
+    void parameter(int number);
     void column(const ColumnRef& node);
     void column_name(const Node* node);
     void field(const Node* node);
@@ -97,6 +98,7 @@ private:
     void from_relation(const RangeVar& node, bool is_restricted);
     void from_join(const JoinExpr& node, bool is_restricted);
     void from_function(const RangeFunction& node, bool is_restricted);
+    void note_proved(std::size_t first_item);
     void add_read(const RangeVar& node);
     bool is_cte(const RangeVar& node) const;
 
@@ -168,7 +170,7 @@ RelationUse use_of(const RangeVar& relation);
 std::string lower(std::string_view text);  // ASCII only, as PostgreSQL does for settings
 bool is_temporary(const RangeVar& relation);  // TEMP, or in pg_temp by name
 
-// A constant or parameter as it stands; nullopt for anything else, casts included.
+// A constant or parameter as it stands, perhaps cast to a plain type; nullopt for anything else.
 std::optional<Value> value_of(const Node* node);
 
 // Does the text hold one of the words by which date and time input means the clock?

@@ -4,7 +4,7 @@
 
 namespace larder::session {
 
-Capture::Capture(Context& context, std::string key, std::uint64_t key_hash, cache::Note note, std::int64_t ttl_us, bool leads)
+Capture::Capture(Context& context, std::string key, std::uint64_t key_hash, ReadNote note, std::int64_t ttl_us, bool leads)
     : context_(context), key_(std::move(key)), key_hash_(key_hash), note_(std::move(note)), ttl_us_(ttl_us), started_(context.now), leads_(leads) {}
 
 Capture::~Capture() { end_flight(true); }
@@ -36,10 +36,14 @@ void Capture::give_up() {
 void Capture::finish() {
     if (given_up_ || complete_.empty()) return;
     if (is_planted(PlantedFault::note_after_snapshot)) note_again();
+    if (!prove()) {
+        context_.metrics.bypasses[static_cast<std::size_t>(rules::Reason::in_flight)].add();
+        return give_up();
+    }
     // The tick is coarse; an answer that came within one tick still cost the server something.
     const auto server_us = std::max<std::int64_t>((context_.now - started_).count(), 1);
     const auto expires = ttl_us_ > 0 ? context_.now + std::chrono::microseconds(ttl_us_) : kNever;
-    const auto result = cache::CachedResult::make(key_, note_, {row_description_, rows_, complete_}, {server_us, row_count_}, context_.now, expires);
+    const auto result = cache::CachedResult::make(key_, note_.note, {row_description_, rows_, complete_}, {server_us, row_count_}, context_.now, expires);
     if (context_.cache.store({key_, key_hash_}, result, context_.now)) context_.metrics.stored.add();
     if (leads_) {
         leads_ = false;
@@ -47,8 +51,16 @@ void Capture::finish() {
     }
 }
 
+// Leaves out of the note what the answer shows not to matter. False: it must not be kept.
+bool Capture::prove() {
+    const bool is_proved = note_.proving_rows > 0 && (row_count_ >= note_.proving_rows || is_planted(PlantedFault::proved_by_nothing));
+    if (!is_proved) return !note_.needs_proof;
+    note_.note.resize(note_.required);
+    return true;
+}
+
 void Capture::note_again() {
-    for (auto& noted : note_) noted.word = noted.counter->load();
+    for (auto& noted : note_.note) noted.word = noted.counter->load();
 }
 
 void Capture::end_flight(bool hand_over) {

@@ -12,11 +12,21 @@
 
 namespace larder::session {
 
+// What an answer depends on, as it was noted before its request was sent.
+struct ReadNote {
+    cache::Note note;
+    // The entries from here on matter only if the answer has fewer rows than `proving_rows`: with as many, every row that was
+    // asked for is seen to exist, and who comes with an unknown key value is another.
+    std::size_t required = 0;
+    int proving_rows = 0;
+    bool needs_proof = false;   // one of those was in flight: without the proof, the answer is not kept
+};
+
 // A capture that is destroyed before finish() has failed: its flight, if it leads one, goes to a waiter.
 class Capture {
 public:
-    // `note` was taken before the request was sent and had nothing in flight. `leads`: others may wait for this key.
-    Capture(Context& context, std::string key, std::uint64_t key_hash, cache::Note note, std::int64_t ttl_us, bool leads);
+    // `note` was taken before the request was sent; nothing that is required was in flight. `leads`: others may wait for this key.
+    Capture(Context& context, std::string key, std::uint64_t key_hash, ReadNote note, std::int64_t ttl_us, bool leads);
     ~Capture();
     Capture(const Capture&) = delete;
     Capture& operator=(const Capture&) = delete;
@@ -34,12 +44,13 @@ public:
     void note_again();   // too late: a planted fault
 
 private:
+    bool prove();
     void end_flight(bool hand_over);
 
     Context& context_;
     std::string key_;
     std::uint64_t key_hash_;
-    cache::Note note_;
+    ReadNote note_;
     std::int64_t ttl_us_;
     Instant started_;
     std::string row_description_, rows_, complete_;

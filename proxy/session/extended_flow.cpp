@@ -11,6 +11,7 @@ void Session::Impl::on_parse(const protocol::Parse& parse, Bytes whole, Outputs&
     before_sending(entry->statement.get(), out);
     entry->types = parse.types.raw();
     entry->catalogue_word = catalogue_word();
+    if (!entry->statement->is_ascii()) entry->parsed_under = env;
     Owed reply{.kind = Owed::Kind::parse};
     if (parse.statement.empty()) {
         reply.is_unnamed = true;
@@ -44,12 +45,16 @@ void Session::Impl::ensure_at_server(Bytes name, Outputs& out) {
 }
 
 void Session::Impl::on_bind(const protocol::Bind& bind, Bytes whole, Outputs& out) {
-    auto statement = statement_named(bind.statement);
-    before_sending(statement.get(), out);
+    const auto source = prepared_named(bind.statement);
+    Portal portal;
+    if (source != nullptr) portal = {source->statement, nullptr, source->parsed_under};
+    before_sending(portal.statement.get(), out);
     ensure_at_server(bind.statement, out);
     last_hit = {};
+    if (portal.statement != nullptr && database != nullptr && plan_of(*portal.statement).writes_parameters)
+        portal.parameters = std::make_shared<KeptParameters>(bind, source->types, env);
     // A portal whose statement is not known is executed as one that may do anything.
-    if (portals.size() < context.limits.prepared_statements_max) portals[std::string(bind.portal)] = std::move(statement);
+    if (portals.size() < context.limits.prepared_statements_max) portals[std::string(bind.portal)] = std::move(portal);
     else portals.erase(std::string(bind.portal));
     send(out, whole, {.kind = Owed::Kind::bind});
 }
@@ -61,12 +66,13 @@ void Session::Impl::on_execute(const protocol::Execute& execute, Bytes whole, Ou
         return;
     }
     const auto found = portals.find(execute.portal);
-    const auto statement = found == portals.end() ? nullptr : found->second;
+    const auto portal = found == portals.end() ? Portal{} : found->second;
+    const auto& statement = portal.statement;
     if (statement != nullptr) {
         const auto& plan = plan_of(*statement).plan;
         if (statement->looks_cacheable()) count_bypass(plan.reason == rules::Reason::none ? rules::Reason::protocol_shape : plan.reason, out);
     }
-    sending_statement(statement, out);
+    sending_statement(statement, out, &portal);
     send(out, whole, {.kind = Owed::Kind::execute});
 }
 

@@ -41,10 +41,15 @@ bool is_plain_read(const Statement* statement, const rules::Plan& plan) {
 
 bool Session::Impl::is_lexing_safe() const { return env == nullptr || env->is_lexing_safe(); }
 
-std::shared_ptr<Statement> Session::Impl::statement_named(Bytes name) const {
-    if (name.empty()) return unnamed ? unnamed->statement : nullptr;
+std::shared_ptr<Prepared> Session::Impl::prepared_named(Bytes name) const {
+    if (name.empty()) return unnamed;
     const auto found = prepared.find(name);
-    return found == prepared.end() ? nullptr : found->second->statement;
+    return found == prepared.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Statement> Session::Impl::statement_named(Bytes name) const {
+    const auto source = prepared_named(name);
+    return source == nullptr ? nullptr : source->statement;
 }
 
 std::size_t Session::Impl::on_ready_bytes(Bytes in, Outputs& out) {
@@ -204,7 +209,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
         if (reason == rules::Reason::none && status == 'T' && portals.contains("")) reason = rules::Reason::protocol_shape;
         if (reason == rules::Reason::none) {
             make_key(key, env->id, statement->text());
-            switch (decide_read(*resolved, true, hit, capture, out)) {
+            switch (decide_read(*resolved, true, nullptr, {}, hit, capture, out)) {
                 case ReadStep::pause: return false;
                 case ReadStep::fetch: break;
                 case ReadStep::hit:
@@ -234,10 +239,19 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     return true;
 }
 
+// What was parsed then means now what its bytes say.
+bool Session::Impl::is_encoded_alike(const Statement& statement, const std::shared_ptr<const rules::SessionEnv>& earlier) const {
+    if (statement.is_ascii() || (earlier != nullptr && earlier == env)) return true;
+    constexpr std::string_view kEncoding = "client_encoding";
+    return earlier != nullptr && env != nullptr && earlier->setting(kEncoding) == env->setting(kEncoding);
+}
+
 // Everything that has to be done before a statement is sent: marks first, then what will be different after it.
 // Null: Larder does not know what it is.
-void Session::Impl::sending_statement(const std::shared_ptr<Statement>& statement, Outputs&) {
-    if (statement == nullptr || database == nullptr || !register_unjudged(statement)) {
+// `portal`: of an Execute.
+void Session::Impl::sending_statement(const std::shared_ptr<Statement>& statement, Outputs&, const Portal* portal) {
+    const bool is_known = statement != nullptr && database != nullptr && (portal == nullptr || is_encoded_alike(*statement, portal->parsed_under));
+    if (!is_known || !register_unjudged(statement)) {
         if (database != nullptr) writes.sending_unknown(*database, is_block_known(), context);
         env.reset();
         block.changed_environment = true;
@@ -249,7 +263,10 @@ void Session::Impl::sending_statement(const std::shared_ptr<Statement>& statemen
     }
     const auto& resolved = plan_of(*statement);
     const auto& plan = resolved.plan;
-    writes.sending(resolved, is_block_known(), context);
+    static const std::vector<rules::Parameter> kNone;
+    const auto* parameters = portal == nullptr ? nullptr : portal->parameters.get();
+    const bool are_known = parameters != nullptr && parameters->env() == resolved.env;
+    writes.sending(resolved, are_known ? parameters->parameters() : kNone, is_block_known(), context);
     // A ROLLBACK of its own is the one end of a block that cannot commit.
     const bool only_rolls_back = statement->kind() == sql::Kind::rollback;
     if (((plan.ends_block && !only_rolls_back) || plan.may_commit_inside) && !is_planted(PlantedFault::mark_after_outcome)) writes.may_commit(*database, context);

@@ -76,13 +76,13 @@ void Session::Impl::begin_large_frame(const protocol::FrameHeader& header, Bytes
             last_hit = {};
             const Bytes rest = first_end == Bytes::npos ? Bytes{} : body.substr(first_end + 1);
             const auto second_end = rest.find('\0');
-            std::shared_ptr<Statement> statement;
+            std::shared_ptr<Prepared> source;
             if (second_end != Bytes::npos) {
                 const auto name = rest.substr(0, second_end);
                 ensure_at_server(name, out);
-                statement = statement_named(name);
+                source = prepared_named(name);
             }
-            if (first_end != Bytes::npos) portals[std::string(first)] = std::move(statement);
+            if (first_end != Bytes::npos) portals[std::string(first)] = source == nullptr ? Portal{} : Portal{source->statement, nullptr, source->parsed_under};
             return send(out, in, {.kind = Owed::Kind::bind});
         }
         default:  // the limits of the other messages are lower, and were checked

@@ -1,5 +1,7 @@
 // A read that may be answered from the cache: when to look, when to wait for another's flight, when to fetch and keep.
 // The rules are those of docs/freshness.md; each condition here is one of them.
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/planted_fault.h"
 #include "proxy/session/session_impl.h"
@@ -17,6 +19,13 @@ bool are_valid(const CatalogueFacts& facts, const DatabaseState& database) {
 
 bool is_data_change(sql::Kind kind) {
     return kind == sql::Kind::insert || kind == sql::Kind::update || kind == sql::Kind::delete_ || kind == sql::Kind::merge || kind == sql::Kind::copy_from;
+}
+
+// Programs repeat few statements.
+bool is_among_last(const std::vector<std::shared_ptr<Unjudged>>& list, const Unjudged& statement) {
+    constexpr std::ptrdiff_t kLookedAt = 32;
+    const auto first = list.end() - std::min<std::ptrdiff_t>(kLookedAt, std::ssize(list));
+    return std::any_of(first, list.end(), [&](const auto& other) { return other->facts == statement.facts && other->env == statement.env; });
 }
 
 std::string age_text(std::chrono::microseconds age) {
@@ -41,6 +50,11 @@ const ResolvedPlan& Session::Impl::plan_of(Statement& statement) {
 
 // Facts have come: what did the statements that were sent without them do to this session?
 void Session::Impl::judge() {
+    if (too_many_unjudged) {
+        env.reset();
+        block.changed_environment = lock_may_be_gone = true;
+        too_many_unjudged = false;
+    }
     for (const auto& statement : unjudged) {
         const auto plan = rules::make_plan({*statement->facts, statement->text, 0, catalogue_facts->catalogue.get(), statement->env.get(), *context.rules});
         if (plan.changes_environment) env.reset();
@@ -56,7 +70,7 @@ bool Session::Impl::register_unjudged(const std::shared_ptr<Statement>& statemen
     constexpr std::size_t kUnjudgedMax = 1000;
     for (int attempt = 0; attempt < 3; ++attempt) {
         if (!plan_of(*statement).is_unjudged) return true;
-        if (unjudged.size() >= kUnjudgedMax || unended.size() >= kUnjudgedMax) break;
+        if (unended.size() >= kUnjudgedMax) break;
         auto entry = std::make_shared<Unjudged>();
         entry->facts = std::shared_ptr<const sql::TextFacts>(statement, &statement->facts());
         entry->text = statement->text();
@@ -64,7 +78,10 @@ bool Session::Impl::register_unjudged(const std::shared_ptr<Statement>& statemen
         switch (database->add_unjudged(entry, facts_generation)) {
             case Registered::yes:
                 unended.push_back(entry);
-                if (unjudged.empty() || unjudged.back()->facts != entry->facts || unjudged.back()->env != entry->env) unjudged.push_back(std::move(entry));
+                // What is not remembered is taken for the worst when facts come. It must not count as DDL: then they would never come.
+                if (is_among_last(unjudged, *entry)) return true;
+                if (unjudged.size() < kUnjudgedMax) unjudged.push_back(std::move(entry));
+                else too_many_unjudged = true;
                 return true;
             case Registered::facts_are_new: catalogue_facts.reset(); continue;
             case Registered::too_many: return false;
@@ -136,8 +153,32 @@ std::int64_t Session::Impl::ttl_us(const rules::Plan& plan) const {
     return bound > 0 ? std::min(own_ttl, bound) : own_ttl;
 }
 
-Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved, bool needs_row_description, cache::ResultRef& result,
-                                                   std::unique_ptr<Capture>& capture, Outputs& out) {
+// What this read depends on, as it is now. An empty note: it must not be kept.
+ReadNote Session::Impl::note_read(const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types) {
+    ReadNote out;
+    const auto* counters = &resolved.reads;
+    if (!resolved.row_reads.empty()) {
+        std::vector<rules::Parameter> parameters;
+        if (bind != nullptr) parameters = parameters_of(*bind, types);
+        read_set.counters = resolved.reads;
+        read_set.absent.clear();
+        read_set.proving_rows = 0;
+        for (const auto& read : resolved.row_reads) add_row_read(read_set, *database, read, parameters);
+        counters = &read_set.counters;
+    }
+    if (!cache::take_note(*counters, out.note)) return {};
+    out.required = out.note.size();
+    if (resolved.row_reads.empty()) return out;
+    out.proving_rows = read_set.proving_rows;
+    for (const auto* counter : read_set.absent) {
+        out.note.push_back({counter, counter->load()});
+        out.needs_proof |= cache::Counter::is_in_flight(out.note.back().word);
+    }
+    return out;
+}
+
+Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved, bool needs_row_description, const protocol::Bind* bind, Bytes types,
+                                                   cache::ResultRef& result, std::unique_ptr<Capture>& capture, Outputs& out) {
     Flight taken_flight;
     if (flight.state != Flight::State::none) taken_flight = std::exchange(flight, {});
     const bool is_for_this_key = taken_flight.state != Flight::State::none && taken_flight.key == key;
@@ -158,21 +199,25 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
     const bool was_handed_the_lead = is_for_this_key && taken_flight.state == Flight::State::leads;
     context.metrics.misses.add();
     const auto lifetime_us = ttl_us(resolved.plan);
-    cache::Note note;
-    const bool is_noted = cache::take_note(resolved.reads, note);
+    auto read_note = note_read(resolved, bind, types);
+    const auto& note = read_note.note;
+    const bool is_noted = !note.empty();
     // The facts that say what this read depends on must be true of the version that was noted.
-    const bool facts_hold = is_planted(PlantedFault::read_facts_unchecked) || (note[0].word == resolved.facts->server_word && note[1].word == resolved.facts->catalogue_word);
+    const bool facts_hold = !is_noted || is_planted(PlantedFault::read_facts_unchecked) || (note[0].word == resolved.facts->server_word && note[1].word == resolved.facts->catalogue_word);
     if (!is_noted || !facts_hold || lifetime_us <= 0) {
         if (was_handed_the_lead) context.cache.fail(view, true);
         count_bypass(!is_noted ? rules::Reason::in_flight : !facts_hold ? rules::Reason::no_catalogue : rules::Reason::hint_off, out);
         return ReadStep::fetch;
     }
     bool leads = was_handed_the_lead;
+    // Whose answer must first prove itself, others do not wait for.
+    static const cache::Note kRefused;
+    const auto& joinable = read_note.needs_proof ? kRefused : note;
     if (was_handed_the_lead) {
-        context.cache.lead(view, note);
+        context.cache.lead(view, joinable);
     } else if (status == 'I' && taken_flight.state == Flight::State::none) {
         // A block may hold locks that the leader waits for, so it never waits for a leader.
-        switch (context.cache.join(view, note, &waiter)) {
+        switch (context.cache.join(view, joinable, &waiter)) {
             case cache::Join::leads: leads = true; break;
             case cache::Join::alone: break;
             case cache::Join::waits:
@@ -184,7 +229,7 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
         }
     }
     if (own.values().trace) trace(out, "miss, " + std::string(leads ? "fetched and kept" : "fetched"));
-    capture = std::make_unique<Capture>(context, key, view.hash, std::move(note), lifetime_us, leads);
+    capture = std::make_unique<Capture>(context, key, view.hash, std::move(read_note), lifetime_us, leads);
     return ReadStep::fetch;
 }
 
@@ -221,6 +266,7 @@ std::shared_ptr<Prepared> Session::Impl::source_of(const Batch& batch) {
     fresh->statement = context.memo->find(batch.parse->text, is_lexing_safe());
     fresh->types = batch.parse->types.raw();
     fresh->catalogue_word = catalogue_word();
+    if (!fresh->statement->is_ascii()) fresh->parsed_under = env;
     fresh->at_server = false;
     return fresh;
 }
@@ -235,6 +281,7 @@ rules::Reason Session::Impl::batch_obstacle(const Batch& batch, const Prepared& 
     if (batch.describes_statement && Statement::description(resolved, source.types) == nullptr) return Reason::protocol_shape;
     // The server may refuse the plan that it made before DDL, and must be given the chance.
     if (source.catalogue_word != resolved.facts->catalogue_word) return Reason::old_statement;
+    if (!is_encoded_alike(*source.statement, source.parsed_under)) return Reason::old_statement;
     return parameters_obstacle(source.types, batch.bind);
 }
 
@@ -282,7 +329,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
         } else {
             make_key(key, env->id, statement->text(), source->types, batch.bind);
             cache::ResultRef hit;
-            switch (decide_read(resolved, batch.describes_portal, hit, capture, out)) {
+            switch (decide_read(resolved, batch.describes_portal, &batch.bind, source->types, hit, capture, out)) {
                 case ReadStep::pause: return false;
                 case ReadStep::fetch: break;
                 case ReadStep::hit: return serve_batch(batch, source, resolved, std::move(hit), out), true;
@@ -321,10 +368,12 @@ void Session::Impl::send_batch(const Batch& batch, Bytes frames, std::unique_ptr
         switch (frame.type) {
             case protocol::Parse::kType: on_parse(*batch.parse, frame.whole, out); break;
             case protocol::Bind::kType: on_bind(batch.bind, frame.whole, out); break;
-            case protocol::Execute::kType:
-                sending_statement(portals[std::string(batch.bind.portal)], out);
+            case protocol::Execute::kType: {
+                const Portal portal = portals[std::string(batch.bind.portal)];
+                sending_statement(portal.statement, out, &portal);
                 send(out, frame.whole, {.kind = Owed::Kind::execute, .executed = std::move(source), .catalogue_word = catalogue_word(), .capture = std::move(capture)});
                 break;
+            }
             case protocol::Describe::kType:
                 if (frame.body.starts_with('S')) on_describe({protocol::Target::statement, batch.bind.statement}, frame.whole, out);
                 else send(out, frame.whole, {.kind = Owed::Kind::describe_portal});

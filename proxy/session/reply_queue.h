@@ -19,6 +19,9 @@ struct Prepared {
     std::shared_ptr<Statement> statement;  // null: the text was too long to be kept
     std::string types;                     // the declared parameter types, as on the wire
     std::uint64_t catalogue_word = 0;      // `catalogue` when the server last accepted it: after DDL it may refuse its old plan
+    // Of a text that is not ASCII alone: the environment that it was parsed under (null: not known). Names and constants are
+    // what they were then, whatever client_encoding becomes.
+    std::shared_ptr<const rules::SessionEnv> parsed_under = nullptr;
     bool at_server = true;                 // false: its Parse was answered by Larder (unnamed statements only)
 };
 

@@ -69,6 +69,11 @@ struct Session::Impl {
         std::uint16_t minor = 0;                               // asked for
         bool is_replication = false;
     };
+    struct Portal {
+        std::shared_ptr<Statement> statement;                 // null: Larder does not know what it is
+        std::shared_ptr<const KeptParameters> parameters;     // null: none, or none that matter
+        std::shared_ptr<const rules::SessionEnv> parsed_under;  // as Prepared has it
+    };
     enum class ReadStep : std::uint8_t { hit, pause, fetch };
 
     Impl(Context& context_in, ClientInfo client_in, cache::FlightWaiter& waiter_in)
@@ -105,10 +110,12 @@ struct Session::Impl {
     bool on_frontend_frame(const protocol::Frame& frame, Outputs& out);
     bool on_query(Bytes text, Bytes whole, Outputs& out);
     bool is_lexing_safe() const;
+    std::shared_ptr<Prepared> prepared_named(Bytes name) const;
     std::shared_ptr<Statement> statement_named(Bytes name) const;
     void run_own_command(const LarderCommand& command, bool simple, const Batch* batch, Outputs& out);
     // Marks and effects of a statement that is about to be sent.
-    void sending_statement(const std::shared_ptr<Statement>& statement, Outputs& out);
+    void sending_statement(const std::shared_ptr<Statement>& statement, Outputs& out, const Portal* portal = nullptr);
+    bool is_encoded_alike(const Statement& statement, const std::shared_ptr<const rules::SessionEnv>& earlier) const;
     void apply_effects(const Statement* statement, const rules::Plan& plan);
     void forget_statements(const sql::Facts& facts);
     void follow_savepoints(const sql::Facts& facts);
@@ -152,9 +159,11 @@ struct Session::Impl {
     void end_unjudged();
     rules::Reason obstacle() const;
     bool wants_environment(const Statement& statement, const ResolvedPlan& plan) const;
-    // Decides one cacheable read whose key is in `key`. fetch: send it, with `capture` if its answer may be kept.
-    ReadStep decide_read(const ResolvedPlan& plan, bool needs_row_description, cache::ResultRef& result,
-                         std::unique_ptr<Capture>& capture, Outputs& out);
+    // Decides one cacheable read whose key is in `key`. fetch: send it, with `capture` if its answer may be kept. `bind`: null for
+    // a simple Query; else with the declared types of its parameters.
+    ReadStep decide_read(const ResolvedPlan& plan, bool needs_row_description, const protocol::Bind* bind, Bytes types,
+                         cache::ResultRef& result, std::unique_ptr<Capture>& capture, Outputs& out);
+    ReadNote note_read(const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types);
     bool answered_in_its_stead(Outputs& out);
     bool looks_up_early(const Statement& statement, const ResolvedPlan& resolved);  // a planted fault
     std::int64_t ttl_us(const rules::Plan& plan) const;
@@ -216,6 +225,7 @@ struct Session::Impl {
     DatabaseState* database = nullptr;
     std::uint64_t facts_generation = 0;
     std::vector<std::shared_ptr<Unjudged>> unjudged;   // sent without facts: what they did to this session is not known yet
+    bool too_many_unjudged = false;                    // more of them than are remembered
     std::vector<std::shared_ptr<Unjudged>> unended;    // of them, those whose transaction is not over
     std::shared_ptr<const CatalogueFacts> catalogue_facts;
     std::shared_ptr<const rules::SessionEnv> env;      // null: not known
@@ -229,7 +239,7 @@ struct Session::Impl {
     std::string environment_error;                     // the answer of that message, if it failed in its stead
     std::shared_ptr<Prepared> unnamed;
     ByName<std::shared_ptr<Prepared>> prepared;
-    ByName<std::shared_ptr<Statement>> portals;  // until the transaction ends
+    ByName<Portal> portals;                            // until the transaction ends
     Block block;
     Writes writes;
     OwnSettings own;
@@ -240,6 +250,7 @@ struct Session::Impl {
     Flight flight;
     bool cancelled = false;                            // while it waited: the message in hand is answered with 57014
     std::string key;                                   // scratch of the read in hand
+    ReadSet read_set;                                  // the same
 
     // --- the console
     bool is_console = false, is_console_admin = false, may_use_console = false;

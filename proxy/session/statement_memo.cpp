@@ -62,6 +62,23 @@ void leave_unjudged(ResolvedPlan& resolved, bool is_single) {
     if (is_single) plan.may_commit_inside = plan.ends_block = plan.touches_transaction_modes = false;
 }
 
+void resolve_rows(ResolvedPlan& resolved, DatabaseState& database) {
+    if (resolved.plan.reason == rules::Reason::none) {
+        for (const auto& read : resolved.plan.row_reads) resolved.row_reads.push_back(resolve(database, read));
+    }
+    const auto counter_of = [&](const rules::KeyRef& key, rules::KeyCounter counter) {
+        auto& counters = key_counters(database, key);
+        return counter == rules::KeyCounter::all ? &counters.all : &counters.absent;
+    };
+    for (const auto& move : resolved.plan.writes.keys) resolved.writes.add(*counter_of(move.key, move.counter));
+    for (const auto& move : resolved.plan.writes.rows) {
+        auto row = resolve(database, move.row);
+        row.otherwise = counter_of(move.row.key, move.otherwise);
+        resolved.writes_parameters |= row.known == nullptr;
+        resolved.row_writes.push_back(row);
+    }
+}
+
 void resolve_counters(ResolvedPlan& resolved, DatabaseState& database) {
     auto& counters = database.counters();
     const auto& plan = resolved.plan;
@@ -71,6 +88,7 @@ void resolve_counters(ResolvedPlan& resolved, DatabaseState& database) {
     }
     const auto& writes = plan.writes;
     for (const Oid root : writes.scans) resolved.writes.add(counters.relation(root).scan);
+    resolve_rows(resolved, database);
     if (writes.any) resolved.writes.add(counters.any);
     if (writes.catalogue) {
         resolved.writes.add(counters.catalogue);
@@ -86,6 +104,7 @@ Statement::Statement(Bytes text, std::uint64_t hash, bool parse) : text_(text), 
     if (parse) facts_ = sql::analyse(text_);
     else facts_.why_not = "the session's settings change how texts are read";
     kind_ = facts_.is_single() ? facts_.statements.front().kind : sql::Kind::unknown;
+    is_ascii_ = std::all_of(text_.begin(), text_.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
     command_ = command_of(facts_);
 }
 

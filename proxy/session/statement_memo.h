@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "cache/counter.h"
 #include "cache/write_ticket.h"
+#include "proxy/session/row_counters.h"
 #include "proxy/session/upstream_state.h"
 #include "rules/plan.h"
 #include "sql/facts.h"
@@ -30,8 +31,11 @@ struct ResolvedPlan {
     DatabaseState* database = nullptr;
     bool is_unjudged = false;                             // only the facts can tell whether it runs code (unjudged.h)
     rules::Plan plan;
-    std::vector<const cache::Counter*> reads;             // server, catalogue, any, then a scan per relation; empty if not cacheable
+    std::vector<const cache::Counter*> reads;             // server, catalogue, any, then scans of relations; empty if not cacheable
+    std::vector<ResolvedRowRead> row_reads;
     cache::WriteSet writes;
+    std::vector<ResolvedRow> row_writes;
+    bool writes_parameters = false;                       // some of row_writes depend on them
     struct Description {
         std::string types;                                // the declared parameter types
         std::string messages;                             // ParameterDescription, then RowDescription or NoData
@@ -57,6 +61,7 @@ public:
     // The only statement's kind; Kind::unknown if there is not exactly one.
     sql::Kind kind() const { return kind_; }
     const LarderCommand& command() const { return command_; }
+    bool is_ascii() const { return is_ascii_; }
     bool looks_cacheable() const { return kind_ == sql::Kind::select; }
 
     const ResolvedPlan& plan(DatabaseState& database, const std::shared_ptr<const CatalogueFacts>& facts,
@@ -73,6 +78,7 @@ private:
     std::uint64_t hash_;
     sql::TextFacts facts_;
     sql::Kind kind_;
+    bool is_ascii_;
     LarderCommand command_;
     std::uint64_t fingerprint_ = 0;
     bool has_fingerprint_ = false;

@@ -1,6 +1,7 @@
 #include "proxy/session/upstream_state.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace larder::session {
 
@@ -16,9 +17,22 @@ std::shared_ptr<const CatalogueFacts> DatabaseState::facts(std::uint64_t* genera
 Registered DatabaseState::add_unjudged(std::shared_ptr<Unjudged> statement, std::uint64_t generation) {
     const Lock lock(mutex_);
     if (generation != generation_) return Registered::facts_are_new;
-    if (unjudged_.size() == kUnjudgedMax) return Registered::too_many;
+    if (unjudged_.size() == kUnjudgedMax) {
+        forget_repeats();
+        if (unjudged_.size() > kUnjudgedMax / 2) return Registered::too_many;  // it would be full again too soon
+    }
     unjudged_.push_back(std::move(statement));
     return Registered::yes;
+}
+
+// Under load a statement runs many times while the catalogue is read. Of those runs that are over one will do, since all of them
+// are judged by the same facts, and leave the list together.
+void DatabaseState::forget_repeats() {
+    const auto over = std::partition(unjudged_.begin(), unjudged_.end(), [](const auto& statement) { return !statement->ended.load(std::memory_order_acquire); });
+    const auto identity = [](const auto& statement) { return std::pair(statement->facts.get(), statement->env.get()); };
+    std::sort(over, unjudged_.end(), [&](const auto& a, const auto& b) { return identity(a) < identity(b); });
+    unjudged_.erase(std::unique(over, unjudged_.end(), [&](const auto& a, const auto& b) { return identity(a) == identity(b); }), unjudged_.end());
+    ++repeats_forgotten_;
 }
 
 void DatabaseState::begin_load() {
@@ -29,11 +43,14 @@ void DatabaseState::begin_load() {
 bool DatabaseState::publish(std::shared_ptr<const CatalogueFacts> facts) {
     // Most are judged without the lock, which sessions take for each statement just now; the last few under it.
     std::size_t judged = 0;
+    std::uint64_t forgotten = 0;
     for (bool is_last = false; !is_last;) {
         std::vector<std::shared_ptr<Unjudged>> statements;
         {
             const Lock lock(mutex_);
             constexpr std::size_t kUnderLockMax = 16;
+            if (forgotten != repeats_forgotten_) judged = 0;  // from the beginning: those that were judged stand elsewhere now
+            forgotten = repeats_forgotten_;
             is_last = unjudged_.size() - judged <= kUnderLockMax;
             for (std::size_t i = judged; i < unjudged_.size(); ++i) {
                 if (!is_last) statements.push_back(unjudged_[i]);

@@ -55,11 +55,13 @@ private:
     cache::ServerCounters& server_;
     cache::DatabaseCounters& counters_;
     std::atomic<bool> wanted_{false};
+    void forget_repeats() LARDER_REQUIRES(mutex_);
     static constexpr std::size_t kUnjudgedMax = 10'000;
     mutable Mutex mutex_;
     std::shared_ptr<const CatalogueFacts> facts_ LARDER_GUARDED_BY(mutex_);
     std::uint64_t generation_ LARDER_GUARDED_BY(mutex_) = 0;
     std::vector<std::shared_ptr<Unjudged>> unjudged_ LARDER_GUARDED_BY(mutex_);
+    std::uint64_t repeats_forgotten_ LARDER_GUARDED_BY(mutex_) = 0;  // how often: places in the list have changed
 };
 
 // Writes whose server connection ended before their outcome was known. Implemented by proxy/: keeps the marks until the

@@ -10,11 +10,12 @@ namespace larder::session {
     set.moves_catalogue = false;
 }
 
-void Writes::sending(const ResolvedPlan& plan, bool in_block, Context& context) {
+void Writes::sending(const ResolvedPlan& plan, const std::vector<rules::Parameter>& parameters, bool in_block, Context& context) {
     if (plan.writes.empty()) return;
     has_written_ = true;
     note_facts(plan.facts.get());
     add(plan.writes, plan.exclusive);
+    add_rows(plan, parameters);
     if (is_planted(PlantedFault::opaque_leaves_catalogue) && plan.plan.writes.any && plan.facts) leave_out(pending_, plan.database->counters().catalogue);
     if (is_planted(PlantedFault::opaque_leaves_all) && plan.plan.writes.any && plan.facts) pending_.clear();
     if (is_planted(PlantedFault::mark_after_outcome)) return;
@@ -45,6 +46,7 @@ void Writes::settled(char status) {
         facts_ = nullptr;
         facts_mixed_ = false;
         has_written_ = false;
+        rows_ = 0;
         return;
     }
     if (!ticket_.is_open()) return;
@@ -59,6 +61,15 @@ void Writes::lost(Context& context, std::int32_t backend_pid) {
     pending_.clear();
     exclusive_.clear();
     has_written_ = false;
+    rows_ = 0;
+}
+
+void Writes::add_rows(const ResolvedPlan& plan, const std::vector<rules::Parameter>& parameters) {
+    for (const auto& row : plan.row_writes) {
+        auto* counter = rows_ >= kRowsMax ? nullptr : row.known != nullptr ? row.known : row_counter(*plan.database, *row.row, parameters);
+        if (counter != nullptr) ++rows_;
+        pending_.add(counter != nullptr ? *counter : *row.otherwise);
+    }
 }
 
 void Writes::add(const cache::WriteSet& set, const cache::WriteSet& exclusive) {

@@ -5,7 +5,9 @@
 // relations under an ACCESS EXCLUSIVE lock stay marked until the transaction is over.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "cache/write_ticket.h"
 #include "proxy/session/context.h"
@@ -15,9 +17,9 @@ namespace larder::session {
 
 class Writes {
 public:
-    // A statement with this plan is about to be sent. `in_block`: the server is known to be in a block, so that it cannot
-    // commit by itself.
-    void sending(const ResolvedPlan& plan, bool in_block, Context& context);
+    // A statement with this plan and these parameters (as far as they are known) is about to be sent. `in_block`: the server is
+    // known to be in a block, so that it cannot commit by itself.
+    void sending(const ResolvedPlan& plan, const std::vector<rules::Parameter>& parameters, bool in_block, Context& context);
     // Something is about to be sent that Larder knows nothing of: it may write anything.
     void sending_unknown(DatabaseState& database, bool in_block, Context& context);
     // A message that may commit the open transaction is about to be sent.
@@ -34,6 +36,7 @@ public:
 
 private:
     void add(const cache::WriteSet& set, const cache::WriteSet& exclusive);
+    void add_rows(const ResolvedPlan& plan, const std::vector<rules::Parameter>& parameters);
     void note_facts(const CatalogueFacts* facts);
     void mark(DatabaseState& database, cache::WriteSet set, Context& context);
     bool facts_hold(const DatabaseState& database) const;
@@ -46,6 +49,10 @@ private:
     std::uint64_t server_word_ = 0, catalogue_word_ = 0;
     bool facts_mixed_ = false;     // analysed under more than one version, or without facts: the mark moves `any` as well
     bool has_written_ = false;
+    // A transaction that writes more rows than this moves `all` and `absent` of their keys instead: a set of counters is searched
+    // from end to end, and so many rows are most of what is cached of them anyway.
+    static constexpr std::size_t kRowsMax = 256;
+    std::size_t rows_ = 0;         // in `pending_`
 };
 
 }  // namespace larder::session

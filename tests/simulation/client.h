@@ -64,7 +64,8 @@ private:
         std::map<RowId, std::uint64_t> rows;
         std::set<std::uint64_t> values;      // everything written: a trigger or foreign key may have put it elsewhere as well
         std::optional<int> view_table;
-        bool empty() const { return values.empty() && !view_table; }
+        bool has_keyed = false;              // table k was written
+        bool empty() const { return values.empty() && !view_table && !has_keyed; }
     };
     struct Row {
         int table, row;
@@ -84,6 +85,9 @@ private:
     std::string say(const std::string& text);
     std::string a_read();
     std::string an_update();
+    KeyedStatement keyed_statement(KeyedStatement::Shape shape);
+    std::string a_keyed_read();
+    std::string a_keyed_write();
     std::string a_ddl();
     std::string a_rare_write();
     std::string parameterised(const std::string& text, std::vector<std::string>& parameters);
@@ -95,6 +99,7 @@ private:
     void on_ready(char status);
     void on_failed();
     void check_read(const Due& due);
+    void check_keyed(const Due& due);
     void check_shape(const Statement& statement) const;
     void commit_own();
     [[noreturn]] void violated(const std::string& what) const;

@@ -147,6 +147,7 @@ void Client::on_complete(const Due& due, Bytes tag) {
             break;
         case Kind::update:
         case Kind::call_bump: wrote({statement.table, statement.row}); break;
+        case Kind::keyed_write: own_.has_keyed = true; break;
         case Kind::truncate:
             for (int row = 0; row < kRows; ++row) wrote({statement.table, row});
             break;
@@ -170,6 +171,7 @@ void Client::check_shape(const Statement& statement) const {
 
 void Client::check_read(const Due& due) {
     ++reads_;
+    if (due.statement.kind == Kind::keyed_read) return check_keyed(due);
     const auto what = describe(due.statement);
     check_shape(due.statement);
     const Step from = is_repeatable_ ? repeatable_from_ : due.from;

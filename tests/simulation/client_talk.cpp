@@ -96,6 +96,7 @@ std::string Client::say_inside() {
 std::string Client::say(const std::string& text) { return random_.percent(habits_.extended) ? say_batch({text}) : say_query(text); }
 
 std::string Client::a_read() {
+    if (random_.percent(habits_.keyed)) return a_keyed_read();
     const auto table = static_cast<int>(random_.below(kTables));
     switch (random_.below(6)) {
         case 0: return text_of_read_view();
@@ -105,7 +106,10 @@ std::string Client::a_read() {
     }
 }
 
-std::string Client::an_update() { return text_of_update(static_cast<int>(random_.below(kTables)), static_cast<int>(random_.below(kRows)), new_value()); }
+std::string Client::an_update() {
+    if (random_.percent(habits_.keyed)) return a_keyed_write();
+    return text_of_update(static_cast<int>(random_.below(kTables)), static_cast<int>(random_.below(kRows)), new_value());
+}
 
 std::string Client::a_rare_write() {
     if (random_.percent(habits_.opaque)) {
@@ -144,6 +148,7 @@ std::string Client::say_query(const std::string& text) {
 std::string Client::parameterised(const std::string& text, std::vector<std::string>& parameters) {
     const auto statement = Statement::parse(text);
     if (random_.one_in(2)) return text;
+    if (statement.kind == Kind::keyed_read || statement.kind == Kind::keyed_write) return with_parameters(statement.keyed, parameters);
     if (statement.kind == Kind::read_row) {
         parameters = {std::to_string(statement.row)};
         return text_of_read_row(statement.table, -1);

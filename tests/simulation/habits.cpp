@@ -15,8 +15,14 @@ Habits Habits::draw(Random& random) {
     habits.extended = random.one_in(3) ? below(10) : below(101);
     habits.disconnects = below(5);
     habits.clients = 2 + below(6);
-    switch (random.below(3)) {
+    habits.keyed = below(40);
+    switch (random.below(4)) {
         case 0: break;
+        case 3:
+            habits.profile = Profile::rows;
+            habits.ddl = habits.opaque = habits.rare_writes = 0;
+            habits.keyed = 100;
+            break;
         case 1:
             habits.profile = Profile::plain;
             habits.ddl = habits.opaque = habits.rare_writes = 0;
@@ -32,6 +38,7 @@ Habits Habits::draw(Random& random) {
             habits.pipelines = below(4);
             habits.disconnects = below(2);
             habits.clients = 5;
+            habits.keyed = 2;
             break;
     }
     return habits;

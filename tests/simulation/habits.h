@@ -16,6 +16,7 @@ struct Habits {
     enum class Profile : std::uint8_t {
         mixed,      // everybody does everything
         plain,      // nothing but reads and plain writes, so that nearly every read could be a hit
+        rows,       // the same of table k alone: by rows
         catalogue,  // one or two change the catalogue now and then, one or two write what that concerns, the others read it
     };
 
@@ -32,6 +33,7 @@ struct Habits {
     unsigned extended = 50;
     unsigned disconnects = 1;
     unsigned rare_writes = 8;                // among the writes: TRUNCATE, SET and the calls
+    unsigned keyed = 10;                     // of the reads and updates: of table k
     Step thinks = 100;                       // steps at most, between an answer and the next request
 
     // Of the profile `catalogue`.

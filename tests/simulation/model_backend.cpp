@@ -214,6 +214,8 @@ bool Backend::acquire(const Statement& statement) {
         case Kind::read_row: return lock(statement.table, LockMode::access_share);
         case Kind::read_view: return lock(kView, LockMode::access_share) && lock(view_table(), LockMode::access_share);
         case Kind::read_join: return lock(statement.table, LockMode::access_share) && lock(statement.other, LockMode::access_share);
+        case Kind::keyed_read:
+        case Kind::keyed_write: return acquire_keyed(statement.keyed);
         case Kind::update:
         case Kind::call_bump: return acquire_update(statement);
         case Kind::truncate:
@@ -248,7 +250,8 @@ void Backend::execute(const Statement& statement) {
         case Kind::read_table:
         case Kind::read_row:
         case Kind::read_view:
-        case Kind::read_join: {
+        case Kind::read_join:
+        case Kind::keyed_read: {
             if (message_ == 'E') {
                 auto& portal = portals_[portal_];
                 if (!portal.is_done) rows_ = portal.rows, row_count_ = portal.row_count;
@@ -320,6 +323,7 @@ bool Backend::control_transaction(const Statement& statement) {
 void Backend::change(const Statement& statement) {
     auto& changes = transaction().changes;
     switch (statement.kind) {
+        case Kind::keyed_write: return change_keyed(statement.keyed);
         case Kind::update:
             if (transaction_->is_repeatable) {
                 if (!transaction_->snapshot) transaction_->snapshot = server_.committed();
@@ -391,6 +395,12 @@ bool Backend::has_trigger() const { return transaction_ != nullptr && transactio
 bool Backend::has_key() const { return transaction_ != nullptr && transaction_->changes.has_key ? *transaction_->changes.has_key : server_.catalogue().has_key; }
 
 void Backend::read(const Statement& statement, std::string& rows, int& row_count) {
+    if (statement.kind == Kind::keyed_read) {
+        const auto found = read_keyed(statement.keyed);
+        for (const auto& row : found) append_row(rows, {std::to_string(row.id), std::to_string(row.code), std::to_string(row.n)});
+        row_count = static_cast<int>(found.size());
+        return;
+    }
     Snapshot snapshot = server_.committed();
     if (auto& own = transaction(); own.is_repeatable) {
         if (!own.snapshot) own.snapshot = snapshot;

@@ -19,6 +19,7 @@ ModelServer::ModelServer(Random& random, Step& now) : random_(random), now_(now)
         for (std::size_t row = 0; row < kRows; ++row) rows_[table][row] = {{1 + table * kRows + row, 0}};
     }
     view_ = {{0, 0}};
+    keyed_ = {{KeyedTable{KeyedRow{1, 900}, std::nullopt, KeyedRow{3, 901}, std::nullopt}, 0}};
 }
 
 ModelServer::~ModelServer() = default;
@@ -48,6 +49,7 @@ void ModelServer::end(Transaction& transaction) {
 void ModelServer::make_visible(Transaction& transaction) {
     const auto& changes = transaction.changes;
     for (const auto& [id, value] : changes.rows) rows_[static_cast<std::size_t>(id.table)][static_cast<std::size_t>(id.row)].push_back({value, now_});
+    if (!changes.keyed.empty()) keyed_.push_back({with_changes(keyed_.back().table, changes.keyed), now_});
     if (changes.has_trigger) catalogue_.has_trigger = *changes.has_trigger;
     if (changes.has_key) catalogue_.has_key = *changes.has_key;
     if (changes.view_table) {
@@ -86,6 +88,7 @@ Snapshot ModelServer::committed() const {
     for (std::size_t table = 0; table < kTables; ++table) {
         for (std::size_t row = 0; row < kRows; ++row) out.values[table][row] = rows_[table][row].back().value;
     }
+    out.keyed = keyed_.back().table;
     return out;
 }
 

@@ -25,8 +25,6 @@
 
 namespace larder::simulation {
 
-using Step = std::uint64_t;
-
 // What one row, or the view's definition, was, in the order in which it became visible.
 struct Version {
     std::uint64_t value;
@@ -49,14 +47,16 @@ struct ModelCatalogue {
 
 struct Snapshot {
     std::array<std::array<std::uint64_t, kRows>, kTables> values{};
+    KeyedTable keyed{};
 };
 
 struct Transaction {
     struct Changes {
         std::map<RowId, std::uint64_t> rows;
+        KeyedChanges keyed;
         std::optional<bool> has_trigger, has_key;
         std::optional<int> view_table;
-        bool empty() const { return rows.empty() && !has_trigger && !has_key && !view_table; }
+        bool empty() const { return rows.empty() && keyed.empty() && !has_trigger && !has_key && !view_table; }
     };
     Changes changes;
     std::optional<Changes> savepoint;
@@ -80,6 +80,7 @@ public:
 
     const History& history(RowId id) const { return rows_[static_cast<std::size_t>(id.table)][static_cast<std::size_t>(id.row)]; }
     const History& view_history() const { return view_; }
+    const std::vector<KeyedVersion>& keyed_history() const { return keyed_; }
     const ModelCatalogue& catalogue() const { return catalogue_; }
     bool has_transactions() const { return !transactions_.empty(); }
     Random& random() { return random_; }
@@ -98,6 +99,7 @@ private:
     Step& now_;
     std::array<std::array<History, kRows>, kTables> rows_;
     History view_;
+    std::vector<KeyedVersion> keyed_;
     ModelCatalogue catalogue_;
     std::vector<std::unique_ptr<Transaction>> transactions_;
     std::vector<std::unique_ptr<Backend>> backends_;
@@ -147,6 +149,10 @@ private:
     void change(const Statement& statement);
     void write_row(RowId id, std::uint64_t value);
     void read(const Statement& statement, std::string& rows, int& row_count);
+    KeyedTable keyed_view() const;
+    bool acquire_keyed(const KeyedStatement& statement);
+    void change_keyed(const KeyedStatement& statement);
+    std::vector<KeyedAnswerRow> read_keyed(const KeyedStatement& statement);
     void answer();
     void start_commit(After after);
     void commit();

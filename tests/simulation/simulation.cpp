@@ -8,7 +8,7 @@ namespace larder::simulation {
 
 namespace {
 
-constexpr Oid kFirstOid = 101, kViewOid = 120, kTriggerFunction = 20'001;
+constexpr Oid kFirstOid = 101, kViewOid = 120, kKeyedOid = 130, kInt4 = 23, kInt8 = 20, kTriggerFunction = 20'001;
 
 rules::FunctionRow volatile_function(Oid oid, std::string name) {
     rules::FunctionRow row{};
@@ -40,6 +40,14 @@ rules::CatalogueRows rows_of(const ModelCatalogue& model) {
     const std::string table = "t" + std::to_string(model.view_table);
     view.view_definition = "SELECT " + table + ".id, " + table + ".n FROM public." + table;
     rows.relations.push_back(std::move(view));
+    rules::RelationRow keyed{};
+    keyed.oid = kKeyedOid;
+    keyed.schema = "public";
+    keyed.name = "k";
+    keyed.kind = rules::RelationKind::table;
+    rows.relations.push_back(std::move(keyed));
+    rows.columns = {{kKeyedOid, "id", kInt4}, {kKeyedOid, "code", kInt4}, {kKeyedOid, "n", kInt8}};
+    rows.indexes = {{kKeyedOid, {"id"}, true}, {kKeyedOid, {"code"}, true}};
     if (model.has_key) rows.foreign_keys = {{kFirstOid + kKeyTo, kFirstOid + kKeyFrom, 'a', 'c'}};
     rows.functions = {volatile_function(kTriggerFunction, "f"), volatile_function(kTriggerFunction + 1, "bump"), volatile_function(kTriggerFunction + 2, "remake")};
     return rows;
@@ -172,6 +180,12 @@ void Simulation::check_end() {
     }
     for (const auto& [oid, relation] : counters.relations()) {
         if (cache::Counter::is_in_flight(relation->scan.load())) throw Violation("a relation is in flight after all writes have ended");
+        for (const auto& key : relation->keys) {
+            if (cache::Counter::is_in_flight(key.all.load()) || cache::Counter::is_in_flight(key.absent.load())) throw Violation("a key is in flight after all writes have ended");
+        }
+    }
+    for (std::uint64_t hash = 0; hash < cache::DatabaseCounters::kRowCounters; ++hash) {
+        if (cache::Counter::is_in_flight(counters.row(hash).load())) throw Violation("a row is in flight after all writes have ended");
     }
 }
 

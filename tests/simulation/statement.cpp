@@ -51,6 +51,11 @@ Statement Statement::parse(std::string_view text, const std::vector<std::string>
         out.kind = kind;
         return true;
     };
+    if (const auto keyed = parse_keyed(text, parameters)) {
+        out.kind = keyed->is_read() ? Kind::keyed_read : Kind::keyed_write;
+        out.keyed = *keyed;
+        return out;
+    }
     if (text.empty()) out.kind = Kind::empty;
     else if (text.find("pg_is_in_recovery") != std::string_view::npos) out.kind = Kind::larder_lock;
     else if (text.find("current_schemas") != std::string_view::npos) out.kind = Kind::larder_environment;

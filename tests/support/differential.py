@@ -115,7 +115,7 @@ class Player:
 
     def _play_step(self, step):
         if step.action == "exchange":
-            return {"warm": self._warm, "cold": self._cold, "free": self._exchange}[step.hits](step)
+            return {"warm": self._warm, "still": self._still, "cold": self._cold, "free": self._exchange}[step.hits](step)
         if step.action == "open":
             return self._masked(self._open(step.who, step.options), step)
         if step.action == "send":
@@ -184,6 +184,13 @@ class Player:
                 raise AssertionError(f"no hit within {HIT_SECONDS_MAX} s for {describe(step)}: the script proves nothing. "
                                      f"Bypassed so far: {self.larder.bypass_reasons()}")
             time.sleep(0.02)
+
+    def _still(self, step):
+        before = self.larder.hits() if self.larder else 0
+        answers = self._exchange(step)
+        if self.larder and not DIRECT and self.larder.hits() == before:
+            raise AssertionError(f"{describe(step)} was no hit any more")
+        return self._without_parse(answers)
 
     def _cold(self, step):
         before, answers = self.larder.hits() if self.larder else 0, []

@@ -22,7 +22,8 @@ class Step:
     messages: Tuple[bytes, ...] = ()
     sql: Optional[str] = None        # instead of messages: played in the form under test
     values: tuple = ()
-    hits: str = "free"               # free: nothing is said; warm: repeated until it is a hit; cold: repeated and must never be one
+    # free: nothing is said; warm: repeated until it is a hit; still: has to be one at once; cold: repeated and must never be one
+    hits: str = "free"
     shape_only: bool = False         # rows differ by nature (times, random numbers): only the kinds of messages are compared
     ready: Optional[int] = None      # how many ReadyForQuery end the answer, where counting the messages does not tell
     until: bytes = b""               # await: the kinds that end the reading
@@ -48,6 +49,11 @@ def sql(who, text, *values, **more):
 def warm(who, text, *values):
     """A read that has to become a hit: without one, what follows would prove nothing."""
     return Step(who, "exchange", sql=text, values=values, hits="warm")
+
+
+def still(who, text, *values):
+    """A read that was a hit and has to be one still: what was written since leaves its rows alone."""
+    return Step(who, "exchange", sql=text, values=values, hits="still")
 
 
 def cold(who, text, *values, shape_only=False):

@@ -33,6 +33,7 @@ namespace {
 
 constexpr int kRows = 12;          // few, so that readers and writers meet
 constexpr int kFamilies = 4;
+constexpr int kSlots = 6;
 constexpr int kAccounts = 8;
 constexpr int kAccountStart = 1000;
 constexpr int kWriters = 4;
@@ -49,6 +50,7 @@ struct Register {
 struct World {
     std::array<Register, kRows + 1> rows;          // counter.n, and by cascade shadow.n; [0] unused
     std::array<Register, kFamilies + 1> families;  // the key of parent, and by cascade child.parent_id; [0] unused
+    std::array<Register, kSlots + 1> slots;        // slot.n, by name, by owner, and by an id that changes; [0] unused
     Register heap;                                 // the only row of a table that is truncated
     std::atomic<bool> running{true};
     std::atomic<bool> calm{false};                 // see change_schema()
@@ -160,6 +162,8 @@ void set_up(const std::string& uri) {
              "CREATE TABLE child (slot int PRIMARY KEY, parent_id bigint NOT NULL REFERENCES parent (id) ON UPDATE CASCADE ON DELETE CASCADE)",
              "CREATE TABLE heap (n bigint NOT NULL)",
              "CREATE TABLE echo (n bigint NOT NULL)",
+             "CREATE TABLE slot (id serial PRIMARY KEY, name text UNIQUE, owner int NOT NULL, n bigint NOT NULL)",
+             "CREATE INDEX ON slot (owner)",
              "CREATE TABLE account (id int PRIMARY KEY, balance bigint NOT NULL)",
              "CREATE VIEW plain_view AS SELECT id, n FROM counter",
              "CREATE VIEW joined_view AS SELECT c.id, c.n, s.n AS shadow_n FROM counter c JOIN shadow s USING (id)",
@@ -177,6 +181,7 @@ void set_up(const std::string& uri) {
     connection.exec("INSERT INTO shadow SELECT id, n FROM counter");
     connection.exec("INSERT INTO echo VALUES (0)");
     connection.exec("INSERT INTO heap VALUES (0)");
+    connection.exec("INSERT INTO slot (name, owner, n) SELECT 'slot ' || i, i, 0 FROM generate_series(1, " + std::to_string(kSlots) + ") i");
     connection.exec("INSERT INTO account SELECT i, " + std::to_string(kAccountStart) + " FROM generate_series(1, " + std::to_string(kAccounts) + ") i");
 }
 
@@ -284,6 +289,38 @@ const std::vector<RowWrite>& row_writes() {
     return all;
 }
 
+// The same of slot.n: rows that are found by one of three keys, and whose ids come from a sequence.
+const std::vector<RowWrite>& slot_writes() {
+    static const std::vector<RowWrite> all = {
+        {"slot by name", [](auto& c, auto& i, auto& n) { c.exec_params("UPDATE slot SET n = $1 WHERE name = $2", {n, "slot " + i}); return true; }},
+        {"slot by owner", [](auto& c, auto& i, auto& n) { c.exec("UPDATE slot SET n = " + n + " WHERE owner = " + i); return true; }},
+        {"slot by id", [](auto& c, auto& i, auto& n) {
+             const auto id = std::to_string(number(c.exec("SELECT id FROM slot WHERE name = 'slot " + i + "'")));
+             c.exec_params("UPDATE slot SET n = $1 WHERE id = $2", {n, id});
+             return true;
+         }},
+        {"slot upserted", [](auto& c, auto& i, auto& n) { c.exec_params("INSERT INTO slot (name, owner, n) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET n = excluded.n", {"slot " + i, i, n}); return true; }},
+        {"slot with a new id", [](auto& c, auto& i, auto& n) { c.exec("UPDATE slot SET id = DEFAULT, n = " + n + " WHERE name = 'slot " + i + "'"); return true; }},
+        {"slot given away and back", [](auto& c, auto& i, auto& n) {
+             c.exec("BEGIN");
+             c.exec("UPDATE slot SET owner = -owner, name = 'away " + i + "', n = -" + n + " WHERE owner = " + i);
+             c.exec("UPDATE slot SET owner = " + i + ", name = 'slot " + i + "', n = " + n + " WHERE name = 'away " + i + "'");
+             c.exec("COMMIT");
+             return true;
+         }},
+        {"slot deleted and inserted", [](auto& c, auto& i, auto& n) {
+             c.exec("BEGIN");
+             c.exec("DELETE FROM slot WHERE name = 'slot " + i + "'");
+             c.exec_params("INSERT INTO slot (name, owner, n) VALUES ($1, $2, $3)", {"slot " + i, i, n});
+             c.exec("COMMIT");
+             return true;
+         }},
+        {"a row besides", [](auto& c, auto&, auto&) { c.exec("INSERT INTO slot (owner, n) VALUES (0, 0)"); return false; }},
+        {"rows besides taken away", [](auto& c, auto&, auto&) { c.exec("DELETE FROM slot WHERE owner = 0"); return false; }},
+    };
+    return all;
+}
+
 // Runs one write of a register; what it wrote counts as acknowledged if it says so.
 template <typename Write>
 void write_register(World& world, Register& target, Connection& connection, const std::string& name, const Write& write) {
@@ -319,7 +356,12 @@ void transfer(World& world, Connection& connection, Random& random) {
 
 void write_once(World& world, Connection& connection, Random& random) {
     const int kind = pick(random, 0, 99);
-    if (kind < 65) {
+    if (kind < 35) {
+        const int slot = pick(random, 1, kSlots);
+        const auto& way = draw(world, slot_writes(), random, kOpaqueOneIn);
+        write_register(world, world.slots[static_cast<std::size_t>(slot)], connection, way.name,
+                       [&](const std::string& n) { return way.run(connection, std::to_string(slot), n); });
+    } else if (kind < 65) {
         const int row = pick(random, 1, kRows);
         const auto& way = draw(world, row_writes(), random, kOpaqueOneIn);
         write_register(world, world.rows[static_cast<std::size_t>(row)], connection, way.name,
@@ -474,6 +516,32 @@ void read_family(World& world, Connection& connection, Random& random) {
     expectation.check(number(result) / 100, "child", "family " + text);
 }
 
+// By each of its keys; by its id, which is read before and may belong to nobody any more.
+void read_slot(World& world, Connection& connection, Random& random) {
+    const auto slot = std::to_string(pick(random, 1, kSlots)), name = "slot " + slot;
+    Expectation expectation(world, world.slots[static_cast<std::size_t>(std::atoi(slot.c_str()))]);
+    const auto check = [&](std::int64_t n, const char* what) { expectation.check(n, what, name); };
+    switch (pick(random, 0, 6)) {
+        case 0: return check(number(connection.exec("SELECT n FROM slot WHERE name = '" + name + "'")), "slot by name");
+        case 1: return check(number(connection.exec_params("SELECT n FROM slot WHERE name = $1", {name})), "slot by name, a parameter");
+        case 2: return check(number(connection.exec_params("SELECT n FROM slot WHERE owner = $1", {slot}, 1)), "slot by owner");
+        case 3: {
+            const auto result = connection.exec("SELECT max(n), count(*) FROM slot WHERE owner = " + slot);
+            if (number(result, 0, 1) != 1) throw std::runtime_error("torn read: " + std::to_string(number(result, 0, 1)) + " rows of " + name);
+            return check(number(result), "slot counted");
+        }
+        case 4:
+            if (number(connection.exec("SELECT count(*) FROM slot WHERE owner > 0")) != kSlots) throw std::runtime_error("torn read: slots are missing");
+            return;
+        default: {
+            const auto id = std::to_string(number(connection.exec_params("SELECT id FROM slot WHERE name = $1", {name})));
+            const auto result = connection.exec_params("SELECT n, owner FROM slot WHERE id = $1", {id});
+            if (PQntuples(result.get()) == 1 && number(result, 0, 1) == std::atoi(slot.c_str())) check(number(result), "slot by id");
+            return;
+        }
+    }
+}
+
 void read_accounts(Connection& connection, Random& random) {
     constexpr std::int64_t kTotal = kAccounts * kAccountStart;
     std::int64_t sum = 0;
@@ -487,8 +555,10 @@ void read_accounts(Connection& connection, Random& random) {
 }
 
 void read_once(World& world, Connection& connection, Random& random) {
-    const int kind = pick(random, 0, 19);
-    if (kind < 12) {
+    const int kind = pick(random, 0, 29);
+    if (kind >= 20) {
+        read_slot(world, connection, random);
+    } else if (kind < 12) {
         read_row(world, connection, random);
     } else if (kind < 14) {
         read_all_rows(world, connection);

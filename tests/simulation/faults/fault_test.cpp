@@ -57,4 +57,19 @@ TEST_CASE("fault: code that is not understood marks nothing") { require_noticed(
 TEST_CASE("fault: facts are published whatever ran without them") { require_noticed(PlantedFault::unjudged_not_judged, "facts are published whatever ran without them", "judged afterwards"); }
 TEST_CASE("fault: a block that has written is served") { require_noticed(PlantedFault::written_block_served, "a block that has written is served", "blocks that wrote"); }
 
+TEST_CASE("fault: a write by row leaves the table's own counter alone") { require_noticed(PlantedFault::scan_spared, "a write by row leaves `scan` alone", "rows: `scan` moves, too"); }
+TEST_CASE("fault: a write by one key leaves the others alone") { require_noticed(PlantedFault::other_keys_spared, "a write by one key leaves the others alone", "rows: `all` per key, not per relation"); }
+TEST_CASE("fault: an update or delete leaves the row alone that it names") { require_noticed(PlantedFault::named_row_spared, "an update or delete leaves the row alone that it names", "rows: `row` of the old value"); }
+TEST_CASE("fault: a key's new value is left alone") { require_noticed(PlantedFault::new_key_spared, "a key's new value is left alone", "rows: `row` of the new value"); }
+TEST_CASE("fault: a key's unknown new value is left alone") { require_noticed(PlantedFault::unknown_new_key_spared, "a key's unknown new value is left alone", "rows: `absent` where the new value is not known"); }
+TEST_CASE("fault: an insert leaves the row alone that it names") { require_noticed(PlantedFault::inserted_row_spared, "an insert leaves the row alone that it names", "rows: `row` of an insert"); }
+TEST_CASE("fault: an insert that names no key moves nothing") { require_noticed(PlantedFault::unknown_insert_spared, "an insert that names no key moves nothing", "rows: `absent` of an insert"); }
+TEST_CASE("fault: an upsert counts as an insert") { require_noticed(PlantedFault::upsert_as_insert, "an upsert counts as an insert", "rows: `all` of an upsert"); }
+TEST_CASE("fault: every key of an upsert counts as its arbiter") { require_noticed(PlantedFault::upsert_of_other_arbiter, "every key of an upsert counts as its arbiter", "rows: `all` of an upsert, but for the arbiter"); }
+TEST_CASE("fault: what was not found depends on no absence") { require_noticed(PlantedFault::absent_ignored, "what was not found depends on no absence", "rows: reads depend on `absent`"); }
+TEST_CASE("fault: an empty answer proves a row") { require_noticed(PlantedFault::proved_by_nothing, "an empty answer proves a row", "rows: `absent` is left out for found rows alone"); }
+TEST_CASE("fault: one row proves another") { require_noticed(PlantedFault::proved_by_one, "one row proves another", "rows: each value has to be found"); }
+TEST_CASE("fault: reads by key do not depend on the key") { require_noticed(PlantedFault::all_ignored, "reads by key do not depend on the key", "rows: reads depend on `all`"); }
+TEST_CASE("fault: reads by key do not depend on the row") { require_noticed(PlantedFault::row_ignored, "reads by key do not depend on the row", "rows: reads depend on `row`"); }
+
 }  // namespace larder::simulation

@@ -220,3 +220,16 @@ TEST_CASE("threads that ask for the same relation get the same counters") {
     for (const auto& other : seen) CHECK(other == seen[0]);
     CHECK(database.relations().size() == 500);
 }
+
+TEST_CASE("the counter of a row is the same for the same hash, and counters of keys are apart") {
+    DatabaseCounters database;
+    CHECK(&database.row(7) == &database.row(7));
+    CHECK(&database.row(7) != &database.row(8));
+    CHECK(&database.row(7) == &database.row(7 + DatabaseCounters::kRowCounters));
+    auto& relation = database.relation(1);
+    CHECK(&relation.keys[0].all != &relation.keys[1].all);
+    database.row(7).begin();
+    CHECK(Counter::is_in_flight(database.row(7).load()));
+    CHECK_FALSE(Counter::is_in_flight(database.row(8).load()));
+    database.row(7).end();
+}

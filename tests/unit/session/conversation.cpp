@@ -43,7 +43,10 @@ bool World::publish_catalogue() {
     rules::CatalogueRows rows;
     rows.database = "shop";
     rows.server_version_num = 150000;
-    rows.relations = {table(101, "t"), table(102, "u"), table(103, "child"), table(104, "v", rules::RelationKind::view), table(105, "s", rules::RelationKind::sequence)};
+    rows.relations = {table(101, "t"), table(102, "u"), table(103, "child"), table(104, "v", rules::RelationKind::view), table(105, "s", rules::RelationKind::sequence), table(106, "r")};
+    constexpr Oid kInt4 = 23, kText = 25;
+    rows.columns = {{106, "id", kInt4}, {106, "email", kText}, {106, "n", kInt4}};
+    rows.indexes = {{106, {"id"}, true}, {106, {"email"}, true}};
     rows.relations[3].view_definition = "SELECT t.n FROM public.t";
     rows.functions = {{.oid = 20000, .schema = "public", .name = "opaque", .volatility = 'v', .is_builtin = false, .is_native = false, .is_extension_member = false, .is_procedure = false}};
     rows.foreign_keys = {{103, 101, 'c', 'a'}};
@@ -138,7 +141,7 @@ void Client::answer_set_up(char status) {
         if (name == "standard_conforming_strings") settings.emplace_back("on");
         else if (name == "backslash_quote") settings.emplace_back("safe_encoding");
         else if (name == "transform_null_equals") settings.emplace_back("off");
-        else if (name == "client_encoding") settings.emplace_back("UTF8");
+        else if (name == "client_encoding") settings.push_back(client_encoding);
         else if (name == "default_transaction_isolation") settings.push_back(isolation);
         else if (name == "search_path") settings.emplace_back("public");
         else settings.emplace_back("x");

@@ -98,7 +98,7 @@ public:
 };
 
 // What every client of a test shares. Tables t and u, view v over t, sequence s, table child that references t with
-// ON DELETE CASCADE.
+// ON DELETE CASCADE; table r (id int4 primary key, email text unique, n int4).
 class World {
 public:
     World();
@@ -147,7 +147,7 @@ public:
     World& world;
     std::unique_ptr<Session> session;
     bool split_bytes = false;
-    std::string search_path = "{pg_catalog,public}", current_user = "app", isolation = "read committed", has_instance_lock = "t";
+    std::string search_path = "{pg_catalog,public}", current_user = "app", isolation = "read committed", client_encoding = "UTF8", has_instance_lock = "t";
     Needs needs;
 
 private:

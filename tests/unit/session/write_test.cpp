@@ -285,3 +285,42 @@ TEST_CASE("code that is not understood moves everything") {
     writer.says(query(text));
     CHECK_FALSE(is_hit(reader, "select n from t"));
 }
+
+TEST_CASE("without facts, however many statements leave the catalogue alone, and the session is asked for its settings when facts come") {
+    World world;
+    Client client(world);
+    auto& counters = world.database().counters();
+    counters.catalogue.move();  // the facts are old
+    const auto before = counters.catalogue.load();
+    for (int i = 0; i < 3000; ++i) client.says(query("select n from t where n = " + std::to_string(i))).server(answer("1"));
+    CHECK(counters.catalogue.load() == before);
+    client.server_got();
+    world.database().begin_load();
+    REQUIRE(world.publish_catalogue());
+    client.says(query("select n from t"));
+    CHECK(client.server_got().find("current_schemas") != std::string::npos);
+}
+
+TEST_CASE("a statement that repeats itself while the catalogue is read is judged once, whatever else comes between") {
+    World world;
+    auto& database = world.database();
+    database.counters().catalogue.move();
+    std::uint64_t generation = 0;
+    database.facts(&generation);
+    const auto env = std::make_shared<rules::SessionEnv>();
+    env->search_path = env->schemas = {"pg_catalog", "public"};
+    const auto statement = [&](const char* text, bool is_over) {
+        const auto kept = world.memo.find(text, true);
+        auto entry = std::make_shared<Unjudged>();
+        entry->facts = std::shared_ptr<const sql::TextFacts>(kept, &kept->facts());
+        entry->text = kept->text();
+        entry->env = env;
+        entry->ended = is_over;
+        return database.add_unjudged(entry, generation);
+    };
+    database.begin_load();
+    for (int i = 0; i < 50'000; ++i) REQUIRE(statement(i == 5000 ? "select opaque()" : i % 2 != 0 ? "select n from t" : "select n from u", true) == Registered::yes);
+    CHECK_FALSE(world.publish_catalogue());  // the call is remembered
+    database.begin_load();
+    CHECK(world.publish_catalogue());        // and was over before this load
+}

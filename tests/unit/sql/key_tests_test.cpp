@@ -23,6 +23,11 @@ TEST_CASE("equality with constants and parameters is a key test") {
         {"t[id=(-3000000000)]", "SELECT * FROM t WHERE id = -3000000000"},
         {"t[id=('a'b')]", "SELECT * FROM t WHERE id = 'a''b'"},
         {"t[id=($1)]", "SELECT * FROM t WHERE id = $1"},
+        {"t[id=($1::int4)]", "SELECT * FROM t WHERE id = $1::INTEGER"},
+        {"t[id=(1::int8,'2'::int4)]", "SELECT * FROM t WHERE id IN (1::bigint, int '2')"},
+        {"t[id=('a'::?text)]", "SELECT * FROM t WHERE id = 'a'::text"},
+        {"t[id=('a'::varchar)]", "SELECT * FROM t WHERE id = CAST('a' AS varchar)"},
+        {"t[id=('a'::uuid)]", "SELECT * FROM t WHERE id = 'a'::pg_catalog.uuid"},
         {"t[id=(true)]", "SELECT * FROM t WHERE id = true"},
         {"t[id=(null)]", "SELECT * FROM t WHERE id = NULL"},
         {"t[id=(1)]", "SELECT * FROM t WHERE t.id = 1"},
@@ -32,6 +37,7 @@ TEST_CASE("equality with constants and parameters is a key test") {
         {"t[a=(1)][b=('x')]", "SELECT * FROM t WHERE a = 1 AND b = 'x' AND c > 2"},
         {"t[a=(1)][b=(2)][c=(3)]", "SELECT * FROM t WHERE (a = 1 AND (b = 2 AND c = 3))"},
         {"t[id=(1,$2,'x')]", "SELECT * FROM t WHERE id IN (1, $2, 'x')"},
+        {"t[id=(1,-2)]", "SELECT * FROM t WHERE id = ANY (ARRAY[1, -2])"},
         {"t[id=(1)]", "SELECT * FROM t WHERE id OPERATOR(pg_catalog.=) 1"},
         {"t[id=(1)]", "SELECT count(*) FROM t WHERE id = 1 GROUP BY b HAVING c = 2"},
         {"t[id=(1)]", "SELECT * FROM t WHERE id = 1 FOR UPDATE"},
@@ -50,8 +56,8 @@ TEST_CASE("equality with constants and parameters is a key test") {
 
 TEST_CASE("what is not a plain equality restricts nothing") {
     for (const char* condition :
-         {"id > 1", "id <> 1", "NOT id = 1", "id = 1 OR id = 2", "id = 1::int", "id = int '1'", "id = 1.0", "id = 1 + 0", "id + 0 = 1", "id = a", "id = f(1)",
-          "id::int = 1", "id = ANY (ARRAY[1])", "id = ANY ($1)", "id = ANY ('{1}')", "id NOT IN (1, 2)", "id IN (1, a)", "id IN (1, 2::int)",
+         {"id > 1", "id <> 1", "NOT id = 1", "id = 1 OR id = 2", "id = 1::numeric", "id = '{1}'::int[]", "id = 1::s.int4", "id = 1::varchar(3)", "id = 1::int4::int8", "id = NULL::int", "id = '1'::bpchar", "id = 1.0", "id = 1 + 0", "id + 0 = 1", "id = a", "id = f(1)",
+          "id::int = 1", "id = ANY (ARRAY[1, a])", "id = ANY (ARRAY['1'])", "id = ANY (ARRAY[$1])", "1 = ANY (ARRAY[id])", "id <> ANY (ARRAY[1])", "id = ALL (ARRAY[1])", "id = ANY ($1)", "id = ANY ('{1}')", "id NOT IN (1, 2)", "id IN (1, a)", "id IN (1, 2::numeric)",
           "id IN (SELECT 1)", "id = (SELECT 1)", "(id, a) = (1, 2)", "id IS NOT DISTINCT FROM 1", "id BETWEEN 1 AND 1", "id LIKE 'a'", "NULLIF(id, 1) = 2",
           "id OPERATOR(s.=) 1", "(id = 1) IS TRUE", "(id = 1) = true", "id = B'1'", "CASE WHEN id = 1 THEN true END", "id[1] = 1", "(t.c).id = 1",
           "1 = 1", "true", "s.t.id = 1", "1 IN (id, 2)", "id COLLATE \"C\" = 'a'", "x.id = 1"}) {
@@ -124,4 +130,59 @@ TEST_CASE("targets of UPDATE and DELETE are restricted by their WHERE clause") {
     CHECK(uses(facts_of("DELETE FROM t USING u WHERE t.id = 1 AND u.id = 2")) == "u[id=(2)]");
     CHECK(uses(facts_of("UPDATE t SET a = 1 FROM u LEFT JOIN v ON true WHERE u.id = 2 AND v.id = 3")) == "u[id=(2)] v?");
     CHECK(uses(facts_of("MERGE INTO t USING s ON s.id = 1 WHEN MATCHED THEN DELETE")) == "s?");
+}
+
+TEST_CASE("rows of the answer prove that rows of a relation exist") {
+    const auto proved = [](const std::string& text) {
+        std::string out;
+        for (const RelationUse& use : facts_of(text).reads) out += use.is_proved_by_rows ? (use.is_only_item ? "1" : "+") : "-";
+        return out;
+    };
+    const Row rows[] = {
+        {"1", "SELECT * FROM t WHERE id = 1"},
+        {"1", "SELECT DISTINCT a FROM t WHERE id = 1 ORDER BY a LIMIT 1"},
+        {"++", "SELECT * FROM t, u WHERE t.id = 1"},
+        {"++", "SELECT * FROM t JOIN u ON t.a = u.a WHERE t.id = 1"},
+        {"+-", "SELECT * FROM t LEFT JOIN u ON t.a = u.a WHERE t.id = 1"},
+        {"-+", "SELECT * FROM t RIGHT JOIN u ON t.a = u.a WHERE u.id = 1"},
+        {"--", "SELECT * FROM t FULL JOIN u ON t.a = u.a WHERE u.id = 1"},
+        {"+-", "SELECT * FROM t, (SELECT * FROM u WHERE id = 1) x WHERE t.id = 1"},
+        {"1-", "SELECT * FROM t WHERE id = 1 AND EXISTS (SELECT 1 FROM u WHERE id = 2)"},
+        {"1-", "SELECT (SELECT a FROM u WHERE id = 2) FROM t WHERE id = 1"},
+        {"-1", "WITH x AS (SELECT * FROM u WHERE id = 1) SELECT * FROM t WHERE id = 1"},
+        {"-", "SELECT count(*) FROM t WHERE id = 1"},
+        {"-", "SELECT lower(a) FROM t WHERE id = 1"},
+        {"-", "SELECT (t).f FROM t WHERE id = 1"},
+        {"1", "SELECT t.f FROM t WHERE id = 1"},  // a column, or a call of f(t): the catalogue knows
+        {"-", "SELECT 1 FROM t WHERE id = 1 GROUP BY ()"},
+        {"-", "SELECT 1 FROM t WHERE id = 1 HAVING true"},
+        {"--", "SELECT a FROM t WHERE id = 1 UNION SELECT a FROM u WHERE id = 1"},
+    };
+    for (const Row& row : rows) {
+        INFO(row.text);
+        CHECK(proved(row.text) == row.expected);
+    }
+}
+
+TEST_CASE("how often a parameter stands in the text") {
+    const auto uses_of = [](const std::string& text) {
+        std::string out;
+        for (const auto count : facts_of(text).parameter_uses) out += static_cast<char>('0' + count);
+        return out;
+    };
+    CHECK(uses_of("SELECT * FROM t WHERE id = $1") == "1");
+    CHECK(uses_of("SELECT $3 FROM t WHERE id = $1 AND a > $3") == "102");
+    CHECK(uses_of("INSERT INTO t VALUES ($1, $2), ($2, $1 + $1)") == "22");
+    CHECK(uses_of("UPDATE t SET (a, b) = ($1, $2) WHERE id = $3") == "111");
+    CHECK(uses_of("SELECT * FROM t JOIN u ON t.a = $1 WHERE id = $2 ORDER BY $3 LIMIT $4") == "1111");
+    CHECK(uses_of("SELECT * FROM t WHERE id = $70000") == "");
+    CHECK(facts_of("SELECT * FROM t WHERE id = $1").stands_once(1));
+    CHECK_FALSE(facts_of("SELECT * FROM t WHERE id = $1").stands_once(2));
+    CHECK_FALSE(facts_of("SELECT * FROM t WHERE id = $1").stands_once(0));
+}
+
+TEST_CASE("a list of values with an order or a limit is a query, not rows") {
+    CHECK(facts_of("INSERT INTO t VALUES (1), (2)").writes.at(0).rows.size() == 2);
+    CHECK(facts_of("INSERT INTO t VALUES (1), (2) LIMIT 1").writes.at(0).rows.empty());
+    CHECK(facts_of("INSERT INTO t VALUES (1), (2) ORDER BY 1").writes.at(0).rows.empty());
 }

@@ -37,7 +37,13 @@ inline std::string show(const std::vector<Name>& names) {
     return join(parts);
 }
 
-inline std::string show(const Value& value) {
+inline std::string show(const Value& plain) {
+    if (!plain.cast.empty()) {
+        Value value = plain;
+        value.cast.clear();
+        return show(value) + "::" + (plain.is_catalog_type ? "" : "?") + plain.cast;
+    }
+    const Value& value = plain;
     switch (value.kind) {
     case Value::Kind::integer: return std::to_string(value.integer);
     case Value::Kind::string: return "'" + value.text + "'";

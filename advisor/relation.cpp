@@ -39,7 +39,7 @@ constexpr const char* kRelation =
     "CASE WHEN c.relpages > 0 THEN c.relallvisible::float8 / c.relpages ELSE 0 END, s.n_mod_since_analyze, s.n_tup_upd, s.n_tup_ins, "
     "s.n_dead_tup, s.n_live_tup, CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::oid ELSE 0 END, "
     "c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid), "
-    "CASE WHEN pg_table_is_visible(c.oid) THEN '' ELSE quote_ident(n.nspname) || '.' END "
+    "CASE WHEN pg_table_is_visible(c.oid) THEN '' ELSE quote_ident(n.nspname) || '.' END, s.n_tup_del "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid WHERE c.oid = $1";
 
 // A partitioned table has statistics of its own, over all partitions (inherited).
@@ -117,6 +117,7 @@ Relation* Relations::load(unsigned oid) {
     relation.root = oid_of(row[15]);
     relation.has_children = is_true(row[16]);
     relation.prefix = text(row[17]);
+    relation.deletes = number(row[18]);
     load_columns(relation);
     load_indexes(relation);
     return &relation;

@@ -46,7 +46,7 @@ struct Relation {
     bool is_temporary = false, is_system = false;
     bool has_children = false;         // tables inherit from it: its keys and NOT NULLs do not hold for all that is read
     double rows = 0, pages = 0, visible_share = 0;  // rows -1: never analysed
-    double changed_since_analyse = 0, updates = 0, inserts = 0, dead_rows = 0, live_rows = 0;
+    double changed_since_analyse = 0, updates = 0, inserts = 0, deletes = 0, dead_rows = 0, live_rows = 0;
     std::vector<unsigned> leaves;   // of a partitioned table: those that the plan reads
     std::vector<std::string> leaf_names;
     std::vector<double> leaf_pages;

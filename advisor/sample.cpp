@@ -35,13 +35,27 @@ std::optional<Sampler::Share> Sampler::share(const Relation& relation, const std
     if ((relation.kind != 'r' && relation.kind != 'm') || relation.pages <= 0) return std::nullopt;
     const auto tree = parse_expression(condition);
     if (!tree || !is_harmless(*tree)) return std::nullopt;
-    char percent[32];
-    std::snprintf(percent, sizeof percent, "%.4f", std::min(100.0, 100 * kPages / relation.pages));
-    const auto rows = connection_.attempt("SELECT count(*) FILTER (WHERE " + condition + "), count(*) FROM " + relation.quoted + " TABLESAMPLE SYSTEM (" +
-                                          percent + ") REPEATABLE (1)");
+    const auto rows = connection_.attempt("SELECT count(*) FILTER (WHERE " + condition + "), count(*) FROM " + sample_of(relation));
     if (!rows || rows->empty()) return std::nullopt;
     const Share share{number((*rows)[0][0]), number((*rows)[0][1])};
     return share.seen > 0 ? std::optional(share) : std::nullopt;
+}
+
+std::string Sampler::sample_of(const Relation& relation) const {
+    char percent[32];
+    std::snprintf(percent, sizeof percent, "%.4f", std::min(100.0, 100 * kPages / relation.pages));
+    return relation.quoted + " TABLESAMPLE SYSTEM (" + percent + ") REPEATABLE (1)";
+}
+
+std::optional<double> Sampler::distinct(const Relation& relation, const std::string& columns) {
+    if ((relation.kind != 'r' && relation.kind != 'm') || relation.pages <= 0) return std::nullopt;
+    // Equal values on one page are neighbours, and say nothing of the other pages: they count once.
+    const auto rows = connection_.attempt("SELECT count(*), count(*) FILTER (WHERE n = 1), sum(n), sum(m) FROM (SELECT count(DISTINCT (ctid::text::point)[0]) AS n, count(*) AS m FROM " +
+                                          sample_of(relation) + " GROUP BY " + columns + ") AS s");
+    if (!rows || rows->empty() || !(*rows)[0][2]) return std::nullopt;
+    const double different = number((*rows)[0][0]), once = number((*rows)[0][1]), seen = number((*rows)[0][2]);
+    const double all = std::max(relation.rows * seen / std::max(number((*rows)[0][3]), 1.0), seen);
+    return std::clamp(seen * different / (seen - once + once * seen / all), different, all);
 }
 
 }  // namespace larder::advisor

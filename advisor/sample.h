@@ -24,8 +24,11 @@ public:
     };
     // Nothing if the condition may not be called, the table is no plain one, or the server refuses.
     std::optional<Share> share(const Relation& relation, const std::string& condition);
+    // How many different values the columns (quoted names) have together, by the estimator that ANALYZE uses (Haas and Stokes).
+    std::optional<double> distinct(const Relation& relation, const std::string& columns);
 
 private:
+    std::string sample_of(const Relation& relation) const;
     bool is_harmless(const Node& condition);
     Connection& connection_;
 };

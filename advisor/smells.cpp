@@ -214,9 +214,10 @@ std::vector<Advice> missing_statistics(const SmellContext& context) {
         if (relation.is_system || relation.is_temporary || (relation.kind != 'r' && relation.kind != 'p' && relation.kind != 'm') || !seen.insert(relation.oid).second) continue;
         const bool is_known = std::any_of(relation.columns.begin(), relation.columns.end(), [](const Column& c) { return c.has_statistics; });
         const bool is_never = !is_known && (relation.rows < 0 || relation.pages >= 20);
-        // The counter of changes also counts what the last ANALYZE saw of its own transaction; the number of rows tells.
+        // What was written just before an ANALYZE may be counted after it, as changes and as live rows; the rows ever entered tell.
+        const bool saw_all = std::abs(relation.inserts - relation.deletes - relation.rows) <= kStaleShare * relation.rows;
         const bool is_stale = relation.rows >= 0 && relation.changed_since_analyse > std::max(kStaleRowsMin, kStaleShare * relation.rows) &&
-                              std::abs(relation.live_rows - relation.rows) > kStaleShare * relation.rows;
+                              std::abs(relation.live_rows - relation.rows) > kStaleShare * relation.rows && !saw_all;
         if (!is_never && !is_stale) continue;
         Advice advice = advice_of("analyze", relation.name + (is_never ? " has no statistics: the planner guesses." : " changed by " + whole(relation.changed_since_analyse) +
                                   " rows since its statistics were collected.") + " Collect them first (P13); all other advice is uncertain until then.");

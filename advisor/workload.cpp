@@ -19,6 +19,7 @@ constexpr std::size_t kPossibleMax = 60;    // tried alone per statement, the sh
 constexpr std::size_t kIndexesMax = 400;
 constexpr std::size_t kIncludedMax = 5;
 constexpr double kAloneMin = 0.01;          // share of its statement that an index has to save alone
+constexpr double kLarger = 1.15;            // than told by formula an index may turn out to be
 constexpr int kTrialsMax = 20'000;          // plans asked for, in all
 
 // A statement that was planned: what it brings, and which versions of an index it knows. (What stands in for a GIN index is this
@@ -187,12 +188,12 @@ private:
         SelectionProblem problem;
         problem.statements = members_.size();
         problem.groups = groups_;
-        problem.budget = budget;
+        problem.budget = budget / kLarger;
         for (const Member& member : members_) problem.weights.push_back(member.weight);
         for (std::size_t index = 0; index < indexes_.size(); ++index) {
             const IndexSpec& spec = indexes_[index];
             const double rows = spec.where.empty() || spec.relation->rows <= 0 ? 1 : laboratory_->rows_meeting(*spec.relation, spec.where) / spec.relation->rows;
-            problem.bytes.push_back(index_bytes(spec, rows));
+            problem.bytes.push_back(index_bytes(spec, rows, distinct_keys(spec)));
             double upkeep = 0;
             for (const Member& member : members_) upkeep += member.weight * member.writes.upkeep(spec) * std::min(rows, 1.0);
             problem.upkeep.push_back(upkeep);
@@ -203,6 +204,15 @@ private:
         }
         problem.cost = [this](std::size_t statement, const std::vector<std::size_t>& set) { return cost(members_[statement], set); };
         return problem;
+    }
+
+    double distinct_keys(const IndexSpec& spec) {
+        if (!wants_count(spec)) return 0;
+        std::string columns;
+        for (const auto& key : spec.keys) columns += (columns.empty() ? "" : ", ") + key.subject;
+        auto& known = distinct_[std::to_string(spec.relation->oid) + " " + columns];
+        if (!known) known = Sampler(connection_).distinct(*spec.relation, columns).value_or(0);
+        return *known;
     }
 
     WorkloadAdvice chosen(double budget) {
@@ -322,6 +332,7 @@ private:
     std::map<std::string, std::size_t> numbers_;   // by signature
     std::vector<std::vector<std::size_t>> groups_;
     std::vector<const IndexSpec*> chosen_;
+    std::map<std::string, std::optional<double>> distinct_;  // counted, by table and columns
     std::set<std::string> used_;                   // names of indexes in the plans under the chosen set
     int trials_ = 0;
 };

@@ -66,6 +66,29 @@ def check_that_nothing_is_changed(uri):
     connection.close()
 
 
+def check_that_fresh_statistics_are_fresh(uri):
+    """A table made, analysed and asked about at once: its rows are counted as changes only after the ANALYZE that saw them."""
+    connection = psycopg2.connect(uri)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE made AS SELECT n AS id, n % 5000 AS a FROM generate_series(1, 60000) AS n")
+    cursor.execute("ALTER TABLE made SET (autovacuum_enabled = off)")
+    cursor.execute("ANALYZE made")
+    connection.close()   # reports the counters
+    [made] = advise(uri, {"id": 1, "sql": "SELECT * FROM made WHERE a = 5"})
+    assert made["kind"] == "btree_single", made
+    server_of = psycopg2.connect(uri)
+    server_of.autocommit = True
+    server_of.cursor().execute("INSERT INTO made SELECT n, n FROM generate_series(1, 100000) AS n")
+    server_of.close()
+    [grown] = advise(uri, {"id": 2, "sql": "SELECT * FROM made WHERE a = 5"})
+    assert grown["kind"] == "analyze", grown
+    again = psycopg2.connect(uri)
+    again.cursor().execute("DROP TABLE made")
+    again.commit()
+    again.close()
+
+
 def check_the_command_line(uri):
     odd = advise(uri, "no json", {"sql": "SELECT 1"}, {"id": 2}, {"id": "x", "sql": "SELECT * FROM orders WHERE total = $1", "params": [None]},
                  {"id": 4, "sql": "SELECT * FROM orders WHERE total > $1 ORDER BY total LIMIT 3", "params": [2800]})
@@ -147,6 +170,7 @@ def main():
             assert done.returncode == 0, done.stdout + done.stderr
             check_the_workload(uri, with_hypopg)
         check_that_nothing_is_changed(uri)
+        check_that_fresh_statistics_are_fresh(uri)
         check_the_command_line(uri)
         if has_hypopg:
             tpch = [sys.executable, os.path.join(ROOT, "tests/advisor/tpch.py"), URI, LARDER, "--scale", "0.005", "--floor", "0.3"]

@@ -47,6 +47,13 @@ TEST_CASE("an index is about as large as PostgreSQL makes it") {
     IndexSpec covering = on(relation, {"status"});
     covering.include = {"note"};
     CHECK(index_bytes(covering) > 50e6);
+    // Two columns that together have fewer values than rows: counted, since their own counts do not tell.
+    Relation pairs = orders();
+    pairs.columns[0].distinct = 50'000;
+    pairs.columns[2].distinct = 90;
+    CHECK(wants_count(on(pairs, {"id", "note"})));
+    CHECK_FALSE(wants_count(on(pairs, {"id"})));
+    CHECK(index_bytes(on(pairs, {"id", "note"}), 1, 100'000) < 0.5 * index_bytes(on(pairs, {"id", "note"})));
     IndexSpec brin = on(relation, {"id"});
     brin.method = "brin";
     CHECK(index_bytes(brin) < 100e3);

@@ -34,7 +34,7 @@ struct Listen {
     TlsMode tls = TlsMode::prefer;         // prefer: offered if a certificate is there
     std::string tls_cert_file, tls_key_file, tls_ca_file;
     int clients_max = 10'000;
-    int workers = 0;                       // 0: one per core
+    int workers = 0;                       // 0: one for two cores, at least one
     milliseconds login_timeout{60'000};
     milliseconds tcp_keepalive_idle{60'000};
 };

@@ -181,7 +181,7 @@ constexpr std::array kOptions{
     option<String<MEMBER(listen.tls_key_file)>>("listen", "tls_key_file", string, true, "", "its private key (PEM)"),
     option<String<MEMBER(listen.tls_ca_file)>>("listen", "tls_ca_file", string, true, "", "authorities (PEM) by which client certificates are checked; empty: they are not asked for"),
     option<Integer<MEMBER(listen.clients_max), 1, 1'000'000>>("listen", "clients_max", integer, false, "from 1 to 1000000", "clients beyond this number are refused"),
-    option<Integer<MEMBER(listen.workers), 0, 1024>>("listen", "workers", integer, true, "from 0 to 1024", "threads that serve clients; 0: one per core"),
+    option<Integer<MEMBER(listen.workers), 0, 1024>>("listen", "workers", integer, true, "from 0 to 1024", "threads that serve clients; 0: one for two cores, at least one"),
     option<Duration<MEMBER(listen.login_timeout), 1'000, kDayMs>>("listen", "login_timeout", duration, false, "from 1s to 1d", "how long a client may take to log in"),
     option<Duration<MEMBER(listen.tcp_keepalive_idle), 1'000, kDayMs>>("listen", "tcp_keepalive_idle", duration, true, "from 1s to 1d", "idle time after which a client's connection is probed"),
     option<UpstreamUri>("upstream", "uri", string, true, "", "PostgreSQL as libpq names it, with the login of Larder itself; what is missing comes from PGHOST, PGUSER …"),

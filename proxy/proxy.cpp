@@ -104,7 +104,8 @@ Proxy::~Proxy() { stop(); }
 
 void Proxy::start() {
     int count = shared_.config.listen.workers;
-    if (count <= 0) count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    // The other cores are for PostgreSQL or the clients, which wait for a worker as often as it waits for them (decision 11).
+    if (count <= 0) count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
     for (int i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared_, i));
     listener_ = std::make_unique<Listener>(shared_, workers_);
     warn_of_limits(shared_.config);

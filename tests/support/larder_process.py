@@ -41,8 +41,9 @@ class Larder:
         self._wait_until_healthy()
 
     def command(self, database, settings):
+        # Two workers on whatever machine: what clients share has to hold between threads.
         command = [binary(), "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}", "--upstream", self.upstream.uri(database)]
-        for setting in (*settings, *os.environ.get("LARDER_TEST_SETTINGS", "").split()):
+        for setting in ("listen.workers=2", *settings, *os.environ.get("LARDER_TEST_SETTINGS", "").split()):
             command += ["--set", setting]
         return command
 

@@ -192,14 +192,21 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
     return true;
 }
 
+// A Query in the middle of a batch ends it as a Sync would, once it is known that none of its messages has failed: after
+// an error the server would have ignored the Query. Of one that is answered here the server has to be told.
+bool Session::Impl::ends_batch_first(Outputs& out) {
+    if (owed.empty() && !batch_is_open) return true;
+    if (owed.empty()) send(out, protocol::kSync, {.kind = Owed::Kind::sync, .swallow = true});
+    else if (batch_is_open) out.server.append(protocol::kFlush);
+    pause = Pause::owed;
+    return false;
+}
+
 bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     context.metrics.statements.add();
     const auto statement = context.memo->find(text, is_lexing_safe());
     if (statement->command().kind != LarderCommand::Kind::none && status != 'E') {
-        if (!owed.empty() || batch_is_open) {
-            pause = Pause::owed;
-            return false;
-        }
+        if (!ends_batch_first(out)) return false;
         run_own_command(statement->command(), true, nullptr, out);
         return true;
     }

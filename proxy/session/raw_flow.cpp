@@ -23,6 +23,8 @@ void Session::Impl::on_copy_in_response(Bytes whole, Outputs& out) {
         copy_in = false;
     }
     if (owed.front().kind == Owed::Kind::execute && owed.ready_owed() == 0) batch_is_open = true;
+    // The server now waits for the client: what was to wait for the end of all that is owed would wait forever.
+    if (pause == Pause::owed) pause = Pause::none;
 }
 
 // CopyData, CopyDone and CopyFail. Outside a COPY the server throws them away without a word, which costs less than knowing better.

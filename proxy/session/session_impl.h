@@ -114,6 +114,7 @@ struct Session::Impl {
     void before_sending(Statement* statement, Outputs& out);
     void ask_server(Bytes text, Question question, Outputs& out, std::span<const protocol::ValueList::Value> values = {});
     bool drain_before_refusal(Outputs& out);
+    bool ends_batch_first(Outputs& out);  // false: paused
     void send(Outputs& out, Bytes whole, Owed owed);
     bool is_block_known() const;
     void trace(Outputs& out, std::string_view text);

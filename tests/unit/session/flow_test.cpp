@@ -118,6 +118,49 @@ TEST_CASE("COPY FROM STDIN, also when its Sync was sent ahead") {
         client.server(answer("1"));
         CHECK(types_of(client.got()) == "GEZTDCZ");
     }
+    SECTION("what waits for the end of the answers does not wait for a COPY that waits for the client") {
+        client.says(query("copy t from stdin") + query("show larder.trace"));
+        client.server_got();
+        client.server(copy_in);
+        CHECK(client.server_got() == query("show larder.trace"));  // it ends the COPY with an error, and is eaten by it
+        client.server(error("08P01", "unexpected message type 0x51 during COPY from stdin") + ready('I'));
+        CHECK(types_of(client.got()) == "GEZ");
+    }
+    SECTION("nor does a message that cannot be one") {
+        client.says(query("copy t from stdin") + std::string("p\0\0\0\5x", 6)).server(copy_in);
+        CHECK(types_of(client.got()) == "GE");
+        CHECK(client.needs.close_client);
+    }
+}
+
+TEST_CASE("a Query that Larder answers itself ends a batch that has no Sync yet") {
+    World world;
+    Client client(world);
+    const std::string parsed = parse("", "select n from u");
+    SECTION("that is at rest") {
+        client.says(parsed + std::string(protocol::kFlush)).server(std::string(protocol::kParseComplete));
+        client.server_got();
+        client.says(query("show larder.trace"));
+        CHECK(client.server_got() == protocol::kSync);
+        client.server(ready('I'));
+        CHECK(types_of(client.got()) == "1TDCZ");
+    }
+    SECTION("whose answers the server still holds back") {
+        client.says(parsed + query("show larder.trace"));
+        CHECK(client.server_got() == parsed + std::string(protocol::kFlush));
+        client.server(std::string(protocol::kParseComplete));
+        CHECK(client.server_got() == protocol::kSync);
+        client.server(ready('I'));
+        CHECK(types_of(client.got()) == "1TDCZ");
+    }
+    SECTION("and is ignored, if the batch has failed") {
+        client.says(parsed + query("show larder.trace")).server(error("42P01", "there is no such relation"));
+        client.server_got();
+        client.says(sync_message());
+        CHECK(client.server_got() == sync_message());
+        client.server(ready('I'));
+        CHECK(types_of(client.got()) == "EZ");
+    }
 }
 
 TEST_CASE("Larder answers its own settings, with PostgreSQL's rules for blocks") {

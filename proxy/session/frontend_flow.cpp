@@ -2,6 +2,7 @@
 // and with what they will change remembered.
 #include "base/check.h"
 #include "base/planted_fault.h"
+#include "proxy/session/explain.h"
 #include "proxy/session/session_impl.h"
 #include "protocol/byte_writer.h"
 #include "protocol/error.h"
@@ -207,6 +208,8 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     const auto statement = context.memo->find(text, is_lexing_safe());
     if (statement->command().kind != LarderCommand::Kind::none && status != 'E') {
         if (!ends_batch_first(out)) return false;
+        if (pauses_for_environment(wants_environment_to_explain(statement->command()), out)) return false;
+        if (answered_in_its_stead(out)) return true;
         run_own_command(statement->command(), true, nullptr, out);
         return true;
     }
@@ -214,12 +217,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     cache::ResultRef hit;
     std::unique_ptr<Capture> capture;
     if (is_planted(PlantedFault::lookup_while_owed) && looks_up_early(*statement, *resolved)) return false;
-    if (wants_environment(*statement, *resolved)) {
-        if (needs_server(true)) return false;
-        send_set_up(out);
-        pause = Pause::environment;
-        return false;
-    }
+    if (pauses_for_environment(wants_environment(*statement, *resolved), out)) return false;
     if (answered_in_its_stead(out)) return true;
     if (statement->looks_cacheable()) {
         auto reason = resolved->plan.reason;
@@ -379,7 +377,13 @@ void Session::Impl::send(Outputs& out, Bytes whole, Owed entry) {
 
 void Session::Impl::run_own_command(const LarderCommand& command, bool simple, const Batch* batch, Outputs& out) {
     auto& text = out.client.text();
-    const auto outcome = own.run(command, status == 'T');
+    const bool explains = command.kind == LarderCommand::Kind::explain;
+    OwnSettings::Outcome outcome;
+    if (explains)
+        outcome.tag = "EXPLAIN";
+    else
+        outcome = own.run(command, status == 'T');
+    environment_failed = false;
     if (!simple && batch->parse) text.append(protocol::kParseComplete);
     if (!simple) text.append(protocol::kBindComplete);
     if (!outcome.sqlstate.empty()) {
@@ -393,18 +397,42 @@ void Session::Impl::run_own_command(const LarderCommand& command, bool simple, c
         return;
     }
     const bool describes = simple || batch->describes_portal;
-    if (outcome.shown) {
-        const std::string name = "larder." + command.setting;
+    if (outcome.shown || explains) {
+        const std::string name = explains ? "LARDER PLAN" : "larder." + command.setting;
         const protocol::Field field{.name = name, .type = 25, .type_bytes = -1};
         if (describes) protocol::append_row_description(text, std::span(&field, 1));
-        const protocol::ValueList::Value value = Bytes(*outcome.shown);
-        protocol::append_data_row(text, std::span(&value, 1));
+        for (const auto& line : explains ? explain_statement(command) : std::vector{*outcome.shown}) {
+            const protocol::ValueList::Value value = Bytes(line);
+            protocol::append_data_row(text, std::span(&value, 1));
+        }
     } else if (describes && !simple) {
         text.append(protocol::kNoData);
     }
     protocol::CommandComplete{outcome.tag}.append_to(text);
     if (!simple && batch->closes_portal) text.append(protocol::kCloseComplete);
     text.append(protocol::ready_for_query(status));
+}
+
+bool Session::Impl::wants_environment_to_explain(const LarderCommand& command) {
+    if (command.kind != LarderCommand::Kind::explain) return false;
+    const auto statement = context.memo->find(command.value, is_lexing_safe());
+    return wants_environment(*statement, plan_of(*statement));
+}
+
+std::vector<std::string> Session::Impl::explain_statement(const LarderCommand& command) {
+    const auto statement = context.memo->find(command.value, is_lexing_safe());
+    const auto& resolved = plan_of(*statement);
+    ExplainedState state;
+    // Whatever else stands against it: without the environment the plan says so itself.
+    if (env != nullptr && statement->looks_cacheable()) state.obstacle = obstacle();
+    state.ttl = std::chrono::microseconds(std::max<std::int64_t>(0, ttl_us(resolved.plan)));
+    state.has_parameters = statement->facts().is_single() && statement->facts().statements.front().parameters_max > 0;
+    if (env != nullptr && resolved.plan.reason == rules::Reason::none && !state.has_parameters) {
+        make_key(key, env->id, statement->text());
+        state.is_kept_now =
+            static_cast<bool>(context.cache.find({key, cache::hash_key(key)}, context.now, own.values().max_age, true).result);
+    }
+    return explain(*statement, resolved, state);
 }
 
 // --- telling people

@@ -141,6 +141,14 @@ bool Session::Impl::wants_environment(const Statement& statement, const Resolved
     return resolved.env == nullptr && (resolved.plan.reason == Reason::settings_unknown || resolved.plan.reason == Reason::no_catalogue || resolved.plan.reason == Reason::none);
 }
 
+// True: paused until the environment is read back, or is known to be out of reach; then the message is given again.
+bool Session::Impl::pauses_for_environment(bool wants, Outputs& out) {
+    if (!wants || needs_server(true)) return wants;
+    send_set_up(out);
+    pause = Pause::environment;
+    return true;
+}
+
 // While the message in hand waited, its question failed the block, or it was cancelled: that is its answer.
 bool Session::Impl::answered_in_its_stead(Outputs& out) {
     if (!cancelled && environment_error.empty()) return false;
@@ -339,17 +347,14 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
             pause = Pause::owed;
             return false;
         }
+        if (pauses_for_environment(wants_environment_to_explain(statement->command()), out)) return false;
+        if (answered_in_its_stead(out)) return true;
         if (batch.parse && !batch.is_named_parse()) unnamed = source;
         run_own_command(statement->command(), false, &batch, out);
         return true;
     }
     const ResolvedPlan* plan = statement == nullptr ? nullptr : &plan_of(*statement);
-    if (statement != nullptr && wants_environment(*statement, *plan)) {
-        if (needs_server(true)) return false;
-        send_set_up(out);
-        pause = Pause::environment;
-        return false;
-    }
+    if (pauses_for_environment(statement != nullptr && wants_environment(*statement, *plan), out)) return false;
     if (answered_in_its_stead(out)) return true;
     if (statement != nullptr && statement->looks_cacheable()) {
         const auto& resolved = *plan;

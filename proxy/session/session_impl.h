@@ -105,6 +105,8 @@ struct Session::Impl {
     std::shared_ptr<Prepared> prepared_named(Bytes name) const;
     std::shared_ptr<Statement> statement_named(Bytes name) const;
     void run_own_command(const LarderCommand& command, bool simple, const Batch* batch, Outputs& out);
+    bool wants_environment_to_explain(const LarderCommand& command);
+    std::vector<std::string> explain_statement(const LarderCommand& command);
     // Marks and effects of a statement that is about to be sent.
     void sending_statement(const std::shared_ptr<Statement>& statement, Outputs& out, const Portal* portal = nullptr);
     bool is_encoded_alike(const Statement& statement, const std::shared_ptr<const rules::SessionEnv>& earlier) const;
@@ -153,6 +155,7 @@ struct Session::Impl {
     void end_unjudged();
     rules::Reason obstacle() const;
     bool wants_environment(const Statement& statement, const ResolvedPlan& plan) const;
+    bool pauses_for_environment(bool wants, Outputs& out);
     // Decides one cacheable read whose key is in `key`. fetch: send it, with `capture` if its answer may be kept. `bind`: null for
     // a simple Query; else with the declared types of its parameters.
     ReadStep decide_read(const ResolvedPlan& plan, bool needs_row_description, const protocol::Bind* bind, Bytes types,

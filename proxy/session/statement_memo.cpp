@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cache/cache.h"
+#include "proxy/session/explain.h"
 #include "sql/analyse.h"
 
 namespace larder::session {
@@ -11,7 +12,12 @@ namespace {
 
 constexpr std::string_view kOwnPrefix = "larder.";
 
-LarderCommand command_of(const sql::TextFacts& facts) {
+LarderCommand command_of(const sql::TextFacts& facts, Bytes text) {
+    if (!facts.parsed) {
+        const auto explained = explained_statement(text);
+        if (explained.empty()) return {};
+        return {.kind = LarderCommand::Kind::explain, .setting = {}, .value = std::string(explained)};
+    }
     if (!facts.is_single()) return {};
     const auto& only = facts.statements.front();
     if (only.settings.size() != 1 || !only.settings.front().name.starts_with(kOwnPrefix)) return {};
@@ -105,7 +111,7 @@ Statement::Statement(Bytes text, std::uint64_t hash, bool parse) : text_(text), 
     else facts_.why_not = "the session's settings change how texts are read";
     kind_ = facts_.is_single() ? facts_.statements.front().kind : sql::Kind::unknown;
     is_ascii_ = std::all_of(text_.begin(), text_.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-    command_ = command_of(facts_);
+    command_ = command_of(facts_, text_);
 }
 
 const ResolvedPlan& Statement::plan(DatabaseState& database, const std::shared_ptr<const CatalogueFacts>& facts,

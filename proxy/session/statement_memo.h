@@ -44,11 +44,11 @@ struct ResolvedPlan {
     cache::WriteSet exclusive;                            // the part of `writes` that is held until the transaction ends
 };
 
-// What Larder itself answers: SET larder.trace = on and the like.
+// What Larder itself answers: SET larder.trace = on and the like, EXPLAIN LARDER.
 struct LarderCommand {
-    enum class Kind : std::uint8_t { none, set, reset, show } kind = Kind::none;
+    enum class Kind : std::uint8_t { none, set, reset, show, explain } kind = Kind::none;
     std::string setting;    // after "larder."
-    std::string value;      // set
+    std::string value;      // set; explain: the statement
     bool is_local = false;  // SET LOCAL
 };
 

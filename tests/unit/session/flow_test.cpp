@@ -202,6 +202,63 @@ TEST_CASE("with larder.trace on a notice says hit, miss or bypass, and why") {
     CHECK(client.got().find("larder: bypass") != std::string::npos);
 }
 
+TEST_CASE("EXPLAIN LARDER says whether a statement would be cached, and on what it depends") {
+    World world;
+    Client client(world);
+    const auto explained = [&client](const std::string& text) {
+        client.says(query("explain larder " + text));
+        CHECK(client.server_got().empty());
+        const auto got = client.got();
+        CHECK(got.find("LARDER PLAN") != std::string::npos);
+        CHECK(types_of(got).ends_with("CZ"));
+        return got;
+    };
+    const auto says = [&explained](const std::string& text, const std::string& line) {
+        return explained(text).find(line) != std::string::npos;
+    };
+    SECTION("a read") {
+        CHECK(says("select n from t", "Cached"));
+        CHECK(says("select n from t", "depends on every change of public.t"));
+        CHECK(says("select n from t;", "no answer is in the cache now"));
+        client.says(query("select n from t")).server(answer("1"));
+        client.got();
+        client.server_got();
+        CHECK(says("select n from t", "an answer is in the cache now"));
+        CHECK(says("select n from r where id = 1", "depends on 1 row of public.r (id)"));
+        CHECK(says("select n from r where id = $1", "each set of parameters"));
+        CHECK(world.hits() == 0);
+    }
+    SECTION("what is not cached, and why") {
+        CHECK(says("select random()", "Not cached"));
+        CHECK(says("select n from t for update", "locks_rows"));
+        CHECK(says("select n frm t where", "Not cached"));
+        CHECK(says("select n from nowhere", "unknown_relation"));
+    }
+    SECTION("a session that is not served now") {
+        client.says(query("set larder.cache = off"));
+        client.got();
+        CHECK(says("select n from t", "Cached, but not in this session now"));
+        CHECK(says("select n from t", "session_off"));
+    }
+    SECTION("a write, which is not run") {
+        CHECK(says("update r set n = 2 where id = 1", "drops answers that read these rows of public.r (id)"));
+        CHECK(says("update r set n = 2 where id = 1", "Passed on to PostgreSQL"));
+        CHECK(says("begin", "drops no answer"));
+        CHECK(says("update t set n = 2", "drops every answer that reads public.t"));
+        CHECK(says("alter table t add x int", "schema or privileges"));
+    }
+    SECTION("in a batch") {
+        client.says(parse("", "EXPLAIN  LARDER\n select n from t") + bind("", "") + describe(protocol::Target::portal, "") + execute("") + sync_message());
+        CHECK(client.server_got().empty());
+        CHECK(types_of(client.got()).starts_with("12TD"));
+    }
+    SECTION("other EXPLAINs are PostgreSQL's") {
+        const auto text = GENERATE("explain select 1", "explain larder", "explain (larder) select 1", "explain larderselect 1");
+        client.says(query(text));
+        CHECK(client.server_got() == query(text));
+    }
+}
+
 TEST_CASE("a server that breaks the protocol is dropped, and its client told") {
     World world;
     Client client(world);

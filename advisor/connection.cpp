@@ -2,49 +2,17 @@
 
 #include <cstdlib>
 
-#include <libpq-fe.h>
+#include "advisor/pg_result.h"
 
 namespace larder::advisor {
 
 namespace {
-
-struct ClearResult {
-    void operator()(PGresult* result) const { PQclear(result); }
-};
-using Result = std::unique_ptr<PGresult, ClearResult>;
 
 // One after the other, so that an old server's refusal of one is seen. extra_float_digits and the rest stay the user's own.
 constexpr const char* kSettings[] = {
     "SET default_transaction_read_only = on", "SET statement_timeout = '5s'", "SET lock_timeout = '100ms'",
     "SET idle_in_transaction_session_timeout = '60s'", "SET standard_conforming_strings = on", "SET client_encoding = 'UTF8'",
 };
-
-std::string without_newline(const char* message) {
-    std::string text = message ? message : "";
-    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-    return text;
-}
-
-void check(const PGresult* result) {
-    const auto status = PQresultStatus(result);
-    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) return;
-    const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    throw QueryError(without_newline(primary ? primary : PQresultErrorMessage(result)), sqlstate ? sqlstate : "");
-}
-
-Rows rows_of(const PGresult* result) {
-    Rows rows(static_cast<std::size_t>(PQntuples(result)));
-    const int columns = PQnfields(result);
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-        for (int column = 0; column < columns; ++column) {
-            const int at = static_cast<int>(row);
-            if (PQgetisnull(result, at, column)) rows[row].emplace_back();
-            else rows[row].emplace_back(std::string(PQgetvalue(result, at, column), static_cast<std::size_t>(PQgetlength(result, at, column))));
-        }
-    }
-    return rows;
-}
 
 }  // namespace
 
@@ -78,12 +46,7 @@ void Connection::end() {
 
 Rows Connection::ask(const std::string& sql, const Parameters& parameters) {
     if (!in_transaction_) throw std::logic_error("the advisor asks in a transaction only");
-    std::vector<const char*> values;
-    values.reserve(parameters.size());
-    for (const auto& value : parameters) values.push_back(value ? value->c_str() : nullptr);
-    const Result result(PQexecParams(connection_.get(), sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0));
-    check(result.get());
-    return rows_of(result.get());
+    return ask_server(connection_.get(), sql, parameters);
 }
 
 std::optional<Rows> Connection::attempt(const std::string& sql, const Parameters& parameters, std::string* why) {
@@ -111,13 +74,20 @@ unsigned Connection::type_of(const std::string& sql) {
     return type;
 }
 
-std::string quoted_literal(const std::string& text) {
-    std::string out = "'";
+namespace {
+
+std::string quoted(const std::string& text, char quote) {
+    std::string out(1, quote);
     for (const char c : text) {
-        if (c == '\'') out += '\'';
+        if (c == quote) out += quote;
         out += c;
     }
-    return out += '\'';
+    return out += quote;
 }
+
+}  // namespace
+
+std::string quoted_literal(const std::string& text) { return quoted(text, '\''); }
+std::string quoted_name(const std::string& name) { return quoted(name, '"'); }
 
 }  // namespace larder::advisor

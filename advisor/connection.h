@@ -52,5 +52,6 @@ private:
 };
 
 std::string quoted_literal(const std::string& text);  // for SQL under standard_conforming_strings, which the connection sets
+std::string quoted_name(const std::string& name);     // an identifier, always in quotes
 
 }  // namespace larder::advisor

@@ -69,17 +69,13 @@ bool restore_negatives(json::value& node, const std::string& text) {
     return true;
 }
 
-}  // namespace
+// "" if the text may be given to the parser.
+std::string why_not_parsed(Bytes text, std::size_t bytes_max) {
+    if (text.size() > bytes_max) return "the text is longer than " + std::to_string(bytes_max) + " bytes";
+    return text.find('\0') != Bytes::npos ? "the text holds a zero byte" : "";
+}
 
-Tree parse_tree(Bytes text) {
-    if (text.size() > kParsedTextBytesMax) return {{}, "the text is longer than " + std::to_string(kParsedTextBytesMax) + " bytes"};
-    if (text.find('\0') != Bytes::npos) return {{}, "the text holds a zero byte"};
-    const std::string terminated(text);
-    if (!is_shallow(terminated)) {
-        const TextFacts facts = analyse(text);
-        if (!facts.parsed) return {{}, parse_error(terminated)};
-        return {{}, "the statement is of a kind that is not looked into, or nested too deeply"};
-    }
+Tree tree_of(const std::string& terminated) {
     const PgQueryParseResult result = pg_query_parse(terminated.c_str());
     Tree tree;
     if (result.error) {
@@ -94,6 +90,21 @@ Tree parse_tree(Bytes text) {
     }
     pg_query_free_parse_result(result);
     return tree;
+}
+
+}  // namespace
+
+Tree parse_tree(Bytes text) {
+    if (auto why_not = why_not_parsed(text, kParsedTextBytesMax); !why_not.empty()) return {{}, std::move(why_not)};
+    const std::string terminated(text);
+    if (is_shallow(terminated)) return tree_of(terminated);
+    if (!analyse(text).parsed) return {{}, parse_error(terminated)};
+    return {{}, "the statement is of a kind that is not looked into, or nested too deeply"};
+}
+
+Tree parse_short_tree(Bytes text) {
+    if (auto why_not = why_not_parsed(text, kShortTextBytesMax); !why_not.empty()) return {{}, std::move(why_not)};
+    return tree_of(std::string(text));
 }
 
 std::string deparse_tree(const json::value& root) {

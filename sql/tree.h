@@ -7,6 +7,7 @@
 // Threads: any. Errors: as told; no exceptions but std::bad_alloc.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include <boost/json/value.hpp>
@@ -21,6 +22,11 @@ struct Tree {
 };
 
 Tree parse_tree(Bytes text);
+
+// Statements of every kind, also those that are not looked into, as long as the text is short: so few bytes cannot nest deep enough to
+// use up a stack.
+inline constexpr std::size_t kShortTextBytesMax = 4096;
+Tree parse_short_tree(Bytes text);
 
 // The SQL of a tree like parse_tree's, edited or not. Empty if it holds a node, a member or a value that libpg_query does not know.
 std::string deparse_tree(const boost::json::value& root);

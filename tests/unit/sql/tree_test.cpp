@@ -52,3 +52,15 @@ TEST_CASE("an unknown node or member is not written") {
     CHECK(sql::deparse_tree(tree).empty());
     CHECK(sql::deparse_tree(boost::json::value("text")).empty());
 }
+
+TEST_CASE("a short text of any kind is parsed, a long one is not") {
+    CHECK(larder::sql::parse_tree("DROP INDEX i").root.is_null());
+    CHECK(larder::sql::parse_short_tree("DROP INDEX i").root.is_object());
+    CHECK(larder::sql::parse_short_tree("DROP INDEX").root.is_null());
+    CHECK(larder::sql::parse_short_tree(larder::Bytes("SELECT 1\0", 9)).root.is_null());
+    // The deepest that fits: it must not use up the stack, whatever becomes of it.
+    std::string deep = "SELECT ";
+    while (deep.size() < larder::sql::kShortTextBytesMax - 3) deep += "- ";
+    larder::sql::parse_short_tree(deep + "1");
+    CHECK(larder::sql::parse_short_tree(std::string(larder::sql::kShortTextBytesMax, ' ') + "SELECT 1").why_not.find("longer") != std::string::npos);
+}

@@ -1,0 +1,145 @@
+#include "advisor/deploy_step.h"
+
+#include "sql/tree.h"
+
+namespace larder::advisor {
+
+namespace json = boost::json;
+
+namespace {
+
+std::string text_of(const json::object& node, const char* member) {
+    const auto* value = node.if_contains(member);
+    return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+bool is_set(const json::object& node, const char* member) {
+    const auto* value = node.if_contains(member);
+    return value && value->is_bool() && value->get_bool();
+}
+
+const json::object* object_of(const json::object& node, const char* member) {
+    const auto* value = node.if_contains(member);
+    return value ? value->if_object() : nullptr;
+}
+
+const json::array* list_of(const json::object& node, const char* member) {
+    const auto* value = node.if_contains(member);
+    return value ? value->if_array() : nullptr;
+}
+
+DeployStep refuse(std::string why) {
+    DeployStep step;
+    step.why_refused = std::move(why);
+    return step;
+}
+
+// [{"String": {"sval": "schema"}}, {"String": {"sval": "name"}}]; false for a name of more than two parts.
+bool read_name(const json::array& parts, DeployStep& step) {
+    if (parts.empty() || parts.size() > 2) return false;
+    std::string* const names[] = {&step.schema, &step.name};
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const auto* part = parts[i].if_object();
+        const auto* string = part ? object_of(*part, "String") : nullptr;
+        if (!string) return false;
+        *names[2 - parts.size() + i] = text_of(*string, "sval");
+    }
+    return true;
+}
+
+void read_table(const json::object& relation, DeployStep& step) {
+    step.schema = text_of(relation, "schemaname");
+    step.table = text_of(relation, "relname");
+}
+
+DeployStep create_index(const json::object& node) {
+    DeployStep step;
+    const auto* relation = object_of(node, "relation");
+    step.name = text_of(node, "idxname");
+    if (!relation || step.name.empty()) return refuse("An index without a name could not be taken back.");
+    step.kind = StepKind::create_index;
+    read_table(*relation, step);
+    return step;
+}
+
+DeployStep drop(const json::object& node) {
+    DeployStep step;
+    const auto type = text_of(node, "removeType");
+    const auto* objects = list_of(node, "objects");
+    if (type != "OBJECT_INDEX" && type != "OBJECT_STATISTIC_EXT") return refuse("Only indexes and statistics are dropped.");
+    if (text_of(node, "behavior") == "DROP_CASCADE") return refuse("Nothing is dropped with CASCADE.");
+    if (!objects || objects->size() != 1) return refuse("One thing is dropped at a time.");
+    const auto* object = objects->front().if_object();
+    const auto* list = object ? object_of(*object, "List") : nullptr;
+    const auto* names = list ? list_of(*list, "items") : nullptr;
+    if (!names || !read_name(*names, step)) return refuse("The name is not understood.");
+    step.kind = type == "OBJECT_INDEX" ? StepKind::drop_index : StepKind::drop_statistics;
+    return step;
+}
+
+DeployStep create_statistics(const json::object& node) {
+    DeployStep step;
+    const auto* names = list_of(node, "defnames");
+    const auto* relations = list_of(node, "relations");
+    if (!names || !read_name(*names, step)) return refuse("Statistics without a name could not be taken back.");
+    const auto* first = relations && relations->size() == 1 ? relations->front().if_object() : nullptr;
+    const auto* range = first ? object_of(*first, "RangeVar") : nullptr;
+    if (!range) return refuse("The table is not understood.");
+    step.kind = StepKind::create_statistics;
+    step.table = text_of(*range, "relname");
+    return step;
+}
+
+DeployStep analyze(const json::object& node) {
+    DeployStep step;
+    const auto* relations = list_of(node, "rels");
+    if (is_set(node, "is_vacuumcmd")) return refuse("VACUUM is not deployed.");
+    const auto* first = relations && relations->size() == 1 ? relations->front().if_object() : nullptr;
+    const auto* vacuum = first ? object_of(*first, "VacuumRelation") : nullptr;
+    const auto* relation = vacuum ? object_of(*vacuum, "relation") : nullptr;
+    if (!relation) return refuse("ANALYZE is deployed for one table at a time.");
+    step.kind = StepKind::analyze;
+    read_table(*relation, step);
+    return step;
+}
+
+DeployStep create_extension(const json::object& node) {
+    DeployStep step;
+    step.kind = StepKind::create_extension;
+    step.name = text_of(node, "extname");
+    return step;
+}
+
+// Indexes are built and dropped while writers go on, whatever the statement says.
+void make_concurrent(json::object& node, json::value& root, DeployStep& step) {
+    if (is_set(node, "concurrent")) return;
+    node["concurrent"] = true;
+    step.sql = sql::deparse_tree(root);
+    if (step.sql.empty()) step = refuse("The statement cannot be written as CONCURRENTLY.");
+}
+
+}  // namespace
+
+DeployStep read_step(const std::string& sql) {
+    sql::Tree tree = sql.size() <= sql::kShortTextBytesMax ? sql::parse_short_tree(sql) : sql::parse_tree(sql);
+    auto* root = tree.root.if_object();
+    auto* statements = root && root->contains("stmts") ? (*root)["stmts"].if_array() : nullptr;
+    if (!statements || statements->size() != 1) return refuse(tree.why_not.empty() ? "One statement is run at a time." : "It cannot be parsed: " + tree.why_not);
+    auto* statement = (*statements)[0].get_object()["stmt"].if_object();
+    if (!statement || statement->empty()) return refuse("The statement is empty.");
+    auto& [type, body] = *statement->begin();
+    auto* node = body.if_object();
+    DeployStep step = refuse("Only indexes, statistics, ANALYZE and extensions are deployed; run it yourself if you want it.");
+    if (!node) return step;
+    if (type == "IndexStmt") step = create_index(*node);
+    else if (type == "DropStmt") step = drop(*node);
+    else if (type == "CreateStatsStmt") step = create_statistics(*node);
+    else if (type == "VacuumStmt") step = analyze(*node);
+    else if (type == "CreateExtensionStmt") step = create_extension(*node);
+    if (step.kind == StepKind::refused) return step;
+    step.sql = sql;
+    if (step.kind == StepKind::create_index || step.kind == StepKind::drop_index) make_concurrent(*node, tree.root, step);
+    return step;
+}
+
+}  // namespace larder::advisor

@@ -1,0 +1,324 @@
+#include "advisor/deployer.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/log.h"
+
+namespace larder::advisor {
+
+namespace {
+
+using enum DeploymentState;
+using std::chrono::milliseconds;
+
+std::int64_t unix_ms_now() {
+    return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// Of each index that the deployment makes.
+std::vector<DeployStep> made_indexes(const Deployment& deployment) {
+    std::vector<DeployStep> made;
+    for (const auto& sql : deployment.order.deploy) {
+        if (auto step = read_step(sql); step.kind == StepKind::create_index) made.push_back(std::move(step));
+    }
+    return made;
+}
+
+}  // namespace
+
+Deployer::Deployer(DeployerOptions options, const TrafficSource& traffic) : options_(std::move(options)), traffic_(traffic), history_(options_.history_file) {
+    for (auto& deployment : history_.take_read()) deployments_.emplace(deployment.id, std::move(deployment));
+    if (history_.lines_left_out() > 0) {
+        log_warn("lines of the history of deployments could not be read and were left out",
+                 {{"file", history_.path()}, {"lines", std::to_string(history_.lines_left_out())}});
+    }
+    thread_ = std::thread([this] { run(); });
+}
+
+Deployer::~Deployer() {
+    {
+        const std::lock_guard lock(mutex_);
+        is_stopping_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+}
+
+Deployer::Answer Deployer::deploy(const Order& order) {
+    if (const auto why_not = why_not_deployed(order.deploy, order.undo); !why_not.empty()) return {0, why_not};
+    Deployment deployment;
+    deployment.order = order;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto is_same = [&](const auto& entry) {
+            const auto& other = entry.second;
+            return !other.is_over() && other.order.database == order.database && other.order.deploy == order.deploy;
+        };
+        const auto same = std::find_if(deployments_.begin(), deployments_.end(), is_same);
+        if (same != deployments_.end()) return {0, "Deployment " + std::to_string(same->first) + " is the same."};
+        const auto waiting_count = std::count_if(deployments_.begin(), deployments_.end(), [](const auto& entry) { return entry.second.state == waiting; });
+        if (static_cast<std::size_t>(waiting_count) >= kWaitingMax) return {0, "Too many deployments wait already."};
+        deployment.id = deployments_.empty() ? 1 : deployments_.rbegin()->first + 1;
+        deployment.events.push_back({unix_ms_now(), waiting, "Asked for by " + order.asked_by + "."});
+        try {
+            history_.append(deployment);
+        } catch (const std::exception& e) {
+            return {0, std::string("Nothing is deployed without a record: ") + e.what()};
+        }
+        deployments_.emplace(deployment.id, deployment);
+        has_orders_ = true;
+    }
+    changed_.notify_all();
+    return {deployment.id, {}};
+}
+
+Deployer::Answer Deployer::revert(int id, const std::string& asked_by) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = deployments_.find(id);
+        if (found == deployments_.end()) return {0, "There is no deployment " + std::to_string(id) + "."};
+        if (found->second.is_over()) return {0, "Deployment " + std::to_string(id) + " is over: it " + (found->second.state == failed ? "failed." : "was reverted.")};
+        to_revert_.emplace(id, asked_by);
+        has_orders_ = true;
+    }
+    changed_.notify_all();
+    return {id, {}};
+}
+
+std::vector<Deployment> Deployer::list() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<Deployment> all;
+    for (const auto& [id, deployment] : deployments_) all.push_back(deployment);
+    return all;
+}
+
+std::optional<Deployment> Deployer::find(int id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = deployments_.find(id);
+    return found == deployments_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::string Deployer::progress() const {
+    const std::lock_guard lock(mutex_);
+    return progress_;
+}
+
+void Deployer::run() {
+    recover();
+    do {
+        try {
+            while (work_on_next()) {}
+            watch_all();
+        } catch (const std::exception& e) {
+            log_error("a deployment could not go on", {{"error", e.what()}});
+        }
+    } while (rest(options_.poll));
+}
+
+// What an earlier process left. The sums of the traffic began anew with this one.
+void Deployer::recover() {
+    for (auto deployment : list()) {
+        if (deployment.state == watching) {
+            deployment.statement_at_start = deployment.writers_at_start = {};
+            deployment.since = {};
+            deployment.watching_since_ms = unix_ms_now();
+            say(deployment, watching, "Larder was restarted; it is watched anew.");
+        } else if (deployment.state == building || deployment.state == reverting) {
+            const std::lock_guard lock(mutex_);
+            to_revert_.emplace(deployment.id, "a restart of Larder");
+        }
+    }
+}
+
+// Reverts go before builds. False if there is nothing to do.
+bool Deployer::work_on_next() {
+    Deployment next;
+    bool is_revert = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (is_stopping_) return false;
+        if (!to_revert_.empty()) {
+            next = deployments_.at(to_revert_.begin()->first);
+            is_revert = true;
+        } else {
+            const auto found = std::find_if(deployments_.begin(), deployments_.end(), [](const auto& entry) { return entry.second.state == waiting; });
+            if (found == deployments_.end()) return false;
+            next = found->second;
+            building_ = next.id;
+        }
+    }
+    if (is_revert) take_back(std::move(next));
+    else build(std::move(next));
+    const std::lock_guard lock(mutex_);
+    building_ = 0;
+    progress_.clear();
+    return true;
+}
+
+void Deployer::build(Deployment deployment) {
+    const auto started = std::chrono::steady_clock::now();
+    say(deployment, building, "Began.");
+    std::unique_ptr<Builder> builder;
+    try {
+        builder = std::make_unique<Builder>(build_options(deployment));
+        for (const auto& sql : deployment.order.deploy) {
+            builder->run(sql);
+            ++deployment.steps_done;
+            publish(deployment);
+        }
+    } catch (const BuildStopped& e) {
+        // Larder ends, or somebody wants it reverted: either goes on from what the history says.
+        if (!is_wanted(deployment.id)) return;
+        return say(deployment, failed, e.what());
+    } catch (const std::exception& e) {
+        std::string text = e.what();
+        if (builder && deployment.steps_done > 0) {
+            try {
+                undo_steps(*builder, deployment);
+                text += " What was done before is undone.";
+            } catch (const std::exception& also) {
+                text += std::string(" What was done before is left: ") + also.what();
+            }
+        }
+        return say(deployment, failed, text);
+    }
+    const auto took = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - started).count();
+    deployment.events.push_back({unix_ms_now(), building, "Done in " + print_time(took) + "."});
+    begin_watch(*builder, deployment);
+}
+
+void Deployer::begin_watch(Builder& builder, Deployment& deployment) {
+    if (deployment.order.subject.empty()) return say(deployment, unproven, "It is not watched, since it was not asked for one statement of the traffic.");
+    const auto made = made_indexes(deployment);
+    if (!made.empty()) deployment.table_oid = builder.table_oid(made.front());
+    deployment.statement_at_start = deployment.before.statement = traffic_.statement(deployment.order.subject);
+    deployment.writers_at_start = deployment.before.writers = traffic_.writers(deployment.order.database, deployment.table_oid);
+    deployment.watching_since_ms = unix_ms_now();
+    say(deployment, watching, "It is watched for " + std::to_string(options_.watch.time.count()) + " s.");
+}
+
+void Deployer::take_back(Deployment deployment) {
+    std::string asked_by;
+    {
+        const std::lock_guard lock(mutex_);
+        asked_by = to_revert_.at(deployment.id);
+    }
+    const auto is_done = [&] {
+        const std::lock_guard lock(mutex_);
+        to_revert_.erase(deployment.id);
+    };
+    if (deployment.state == waiting) return is_done(), say(deployment, reverted, "Called off by " + asked_by + " before anything was done.");
+    const bool was_cut_off = deployment.state == building;
+    say(deployment, reverting, "Asked for by " + asked_by + ".");
+    try {
+        Builder builder(build_options(deployment));
+        // Of a build that was cut off it is not known how far it came.
+        if (was_cut_off && deployment.steps_done < deployment.order.deploy.size() && builder.clean_up(deployment.order.deploy[deployment.steps_done])) ++deployment.steps_done;
+        undo_steps(builder, deployment);
+        is_done();
+        say(deployment, reverted, "Everything is as it was.");
+    } catch (const std::exception& e) {
+        if (is_stopping()) return;  // the next Larder goes on with it
+        is_done();
+        say(deployment, failed, std::string("It could not be taken back: ") + e.what());
+    }
+}
+
+// The newest first. What was dropped since by somebody else is gone already, which is what is wanted.
+void Deployer::undo_steps(Builder& builder, Deployment& deployment) {
+    while (deployment.steps_done > 0) {
+        const auto& done = deployment.order.deploy[deployment.steps_done - 1];
+        builder.take_back(done, deployment.order.undo);
+        --deployment.steps_done;
+        publish(deployment);
+    }
+}
+
+void Deployer::watch_all() {
+    for (const auto& deployment : list()) {
+        if (deployment.state == watching) watch(deployment);
+    }
+}
+
+void Deployer::watch(Deployment deployment) {
+    deployment.since.statement = traffic_.statement(deployment.order.subject) - deployment.statement_at_start;
+    deployment.since.writers = traffic_.writers(deployment.order.database, deployment.table_oid) - deployment.writers_at_start;
+    const auto watched = std::chrono::seconds((unix_ms_now() - deployment.watching_since_ms) / 1000);
+    auto judgement = judge(deployment.before, deployment.since, watched, true, options_.watch);
+    if (judgement.verdict == Verdict::keep && !is_used(deployment)) judgement = judge(deployment.before, deployment.since, watched, false, options_.watch);
+    switch (judgement.verdict) {
+        case Verdict::wait: {
+            const std::lock_guard lock(mutex_);
+            deployments_.insert_or_assign(deployment.id, std::move(deployment));
+            return;
+        }
+        case Verdict::keep: return say(deployment, kept, judgement.why);
+        case Verdict::unproven: return say(deployment, unproven, judgement.why);
+        case Verdict::revert: break;
+    }
+    if (!options_.auto_revert) return say(deployment, unproven, judgement.why + " It should be reverted.");
+    say(deployment, watching, judgement.why);
+    revert(deployment.id, "the watch");
+}
+
+bool Deployer::is_used(const Deployment& deployment) {
+    const auto made = made_indexes(deployment);
+    if (made.empty()) return true;
+    Builder builder(build_options(deployment));
+    return std::any_of(made.begin(), made.end(), [&](const DeployStep& index) { return builder.scans(index) > 0; });
+}
+
+BuildOptions Deployer::build_options(const Deployment& deployment) {
+    BuildOptions options;
+    options.uri = options_.uri(deployment.order.database);
+    options.lock_timeout = options_.lock_timeout, options.attempts = options_.attempts, options.retry_wait = options_.retry_wait;
+    options.on_progress = [this](const std::string& text) {
+        const std::lock_guard lock(mutex_);
+        progress_ = text;
+    };
+    options.wait = [this, id = deployment.id](milliseconds time) {
+        std::unique_lock lock(mutex_);
+        const auto is_unwanted = [&] { return is_stopping_ || (building_ == id && to_revert_.contains(id)); };
+        return !changed_.wait_for(lock, time, is_unwanted);
+    };
+    return options;
+}
+
+// On the disk first, then for everybody to see.
+void Deployer::say(Deployment& deployment, DeploymentState state, std::string text) {
+    log_info("a deployment went on", {{"deployment", std::to_string(deployment.id)}, {"advice", deployment.order.kind}, {"state", std::string(name(state))}, {"text", text}});
+    deployment.state = state;
+    deployment.events.push_back({unix_ms_now(), state, std::move(text)});
+    publish(deployment);
+}
+
+void Deployer::publish(const Deployment& deployment) {
+    const std::lock_guard lock(mutex_);
+    deployments_.insert_or_assign(deployment.id, deployment);
+    try {
+        history_.append(deployment);
+    } catch (const std::exception& e) {
+        log_error("the history of deployments is not written", {{"error", e.what()}});
+    }
+}
+
+// False if the deployer is to stop.
+bool Deployer::rest(milliseconds time) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, time, [this] { return is_stopping_ || has_orders_; });
+    has_orders_ = false;
+    return !is_stopping_;
+}
+
+bool Deployer::is_stopping() const {
+    const std::lock_guard lock(mutex_);
+    return is_stopping_;
+}
+
+bool Deployer::is_wanted(int id) const {
+    const std::lock_guard lock(mutex_);
+    return !is_stopping_ && !to_revert_.contains(id);
+}
+
+}  // namespace larder::advisor

@@ -11,7 +11,8 @@ using std::chrono::milliseconds;
 constexpr const char* kLockNotAvailable = "55P03";
 constexpr const char* kDeadlock = "40P01";
 constexpr const char* kCancelled = "57014";
-constexpr int kCleanUpAttempts = 10;
+constexpr int kCleanUpAttempts = 3;
+constexpr int kWaitsMax = 10;  // times the wait before the second attempt
 constexpr milliseconds kOtherBuildWait{1'000};
 
 bool is_worth_retrying(const QueryError& e) { return e.sqlstate() == kLockNotAvailable || e.sqlstate() == kDeadlock; }
@@ -57,6 +58,7 @@ void Builder::run(const std::string& sql) {
         attempt_often(step);
     } catch (const QueryError& e) {
         if (e.sqlstate() == kCancelled) throw BuildStopped("It was cancelled.");
+        if (is_worth_retrying(e)) throw BuildLocked("Somebody holds a lock that is in the way: " + std::string(e.what()) + ".");
         throw BuildError(refused_by_server(e));
     }
 }
@@ -65,7 +67,8 @@ void Builder::take_back(const std::string& step, const std::vector<std::string>&
     const auto done = read_step(step);
     for (const auto& sql : undo) {
         const auto back = read_step(sql);
-        if (back.name != done.name || back.schema != done.schema) continue;
+        const bool is_of_one_schema = back.schema == done.schema || back.schema.empty() || done.schema.empty();
+        if (back.name != done.name || !is_of_one_schema) continue;
         const bool drops = done.kind == StepKind::create_index && back.kind == StepKind::drop_index;
         const bool makes = done.kind == StepKind::drop_index && back.kind == StepKind::create_index;
         if (drops && find_index(done) != Found::nothing) run(sql);
@@ -95,13 +98,16 @@ void Builder::refuse_taken_name(const DeployStep& step) {
 void Builder::attempt_often(const DeployStep& step) {
     for (int attempt = 1;; ++attempt) {
         try {
+            if (attempt > 1 && step.kind == StepKind::create_index) drop_invalid_once(step);
             return run_once(step);
         } catch (const QueryError& e) {
-            if (step.kind == StepKind::create_index) drop_invalid(step);
-            if (!is_worth_retrying(e) || attempt >= options_.attempts) throw;
+            if (!is_worth_retrying(e) || attempt >= options_.attempts) {
+                if (step.kind == StepKind::create_index) drop_invalid(step);
+                throw;
+            }
             if (options_.on_progress) options_.on_progress("somebody holds a lock that is in the way; attempt " + std::to_string(attempt + 1) + " follows");
         }
-        if (!wait(attempt * options_.retry_wait)) throw BuildStopped("It was stopped while it waited for a lock.");
+        if (!wait(std::min(attempt, kWaitsMax) * options_.retry_wait)) throw BuildStopped("It was stopped while it waited for a lock.");
     }
 }
 
@@ -119,15 +125,19 @@ Builder::Found Builder::find_index(const DeployStep& step) {
     return found[0][0] == "t" ? Found::valid : Found::invalid;
 }
 
+void Builder::drop_invalid_once(const DeployStep& step) {
+    if (find_index(step) == Found::invalid) connection_.run("DROP INDEX CONCURRENTLY IF EXISTS " + qualified(step));
+}
+
 // Tried even if the caller wants to stop: it waits for locks like the build did, but only for so long.
 void Builder::drop_invalid(const DeployStep& step) {
     for (int attempt = 1; find_index(step) == Found::invalid; ++attempt) {
         try {
-            connection_.run("DROP INDEX CONCURRENTLY IF EXISTS " + qualified(step));
+            drop_invalid_once(step);
         } catch (const QueryError& e) {
-            if (!is_worth_retrying(e) || attempt >= kCleanUpAttempts) {
-                throw BuildError("An invalid index is left, since it could not be dropped: " + std::string(e.what()) + ". Run DROP INDEX CONCURRENTLY " + qualified(step) + ".");
-            }
+            const std::string left = "An invalid index is left, since it could not be dropped: " + std::string(e.what()) + ". DROP INDEX CONCURRENTLY " + qualified(step) + " does.";
+            if (!is_worth_retrying(e)) throw BuildError(left);
+            if (attempt >= kCleanUpAttempts) throw BuildLocked(left);
         }
     }
 }

@@ -29,12 +29,17 @@ class BuildStopped : public BuildError {
 public:
     using BuildError::BuildError;
 };
+// A lock was not had in all attempts: later it may be. If an index is left half built, the sentence says so and clean_up() is to be called later.
+class BuildLocked : public BuildError {
+public:
+    using BuildError::BuildError;
+};
 
 struct BuildOptions {
     std::string uri;                                // empty: libpq's environment
     std::chrono::milliseconds lock_timeout{5'000};
     int attempts = 5;
-    std::chrono::milliseconds retry_wait{10'000};   // before the second attempt; each next one waits that much longer
+    std::chrono::milliseconds retry_wait{10'000};   // before the second attempt; each next one waits that much longer, up to ten times
     // Told now and then, in words: "building index: scanning table, 40 %".
     std::function<void(const std::string& text)> on_progress;
     // Waits so long at most, and says whether to go on. Empty: waits, and goes on.
@@ -54,7 +59,8 @@ public:
     void run(const std::string& sql);
     // Takes back what run(step) did, by those of `undo` that are for it. What somebody else took back already is fine.
     void take_back(const std::string& step, const std::vector<std::string>& undo);
-    // Drops the index of that CREATE INDEX if a crash left it invalid; waits for a build that still goes on. True if a valid one is there.
+    // Drops the index of that CREATE INDEX if a crash or BuildLocked left it invalid; waits for a build that still goes on. True if a valid
+    // one is there.
     bool clean_up(const std::string& create_index);
     // 0 if there is no such table.
     unsigned table_oid(const DeployStep& step);
@@ -68,6 +74,7 @@ private:
     void attempt_often(const DeployStep& step);
     void run_once(const DeployStep& step);
     Found find_index(const DeployStep& step);
+    void drop_invalid_once(const DeployStep& step);
     void drop_invalid(const DeployStep& step);
     void tell_progress();
     bool wait(std::chrono::milliseconds time);

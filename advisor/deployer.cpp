@@ -79,7 +79,7 @@ Deployer::Answer Deployer::revert(int id, const std::string& asked_by) {
         const auto found = deployments_.find(id);
         if (found == deployments_.end()) return {0, "There is no deployment " + std::to_string(id) + "."};
         if (found->second.is_over()) return {0, "Deployment " + std::to_string(id) + " is over: it " + (found->second.state == failed ? "failed." : "was reverted.")};
-        to_revert_.emplace(id, asked_by);
+        to_revert_.emplace(id, Revert{asked_by});
         has_orders_ = true;
     }
     changed_.notify_all();
@@ -126,7 +126,7 @@ void Deployer::recover() {
             say(deployment, watching, "Larder was restarted; it is watched anew.");
         } else if (deployment.state == building || deployment.state == reverting) {
             const std::lock_guard lock(mutex_);
-            to_revert_.emplace(deployment.id, "a restart of Larder");
+            to_revert_.emplace(deployment.id, Revert{"a restart of Larder"});
         }
     }
 }
@@ -134,13 +134,14 @@ void Deployer::recover() {
 // Reverts go before builds. False if there is nothing to do.
 bool Deployer::work_on_next() {
     Deployment next;
-    bool is_revert = false;
+    std::optional<Revert> revert;
     {
         const std::lock_guard lock(mutex_);
         if (is_stopping_) return false;
-        if (!to_revert_.empty()) {
-            next = deployments_.at(to_revert_.begin()->first);
-            is_revert = true;
+        const auto due = std::find_if(to_revert_.begin(), to_revert_.end(), [now = unix_ms_now()](const auto& entry) { return entry.second.not_before_ms <= now; });
+        if (due != to_revert_.end()) {
+            next = deployments_.at(due->first);
+            revert = due->second;
         } else {
             const auto found = std::find_if(deployments_.begin(), deployments_.end(), [](const auto& entry) { return entry.second.state == waiting; });
             if (found == deployments_.end()) return false;
@@ -148,7 +149,7 @@ bool Deployer::work_on_next() {
             building_ = next.id;
         }
     }
-    if (is_revert) take_back(std::move(next));
+    if (revert) take_back(std::move(next), *revert);
     else build(std::move(next));
     const std::lock_guard lock(mutex_);
     building_ = 0;
@@ -170,18 +171,9 @@ void Deployer::build(Deployment deployment) {
     } catch (const BuildStopped& e) {
         // Larder ends, or somebody wants it reverted: either goes on from what the history says.
         if (!is_wanted(deployment.id)) return;
-        return say(deployment, failed, e.what());
+        return fail(std::move(deployment), e.what());
     } catch (const std::exception& e) {
-        std::string text = e.what();
-        if (builder && deployment.steps_done > 0) {
-            try {
-                undo_steps(*builder, deployment);
-                text += " What was done before is undone.";
-            } catch (const std::exception& also) {
-                text += std::string(" What was done before is left: ") + also.what();
-            }
-        }
-        return say(deployment, failed, text);
+        return fail(std::move(deployment), e.what());
     }
     const auto took = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - started).count();
     deployment.events.push_back({unix_ms_now(), building, "Done in " + print_time(took) + "."});
@@ -198,31 +190,48 @@ void Deployer::begin_watch(Builder& builder, Deployment& deployment) {
     say(deployment, watching, "It is watched for " + std::to_string(options_.watch.time.count()) + " s.");
 }
 
-void Deployer::take_back(Deployment deployment) {
-    std::string asked_by;
-    {
-        const std::lock_guard lock(mutex_);
-        asked_by = to_revert_.at(deployment.id);
+// What a build left is taken back like what was built; until that is done it is not over.
+void Deployer::fail(Deployment deployment, const std::string& why) {
+    say(deployment, building, why);
+    const std::lock_guard lock(mutex_);
+    to_revert_.insert_or_assign(deployment.id, Revert{"its failure", 0, true});
+}
+
+void Deployer::take_back(Deployment deployment, const Revert& revert) {
+    if (deployment.state == waiting) return over(deployment, reverted, "Called off by " + revert.asked_by + " before anything was done.");
+    if (deployment.state != reverting) {
+        if (!revert.is_failure) say(deployment, deployment.state, "To be taken back, asked for by " + revert.asked_by + ".");
+        deployment.was_cut_off = deployment.state == building;
+        deployment.state = reverting;
+        publish(deployment);
     }
-    const auto is_done = [&] {
-        const std::lock_guard lock(mutex_);
-        to_revert_.erase(deployment.id);
-    };
-    if (deployment.state == waiting) return is_done(), say(deployment, reverted, "Called off by " + asked_by + " before anything was done.");
-    const bool was_cut_off = deployment.state == building;
-    say(deployment, reverting, "Asked for by " + asked_by + ".");
     try {
         Builder builder(build_options(deployment));
         // Of a build that was cut off it is not known how far it came.
-        if (was_cut_off && deployment.steps_done < deployment.order.deploy.size() && builder.clean_up(deployment.order.deploy[deployment.steps_done])) ++deployment.steps_done;
+        const auto done = deployment.steps_done;
+        if (deployment.was_cut_off && done < deployment.order.deploy.size()) builder.clean_up(deployment.order.deploy[done]);
         undo_steps(builder, deployment);
-        is_done();
-        say(deployment, reverted, "Everything is as it was.");
+        over(deployment, deployment.was_cut_off && revert.is_failure ? failed : reverted, "Everything is as it was.");
+    } catch (const BuildLocked& e) {
+        try_later(deployment, e.what());
     } catch (const std::exception& e) {
         if (is_stopping()) return;  // the next Larder goes on with it
-        is_done();
-        say(deployment, failed, std::string("It could not be taken back: ") + e.what());
+        over(deployment, failed, std::string("It could not be taken back: ") + e.what());
     }
+}
+
+void Deployer::try_later(Deployment& deployment, const std::string& why) {
+    say(deployment, reverting, why + " It is tried again.");
+    const std::lock_guard lock(mutex_);
+    to_revert_.at(deployment.id).not_before_ms = unix_ms_now() + options_.retry_wait.count();
+}
+
+void Deployer::over(Deployment& deployment, DeploymentState state, std::string text) {
+    {
+        const std::lock_guard lock(mutex_);
+        to_revert_.erase(deployment.id);
+    }
+    say(deployment, state, std::move(text));
 }
 
 // The newest first. What was dropped since by somebody else is gone already, which is what is wanted.

@@ -66,11 +66,19 @@ public:
     std::string progress() const;
 
 private:
+    struct Revert {
+        std::string asked_by;
+        std::int64_t not_before_ms = 0;          // it was tried, and somebody held a lock
+        bool is_failure = false;                 // of the build: what it left is cleaned up
+    };
     void run();
     void recover();
     bool work_on_next();
     void build(Deployment deployment);
-    void take_back(Deployment deployment);
+    void take_back(Deployment deployment, const Revert& revert);
+    void fail(Deployment deployment, const std::string& why);
+    void try_later(Deployment& deployment, const std::string& why);
+    void over(Deployment& deployment, DeploymentState state, std::string text);
     void undo_steps(Builder& builder, Deployment& deployment);
     void begin_watch(Builder& builder, Deployment& deployment);
     void watch_all();
@@ -88,7 +96,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::map<int, Deployment> deployments_;      // guarded by mutex_, like all that follows
-    std::map<int, std::string> to_revert_;       // ids, and who asked
+    std::map<int, Revert> to_revert_;            // by id
     std::string progress_;
     int building_ = 0;                           // id; 0: none
     bool has_orders_ = false;                    // that the thread has not seen

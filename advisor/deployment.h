@@ -46,6 +46,7 @@ struct Deployment {
     Order order;
     DeploymentState state = DeploymentState::waiting;
     std::size_t steps_done = 0;         // of order.deploy: what is undone when it is reverted or fails
+    bool was_cut_off = false;           // while it was built: what the step after those done left is not known
     Work statement_at_start, writers_at_start;  // the sums when the watch began
     Window before, since;
     std::int64_t watching_since_ms = 0;

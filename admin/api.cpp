@@ -89,6 +89,16 @@ json::object operation(const char* summary, const char* content_type) {
     }}};
 }
 
+json::object change(const char* summary) {
+    const auto response = [](const char* description) { return json::object{{"description", description}}; };
+    return {{"post", json::object{
+        {"summary", summary},
+        {"security", json::array{json::object{{"bearer", json::array{}}}}},
+        {"responses", json::object{{"202", response("It was begun; the answer names the deployment")}, {"401", response("The token is missing or wrong")},
+                                   {"403", response("No token is configured")}, {"409", response("It cannot be done; the answer says why")}}},
+    }}};
+}
+
 }  // namespace
 
 std::string status_document(const SnapshotSource& source) {
@@ -138,7 +148,8 @@ std::string openapi_document(const SnapshotSource& source) {
     constexpr const char* kJson = "application/json";
     return json_text(json::object{
         {"openapi", "3.0.3"},
-        {"info", json::object{{"title", "Larder"}, {"version", source.snapshot().version}, {"description", "Read only. Errors are application/problem+json."}}},
+        {"info", json::object{{"title", "Larder"}, {"version", source.snapshot().version}, {"description", "What changes something wants the bearer token of admin.token_file. Errors are application/problem+json."}}},
+        {"components", json::object{{"securitySchemes", json::object{{"bearer", json::object{{"type", "http"}, {"scheme", "bearer"}}}}}}},
         {"paths", json::object{
             {"/healthz", operation("The process answers", "text/plain")},
             {"/readyz", operation("Clients can be sent here; 503 while PostgreSQL cannot be reached", "text/plain")},
@@ -147,6 +158,14 @@ std::string openapi_document(const SnapshotSource& source) {
             {"/api/v1/clients", operation("Client connections, as of the last second", kJson)},
             {"/api/v1/relations", operation("Freshness counters of each relation read or written so far", kJson)},
             {"/api/v1/entries", operation("Up to 1000 cached answers; keys are digests", kJson)},
+            {"/api/v1/queries", operation("Statements by shape; parameters: limit (1 to 1000), offset, sort (server_time, mean, calls, hit_rate, saved)", kJson)},
+            {"/api/v1/slow-queries", operation("Statements that are slow or take much of the server's time", kJson)},
+            {"/api/v1/advice", operation("What would make statements cheaper", kJson)},
+            {"/api/v1/advice/{id}", operation("One advice", kJson)},
+            {"/api/v1/deployments", operation("What was deployed and what came of it", kJson)},
+            {"/api/v1/deployments.md", operation("The same as a document", "text/markdown")},
+            {"/api/v1/advice/{id}/deploy", change("Run what an advice says and watch what comes of it; parameter: option (from 1)")},
+            {"/api/v1/deployments/{id}/revert", change("Take back what was deployed")},
             {"/api/v1/reasons", operation("Every reason for not answering from the cache, and how often it was met", kJson)},
         }},
     }) + "\n";

@@ -1,32 +1,17 @@
 #include "admin/console.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <ctime>
 #include <map>
+
+#include "admin/cells.h"
+#include "admin/traffic_console.h"
 
 namespace larder::admin {
 namespace {
 
 using Row = std::vector<std::optional<std::string>>;
 
-std::string number(std::uint64_t value) { return std::to_string(value); }
-std::string number(double value, int decimals) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%.*f", decimals, value);
-    return text;
-}
 std::string yes_no(bool value) { return value ? "yes" : "no"; }
-
-std::string timestamp(std::int64_t wall_clock_us) {
-    const auto seconds = static_cast<std::time_t>(wall_clock_us / 1'000'000);
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    char text[64];
-    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
-    return text;
-}
 
 ConsoleReply name_and_value(const std::vector<std::pair<std::string, std::string>>& pairs, const char* name = "name", const char* value = "value") {
     ConsoleReply reply;
@@ -247,11 +232,14 @@ ConsoleReply purge_all(SnapshotSource& source) {
     return reply;
 }
 
+// What is asked of the traffic and of the advisor, where there is one.
+ConsoleReply no_advisor() { return failure("55000", "the advisor is off", "Set advisor.enabled = true, and give Larder a login of its own."); }
+
 struct Command {
-    std::vector<std::string> words;
+    std::vector<std::string> words;  // "n" stands for a number that is given
     const char* description;
     bool needs_admin;
-    ConsoleReply (*run)(SnapshotSource&);
+    ConsoleReply (*run)(SnapshotSource&);  // null: of the traffic or the advisor
 };
 
 const std::vector<Command>& commands() {
@@ -270,9 +258,22 @@ const std::vector<Command>& commands() {
         {{"SHOW", "DATABASES"}, "databases in use and what is known of their catalogues", false, show_databases},
         {{"SHOW", "RELATIONS"}, "freshness counters of each relation read or written so far", false, show_relations},
         {{"SHOW", "LISTS"}, "how many of what", false, show_lists},
+        {{"SHOW", "QUERIES"}, "statements by shape: calls, hit rate, time on the server, and why they are not cached", false, nullptr},
+        {{"SHOW", "SLOW", "QUERIES"}, "those that are slow or take much of the server's time, and whether there is advice", false, nullptr},
+        {{"SHOW", "ADVICE"}, "what would make statements cheaper", false, nullptr},
+        {{"EXPLAIN", "ADVICE", "n"}, "one advice: evidence, what to run, gain, risk, how to undo", false, nullptr},
+        {{"SHOW", "DEPLOYMENTS"}, "what was deployed and what came of it", false, nullptr},
+        {{"DEPLOY", "ADVICE", "n"}, "run what an advice says and watch what comes of it (superusers only)", true, nullptr},
+        {{"DEPLOY", "ADVICE", "n", "OPTION", "n"}, "the same for another of its options", true, nullptr},
+        {{"REVERT", "DEPLOYMENT", "n"}, "take back what was deployed (superusers only)", true, nullptr},
         {{"PURGE", "ALL"}, "drop every cached answer (superusers only)", true, purge_all},
     };
     return all;
+}
+
+bool matches(const std::vector<std::string>& command, const std::vector<std::string>& words) {
+    const auto is_same = [](const std::string& wanted, const std::string& word) { return wanted == "n" || wanted == word; };
+    return std::equal(command.begin(), command.end(), words.begin(), words.end(), is_same);
 }
 
 ConsoleReply show_help(SnapshotSource&) {
@@ -319,12 +320,23 @@ std::vector<std::string> console_words(std::string_view statement) {
     return words;
 }
 
+ConsoleReply Console::run_of_traffic(const std::vector<std::string>& words) {
+    if (words[0] == "SHOW" && words[1] == "QUERIES") return traffic_ == nullptr ? no_advisor() : show_queries(*traffic_);
+    if (advice_ == nullptr) return no_advisor();
+    if (words[0] == "SHOW" && words[1] == "SLOW") return show_slow_queries(*advice_);
+    if (words[0] == "SHOW" && words[1] == "ADVICE") return show_advice(*advice_);
+    if (words[0] == "SHOW") return show_deployments(*advice_);
+    if (words[0] == "EXPLAIN") return explain_advice(*advice_, words[2]);
+    if (words[0] == "DEPLOY") return deploy_advice(*advice_, words[2], words.size() > 4 ? words[4] : "");
+    return revert_deployment(*advice_, words[2]);
+}
+
 ConsoleReply Console::run(std::string_view statement, bool is_admin) {
     const auto words = console_words(statement);
     for (const auto& command : commands()) {
-        if (command.words != words) continue;
+        if (!matches(command.words, words)) continue;
         if (command.needs_admin && !is_admin) return failure("42501", "permission denied: only superusers may do this", "");
-        return command.run(source_);
+        return command.run != nullptr ? command.run(source_) : run_of_traffic(words);
     }
     return failure("42601", "this is Larder's console, and not one of its commands", "SHOW HELP lists them.");
 }

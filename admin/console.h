@@ -8,8 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/advice.h"
 #include "base/console.h"
 #include "base/snapshot.h"
+#include "base/traffic.h"
 
 namespace larder::admin {
 
@@ -17,11 +19,17 @@ inline constexpr std::size_t kConsoleEntriesMax = 1000;  // SHOW CACHE ENTRIES: 
 
 class Console final : public ConsoleHandler {
 public:
-    explicit Console(SnapshotSource& source) : source_(source) {}
+    // `traffic` and `advice` may be null: their commands say so.
+    explicit Console(SnapshotSource& source, const StatementSource* traffic = nullptr, AdviceSource* advice = nullptr)
+        : source_(source), traffic_(traffic), advice_(advice) {}
     ConsoleReply run(std::string_view statement, bool is_admin) override;
 
 private:
+    ConsoleReply run_of_traffic(const std::vector<std::string>& words);
+
     SnapshotSource& source_;
+    const StatementSource* traffic_;
+    AdviceSource* advice_;
 };
 
 // The words of a command in upper case, without the semicolon at its end, comments and repeated blanks.

@@ -63,13 +63,13 @@ Response make_response(const HttpReply& reply, unsigned version, bool keep_alive
 }  // namespace
 
 struct HttpServer::Impl {
-    const SnapshotSource& source;
+    Sources sources;
     asio::io_context io{1};
     tcp::acceptor acceptor{io};
     std::thread thread;
     int connections = 0;
 
-    Impl(const config::Admin& config, const SnapshotSource& snapshots) : source(snapshots) {
+    Impl(const config::Admin& config, const Sources& wanted) : sources(wanted) {
         error_code error;
         auto address = asio::ip::make_address(config.address.host == "localhost" ? "127.0.0.1" : config.address.host, error);
         const std::string where = config.address.host + ":" + std::to_string(config.address.port);
@@ -106,10 +106,10 @@ struct HttpServer::Impl {
             const auto& request = parser.get();
             const auto method = request.method_string(), target = request.target();
             const bool keep_alive = request.keep_alive() && i + 1 < kRequestsPerConnection;
-            const auto host = request[http::field::host];
+            const auto host = request[http::field::host], authorization = request[http::field::authorization];
             const HttpReply reply = !is_local_name({host.data(), host.size()})
                 ? problem(403, "Forbidden", "this server answers to an IP address or localhost only")
-                : answer({method.data(), method.size()}, {target.data(), target.size()}, source);
+                : answer({method.data(), method.size()}, {target.data(), target.size()}, sources, {authorization.data(), authorization.size()});
             if (!co_await write(stream, make_response(reply, request.version(), keep_alive, request.method() == http::verb::head)) || !keep_alive) break;
         }
         error_code ignored;
@@ -164,7 +164,7 @@ struct HttpServer::Impl {
     }
 };
 
-HttpServer::HttpServer(const config::Admin& config, const SnapshotSource& source) : impl_(std::make_unique<Impl>(config, source)) {}
+HttpServer::HttpServer(const config::Admin& config, const Sources& sources) : impl_(std::make_unique<Impl>(config, sources)) {}
 HttpServer::~HttpServer() { stop(); }
 
 void HttpServer::start() {

@@ -1,6 +1,6 @@
 // The HTTP server of the admin port. Beast's headers stay in http_server.cpp.
 //
-// Serves read-only pages (routes.h) without a login, so it binds to loopback only. Bounded in everything: connections,
+// Serves pages (routes.h) that can be read without a login, so it binds to loopback only. Bounded in everything: connections,
 // header and body size, requests per connection, time per request.
 // Threads: one of its own; the calls are main's.
 #pragma once
@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "base/snapshot.h"
+#include "admin/routes.h"
 #include "config/config.h"
 
 namespace larder::admin {
@@ -16,7 +16,7 @@ namespace larder::admin {
 class HttpServer {
 public:
     // Binds and listens. Throws std::runtime_error if it cannot, or if the address is not a loopback one.
-    HttpServer(const config::Admin& config, const SnapshotSource& source);
+    HttpServer(const config::Admin& config, const Sources& sources);
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;

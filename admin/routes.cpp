@@ -8,6 +8,7 @@
 #include "admin/json_text.h"
 #include "admin/metrics.h"
 #include "admin/status_page.h"
+#include "admin/traffic_api.h"
 
 namespace larder::admin {
 namespace {
@@ -54,19 +55,25 @@ constexpr std::array<Route, 10> kRoutes{{
 
 }  // namespace
 
+HttpReply not_allowed(const char* allow) {
+    HttpReply reply = problem(405, "Method not allowed", "this resource knows these methods only: " + std::string(allow));
+    reply.allow = allow;
+    return reply;
+}
+
 HttpReply problem(int status, std::string_view title, std::string_view detail) {
     return {status, "application/problem+json", json_text(json::object{{"title", title}, {"status", status}, {"detail", detail}}) + "\n", {}};
 }
 
-HttpReply answer(std::string_view method, std::string_view target, const SnapshotSource& source) {
+HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization) {
     const std::string_view path = target.substr(0, target.find('?'));
+    const std::string_view query = path.size() == target.size() ? std::string_view() : target.substr(path.size() + 1);
     for (const Route& route : kRoutes) {
         if (route.path != path) continue;
-        if (method == "GET" || method == "HEAD") return route.answer(source);
-        HttpReply reply = problem(405, "Method not allowed", "this resource can only be read");
-        reply.allow = "GET, HEAD";
-        return reply;
+        if (method == "GET" || method == "HEAD") return route.answer(sources.snapshot);
+        return not_allowed("GET, HEAD");
     }
+    if (auto reply = answer_of_traffic({method, path, query, authorization}, sources)) return *reply;
     return problem(404, "Not found", "there is nothing here; try /, /metrics, /healthz, /readyz or /api/v1/openapi.json");
 }
 

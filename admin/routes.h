@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/advice.h"
 #include "base/snapshot.h"
+#include "base/traffic.h"
 
 namespace larder::admin {
 
@@ -16,7 +18,23 @@ struct HttpReply {
     std::string allow;  // with status 405
 };
 
-HttpReply answer(std::string_view method, std::string_view target, const SnapshotSource& source);
+// Where the answers come from.
+struct Sources {
+    Sources(const SnapshotSource& source) : snapshot(source) {}  // NOLINT: where nothing else is asked for
+    Sources(const SnapshotSource& source, const StatementSource* statements, AdviceSource* advisor, std::string bearer_token)
+        : snapshot(source), traffic(statements), advice(advisor), token(std::move(bearer_token)) {}
+
+    const SnapshotSource& snapshot;
+    const StatementSource* traffic = nullptr;  // null: there is none, and what asks for it is answered 404
+    AdviceSource* advice = nullptr;            // the same
+    std::string token;                         // that whoever changes something has to show; empty: nobody may
+};
+
+// `authorization`: the header of that name. Anything that changes something wants "Bearer <token>"; a page of somebody else's in the
+// operator's browser cannot send that.
+HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization = {});
+
+HttpReply not_allowed(const char* allow);
 
 // An error as application/problem+json (RFC 9457).
 HttpReply problem(int status, std::string_view title, std::string_view detail);

@@ -1,6 +1,7 @@
 #include "advisor/advice.h"
 
 #include <cmath>
+#include <functional>
 #include <map>
 
 #include <boost/json/array.hpp>
@@ -11,8 +12,8 @@ namespace json = boost::json;
 
 namespace {
 
-const std::map<std::string, std::string>& titles() {
-    static const std::map<std::string, std::string> kTitles = {
+const std::map<std::string, std::string, std::less<>>& titles() {
+    static const std::map<std::string, std::string, std::less<>> kTitles = {
         {"btree_single", "Make an index"}, {"btree_composite", "Make an index over several columns"}, {"btree_partial", "Make a partial index"},
         {"btree_expression", "Make an index on an expression"}, {"btree_covering", "Make an index that holds all columns asked for"},
         {"gin_fts", "Make a GIN index for full-text search"}, {"gin_jsonb", "Make a GIN index for jsonb"}, {"gin_array", "Make a GIN index for arrays"},
@@ -37,6 +38,23 @@ void put_block(std::string& out, const char* title, const std::vector<std::strin
 
 }  // namespace
 
+std::string_view title_of(std::string_view kind) {
+    const auto title = titles().find(kind);
+    return title == titles().end() ? kind : std::string_view(title->second);
+}
+
+std::string_view risk_of(std::string_view kind) {
+    if (kind.starts_with("btree") || kind.starts_with("gin") || kind == "gist" || kind == "brin") {
+        return "Whoever writes the table keeps one more index up to date, and it takes disk; building it reads the whole table.";
+    }
+    if (kind == "drop_index") return "A statement that was not seen may use it; making it again takes as long as building it.";
+    if (kind == "materialize" || kind == "denormalize") return "The copy is as old as its last refresh.";
+    if (kind == "rewrite") return "The application has to send another text.";
+    if (kind == "analyze" || kind == "extended_stats") return "Plans of other statements may change, as they do after any ANALYZE.";
+    if (kind == "cache") return "None: what is answered from the cache is never older than what PostgreSQL would say, unless a rule allows an age.";
+    return "";
+}
+
 json::object to_json(const Advice& advice) {
     json::object object;
     object["kind"] = advice.kind;
@@ -50,8 +68,7 @@ json::object to_json(const Advice& advice) {
 }
 
 std::string to_text(const Advice& advice) {
-    const auto title = titles().find(advice.kind);
-    std::string out = (title == titles().end() ? advice.kind : title->second) + " (" + advice.kind + ")";
+    std::string out = std::string(title_of(advice.kind)) + " (" + advice.kind + ")";
     if (advice.gain) out += ", saves " + std::to_string(static_cast<int>(std::lround(*advice.gain * 100))) + " % of the plan's cost";
     out += "\n  " + advice.why + "\n";
     put_block(out, "to run:", advice.deploy.empty() ? advice.ddl : advice.deploy);

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/json/object.hpp>
@@ -20,6 +21,10 @@ struct Advice {
     std::string plan;                    // the plan as it is, as a tree
     bool comes_first = false;            // though nothing else tells by how much: what is tried helps less, or for a while only
 };
+
+std::string_view title_of(std::string_view kind);
+// What it costs or may break, a sentence; empty where there is nothing to say.
+std::string_view risk_of(std::string_view kind);
 
 boost::json::object to_json(const Advice& advice);
 // For people: title, evidence, what to run, gain, how to undo.

@@ -75,8 +75,21 @@ struct Freshness {
     milliseconds catalogue_poll{5'000};     // how often the catalogue is compared for DDL from elsewhere
 };
 
+struct Advisor {
+    bool enabled = true;                    // statistics by shape of statement, slow queries found and looked at
+    int statements_max = 2'000;             // shapes that are counted, per worker
+    milliseconds slow{100};                 // a statement whose mean on the server is this is looked at; 0: none is
+    int share_percent = 5;                  // or one that takes this share of the server's time; 0: none is
+    bool show_values = true;                // constants of statements may be seen in advice and plans
+    std::string history_file;               // of deployments; empty: in the state directory
+    milliseconds watch{600'000};            // how long a deployed advice is watched before it is judged
+    bool auto_revert = true;
+    milliseconds lock_timeout{5'000};       // of a deployment
+};
+
 struct Admin {
     Endpoint address{"127.0.0.1", 6433};
+    std::string token_file;                 // of the bearer token by which HTTP may change things; empty: it only reads
     bool enabled = true;
 };
 
@@ -107,6 +120,7 @@ struct Config {
     Pool pool;
     CacheConfig cache;
     Freshness freshness;
+    Advisor advisor;
     Admin admin;
     Log log;
     std::vector<Rule> rules;

@@ -174,4 +174,12 @@ std::vector<std::string> changes_that_need_restart(const Config& before, const C
     return changed;
 }
 
+std::string read_secret(const std::string& file) {
+    if (file.empty()) return {};
+    const auto text = read_file(file);
+    auto secret = text.substr(0, text.find_first_of("\r\n"));
+    if (secret.empty()) throw ConfigError(file, 1, "the file holds no secret on its first line");
+    return secret;
+}
+
 }  // namespace larder::config

@@ -283,6 +283,46 @@ std::string_view name(TlsMode mode) {
     return "prefer";
 }
 
+namespace {
+
+// A value between quotes, as libpq reads it.
+std::string conninfo_value(std::string_view value) {
+    std::string out = "'";
+    for (const char c : value) {
+        if (c == '\'' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out += '\'';
+}
+
+// The value of a -c option: the server takes options apart at blanks that no backslash is before.
+std::string option_value(std::string_view value) {
+    std::string out;
+    for (const char c : value) {
+        if (c == ' ' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string conninfo(const Upstream& upstream, const std::string& database, const std::string& search_path) {
+    std::string hosts, ports, out;
+    for (const auto& host : upstream.hosts) {
+        if (!hosts.empty()) hosts += ',', ports += ',';
+        hosts += host.host, ports += std::to_string(host.port);
+    }
+    const auto add = [&](const char* keyword, std::string_view value) {
+        if (!value.empty()) out += (out.empty() ? "" : " ") + std::string(keyword) + "=" + conninfo_value(value);
+    };
+    add("host", hosts), add("port", ports), add("user", upstream.user), add("password", upstream.password);
+    add("dbname", database.empty() ? upstream.database : database);
+    add("sslmode", name(upstream.tls)), add("sslrootcert", upstream.tls_ca_file);
+    if (!search_path.empty()) add("options", "-csearch_path=" + option_value(search_path));
+    return out;
+}
+
 std::string print_upstream(const Upstream& upstream) {
     std::string out = "postgres://";
     if (!upstream.user.empty()) out += percent_encode(upstream.user) + (upstream.password.empty() ? "" : ":***") + "@";

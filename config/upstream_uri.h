@@ -22,6 +22,10 @@ void resolve_upstream(Upstream& upstream, const Environment& environment);
 std::optional<TlsMode> parse_tls_mode(std::string_view text);
 std::string_view name(TlsMode mode);
 
+// Keywords and values for libpq: the login of Larder itself, to this database (empty: the upstream's own), with this search_path (names
+// with commas; empty: the login's own). Holds the password: never to be shown.
+std::string conninfo(const Upstream& upstream, const std::string& database, const std::string& search_path);
+
 // As a URI, with *** for the password.
 std::string print_upstream(const Upstream& upstream);
 

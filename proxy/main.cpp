@@ -1,6 +1,7 @@
 // larder: start, signals, end. The only file that knows every module.
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -10,10 +11,12 @@
 #include "admin/console.h"
 #include "admin/http_server.h"
 #include "advisor/command.h"
+#include "advisor/service.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "config/command_line.h"
 #include "config/load.h"
+#include "config/upstream_uri.h"
 #include "proxy/proxy.h"
 
 namespace larder {
@@ -50,11 +53,45 @@ int next_signal(const sigset_t& set, std::chrono::milliseconds time) {
     return signal > 0 ? signal : 0;
 }
 
+std::string history_file(const config::Advisor& advisor) {
+    if (!advisor.history_file.empty()) return advisor.history_file;
+    if (const char* state = std::getenv("STATE_DIRECTORY")) return std::string(state) + "/deployments.jsonl";
+    if (const char* home = std::getenv("HOME")) return std::string(home) + "/.local/state/larder/deployments.jsonl";
+    return {};
+}
+
+// Null: it is off, or there is no login by which it could ask.
+std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, const StatementSource& traffic) {
+    const auto& wanted = config.advisor;
+    if (!wanted.enabled || config.upstream.user.empty()) return nullptr;
+    advisor::ServiceOptions options;
+    options.uri = [upstream = config.upstream](const std::string& database, const std::string& search_path) { return config::conninfo(upstream, database, search_path); };
+    options.slow = wanted.slow;
+    options.share = wanted.share_percent / 100.0;
+    options.show_values = wanted.show_values;
+    options.deployer.history_file = history_file(wanted);
+    options.deployer.lock_timeout = wanted.lock_timeout;
+    options.deployer.watch.time = std::chrono::duration_cast<std::chrono::seconds>(wanted.watch);
+    options.deployer.auto_revert = wanted.auto_revert;
+    try {
+        return std::make_unique<advisor::Service>(options, traffic);
+    } catch (const std::exception& e) {
+        if (!wanted.history_file.empty()) throw;
+        // Nobody chose that place: advice does not need it, and deployments are told that they would be forgotten.
+        log_warn("deployments will be forgotten at the end, since their history cannot be written", {{"error", e.what()}, {"hint", "set advisor.history_file"}});
+    }
+    options.deployer.history_file.clear();
+    return std::make_unique<advisor::Service>(options, traffic);
+}
+
 class Program {
 public:
-    Program(config::CommandLine options, const config::Config& config) : options_(std::move(options)), proxy_(config), console_(proxy_) {
+    Program(config::CommandLine options, const config::Config& config)
+        : options_(std::move(options)), proxy_(config), advisor_(make_advisor(config, proxy_)), console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get()) {
         proxy_.set_console(console_);
-        if (config.admin.enabled) http_ = std::make_unique<admin::HttpServer>(config.admin, proxy_);
+        if (!config.admin.enabled) return;
+        const admin::Sources sources(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), config::read_secret(config.admin.token_file));
+        http_ = std::make_unique<admin::HttpServer>(config.admin, sources);
     }
 
     int run(const config::Config& config, const sigset_t& signals) {
@@ -118,12 +155,14 @@ private:
     int finish() {
         if (http_) http_->stop();
         proxy_.stop();
+        advisor_.reset();
         log_info("stopped");
         return kDone;
     }
 
     config::CommandLine options_;
     proxy::Proxy proxy_;
+    std::unique_ptr<advisor::Service> advisor_;  // null: off, or Larder has no login of its own
     admin::Console console_;
     std::unique_ptr<admin::HttpServer> http_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 #include <thread>
+#include <unordered_map>
 
 #include "base/log.h"
 #include "base/version.h"
@@ -279,6 +280,32 @@ std::vector<ReasonRow> Proxy::reasons() const {
 }
 
 std::vector<PoolRow> Proxy::pools() const { return shared_.servers.rows(now()); }
+
+// The same shape on several workers is one row.
+std::vector<StatementRow> Proxy::statements(bool with_samples) const {
+    std::unordered_map<std::uint64_t, StatementRow> rows;
+    for (const auto& worker : workers_) {
+        for (const auto& record : worker->traffic().all()) record->add_to(rows[record->hash()], with_samples);
+    }
+    std::vector<StatementRow> out;
+    out.reserve(rows.size());
+    for (auto& [hash, row] : rows) {
+        row.database = printable(row.database), row.role = printable(row.role), row.search_path = printable(row.search_path), row.text = printable(row.text);
+        std::sort(row.samples.begin(), row.samples.end(), [](const auto& a, const auto& b) { return a.server_us > b.server_us; });
+        out.push_back(std::move(row));
+    }
+    return out;
+}
+
+StatementTotals Proxy::statement_totals() const {
+    StatementTotals totals;
+    for (const auto& worker : workers_) {
+        totals.shapes += worker->traffic().all().size();
+        totals.shapes_max += worker->traffic().records_max();
+        totals.evicted += worker->traffic().evicted.value();
+    }
+    return totals;
+}
 
 void Proxy::purge_cache() { shared_.cache.purge_all(); }
 

@@ -1,7 +1,7 @@
 // The proxy as a whole: what is shared, the workers, the listener, the control connection and the catalogue loader, and
 // their start and end. Also the view of them that admin/ is given.
 //
-// Threads: main's, except the SnapshotSource calls, which come from any.
+// Threads: main's, except the calls of SnapshotSource and StatementSource, which come from any.
 #pragma once
 
 #include <functional>
@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/snapshot.h"
+#include "base/traffic.h"
 #include "config/config.h"
 #include "proxy/catalogue_service.h"
 #include "proxy/control.h"
@@ -21,7 +22,7 @@
 
 namespace larder::proxy {
 
-class Proxy final : public SnapshotSource {
+class Proxy final : public SnapshotSource, public StatementSource {
 public:
     // Loads rules and certificates. Throws config::ConfigError or std::runtime_error.
     explicit Proxy(const config::Config& config);
@@ -49,6 +50,8 @@ public:
     std::vector<ReasonRow> reasons() const override;
     std::vector<PoolRow> pools() const override;
     void purge_cache() override;
+    std::vector<StatementRow> statements(bool with_samples) const override;
+    StatementTotals statement_totals() const override;
 
 private:
     Shared shared_;

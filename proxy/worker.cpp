@@ -46,6 +46,7 @@ Worker::Worker(Shared& shared, int index)
       index_(index),
       timer_(io_.get_executor()),
       memo_(shared.config.cache.statements_max, session::SessionLimits{}.memo_bytes_max),
+      traffic_(static_cast<std::size_t>(shared.config.advisor.statements_max)),
       context_{.now = now(),
                .upstream = shared.upstream,
                .cache = shared.cache,
@@ -60,7 +61,9 @@ Worker::Worker(Shared& shared, int index)
                .pool_mode = pool_mode(shared.config.pool.mode),
                .limits = {},
                .metrics = {},
-               .memo = &memo_},
+               .memo = &memo_,
+               .traffic = shared.config.advisor.enabled ? &traffic_ : nullptr,
+               .clock_us = [] { return now().us; }},
       read_buffer_(kReadBufferBytes) {
     context_.limits.memo_statements_max = shared.config.cache.statements_max;
 }

@@ -38,6 +38,7 @@ public:
     void join();
     void forget_connections();                         // after join(); before any worker is destroyed, since sessions reach others
     asio::io_context& io() { return io_; }
+    const session::TrafficRecords& traffic() const { return traffic_; }   // for readers
     int client_count() const { return client_count_.load(std::memory_order_relaxed); }
     const session::SessionMetrics& metrics() const { return context_.metrics; }
     void adopt(int descriptor, int family, std::string address);  // counted in shared.clients already
@@ -100,6 +101,7 @@ private:
     std::thread thread_;
     Timer timer_;
     session::StatementMemo memo_;
+    session::TrafficRecords traffic_;
     session::Context context_;
     std::vector<char> read_buffer_;
     session::OutputQueue client_scratch_, server_scratch_;

@@ -32,4 +32,14 @@ std::uint64_t fingerprint(Bytes text) {
     return value;
 }
 
+std::string normalised(Bytes text) {
+    if (text.size() > kParsedTextBytesMax || text.find('\0') != Bytes::npos) return {};
+    const std::string terminated(text);
+    if (!is_shallow(terminated)) return {};
+    const PgQueryNormalizeResult result = pg_query_normalize(terminated.c_str());
+    std::string normal = result.error || !result.normalized_query ? std::string() : result.normalized_query;
+    pg_query_free_normalize_result(result);
+    return normal;
+}
+
 }  // namespace larder::sql

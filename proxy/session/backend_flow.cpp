@@ -76,6 +76,10 @@ bool Session::Impl::relays_in_pieces(char type, std::size_t total, Outputs& out)
 
 void Session::Impl::on_row_run(Bytes run, std::int64_t rows, Outputs& out) {
     if (auto* capture = active_capture()) capture->rows(run, rows);
+    if (!owed.empty() && owed.front().execution) {
+        owed.front().execution->rows += static_cast<std::uint64_t>(rows);
+        owed.front().execution->bytes += run.size();
+    }
     out.client.append_borrowed(run);
 }
 
@@ -209,6 +213,7 @@ void Session::Impl::on_command_complete(char type, Bytes body, Bytes whole, Outp
     out.client.append_borrowed(whole);
     if (front.kind != Owed::Kind::execute) return;
     auto done = owed.pop();
+    end_execution(done);
     if (done.executed) done.executed->catalogue_word = done.catalogue_word;
     if (done.capture && done.capture->is_complete()) complete_captures.push_back(std::move(done.capture));
 }
@@ -244,6 +249,8 @@ void Session::Impl::on_error_reply(Bytes body, Bytes whole, Outputs& out) {
         return;
     }
     if (!front.is_silent) out.client.append_borrowed(whole);
+    if (front.execution) front.execution->has_failed = true;
+    if (front.kind == Owed::Kind::execute) end_execution(front);
     complete_captures.clear();
     front.capture.reset();
     if (front.ends_with_ready()) return;  // its ReadyForQuery follows
@@ -279,6 +286,7 @@ void Session::Impl::on_ready_for_query(Bytes body, Bytes whole, Outputs& out) {
     }
     copy_in = false;
     auto done = owed.pop();
+    end_execution(done);
     const char new_status = static_cast<char>(ready->status);
     if (done.capture && done.capture->is_complete()) complete_captures.push_back(std::move(done.capture));
     if (!done.swallow) out.client.append_borrowed(whole);

@@ -19,6 +19,7 @@
 namespace larder::session {
 
 class StatementMemo;
+class TrafficRecords;
 
 // Written by the worker, read by whoever scrapes.
 struct SessionMetrics {
@@ -56,6 +57,9 @@ struct Context {
     SessionLimits limits = {};
     SessionMetrics metrics = {};
     StatementMemo* memo = nullptr;        // owned by the worker
+    TrafficRecords* traffic = nullptr;    // the same; null: statements are not counted by shape
+    // The time as it is now, in us like `now`: for statistics of what goes to the server. Null: `now` has to do.
+    std::int64_t (*clock_us)() = nullptr;
 };
 
 }  // namespace larder::session

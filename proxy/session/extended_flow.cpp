@@ -80,7 +80,10 @@ void Session::Impl::on_execute(const protocol::Execute& execute, Bytes whole, Ou
         if (statement->looks_cacheable()) count_bypass(plan.reason == rules::Reason::none ? rules::Reason::protocol_shape : plan.reason, out);
     }
     sending_statement(statement, out, &portal);
-    send(out, whole, {.kind = Owed::Kind::execute});
+    Owed entry{.kind = Owed::Kind::execute};
+    begin_execution(entry, statement, nullptr, {});
+    if (entry.execution) entry.execution->sample.reset();  // its parameters are not at hand any more
+    send(out, whole, std::move(entry));
 }
 
 void Session::Impl::on_describe(const protocol::Describe& describe, Bytes whole, Outputs& out) {

@@ -232,6 +232,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
                 case ReadStep::hit:
                     unnamed.reset();
                     served(hit, out);
+                    count_hit(*statement, *resolved, *hit);
                     out.client.append_result(hit, hit->all());
                     out.client.append(protocol::ready_for_query(status));
                     return true;
@@ -253,7 +254,9 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     if (login.is_replication && is_replication_command(text)) block.is_opaque = true;
     else sending_statement(statement, out);
     if (!is_plain_read(statement.get(), resolved->plan)) owed_reads_only = false;
-    send(out, whole, {.kind = Owed::Kind::query, .capture = std::move(capture)});
+    Owed entry{.kind = Owed::Kind::query, .capture = std::move(capture)};
+    begin_execution(entry, statement, nullptr, {});
+    send(out, whole, std::move(entry));
     return true;
 }
 
@@ -443,6 +446,7 @@ void Session::Impl::trace(Outputs& out, std::string_view text) {
 }
 
 void Session::Impl::count_bypass(rules::Reason reason, Outputs& out) {
+    bypass_reason = reason;
     context.metrics.bypasses[static_cast<std::size_t>(reason)].add();
     trace_bypass(reason, out);
 }

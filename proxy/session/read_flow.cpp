@@ -323,6 +323,7 @@ rules::Reason Session::Impl::batch_obstacle(const Batch& batch, const Prepared& 
 
 void Session::Impl::serve_batch(const Batch& batch, const std::shared_ptr<Prepared>& source, const ResolvedPlan& resolved, cache::ResultRef hit, Outputs& out) {
     served(hit, out);
+    count_hit(*source->statement, resolved, *hit);
     auto& to = out.client;
     if (batch.parse) {
         to.append(protocol::kParseComplete);
@@ -407,7 +408,10 @@ void Session::Impl::send_batch(const Batch& batch, Bytes frames, std::unique_ptr
             case protocol::Execute::kType: {
                 const Portal portal = portals[std::string(batch.bind.portal)];
                 sending_statement(portal.statement, out, &portal);
-                send(out, frame.whole, {.kind = Owed::Kind::execute, .executed = std::move(source), .catalogue_word = catalogue_word(), .capture = std::move(capture)});
+                const Bytes types = source != nullptr ? Bytes(source->types) : unnamed != nullptr ? Bytes(unnamed->types) : Bytes();
+                Owed entry{.kind = Owed::Kind::execute, .executed = std::move(source), .catalogue_word = catalogue_word(), .capture = std::move(capture)};
+                begin_execution(entry, portal.statement, &batch.bind, types);
+                send(out, frame.whole, std::move(entry));
                 break;
             }
             case protocol::Describe::kType:

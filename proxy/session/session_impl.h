@@ -6,6 +6,7 @@
 //   backend_flow.cpp   the server's messages: to whom they belong, what they settle
 //   pool_flow.cpp      in the pooled modes: when a server connection is asked for, and when it is given back
 //   carry_flow.cpp     what a session takes with it from one server connection to the next
+//   traffic_flow.cpp   what is counted of each statement
 //   console_flow.cpp   the virtual database `larder`
 #pragma once
 
@@ -225,6 +226,14 @@ struct Session::Impl {
     void evict(Bytes newest, Outputs& out);
     void make_names_exact(Bytes named, Outputs& out);
 
+    // --- traffic_flow.cpp
+    void count_hit(Statement& statement, const ResolvedPlan& resolved, const cache::CachedResult& hit);
+    // Into the entry of a Query or Execute that is about to be sent. `bind`: null for a simple Query, or if it is not at hand.
+    void begin_execution(Owed& entry, const std::shared_ptr<Statement>& statement, const protocol::Bind* bind, Bytes types);
+    void end_execution(Owed& done);
+    StatementRecord& record_of(Statement& statement, const ResolvedPlan& resolved, std::uint32_t weight);
+    std::int64_t clock_us() const { return context.clock_us != nullptr ? context.clock_us() : context.now.us; }
+
     // --- console_flow.cpp
     std::size_t on_console_bytes(Bytes in, Outputs& out);
     void on_console_login_row(const std::vector<std::optional<std::string>>& columns);
@@ -293,6 +302,8 @@ struct Session::Impl {
     bool cancelled = false;                            // while it waited: the message in hand is answered with 57014
     std::string key;                                   // scratch of the read in hand
     ReadSet read_set;                                  // the same
+    rules::Reason bypass_reason = rules::Reason::none;  // why the message in hand is not served
+    SequenceWatch sequence;
 
     // --- the console
     bool is_console = false, is_console_admin = false, may_use_console = false;

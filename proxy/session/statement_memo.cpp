@@ -123,10 +123,7 @@ const ResolvedPlan& Statement::plan(DatabaseState& database, const std::shared_p
             return *plans_.front();
         }
     }
-    if (rules->needs_fingerprint() && !has_fingerprint_) {
-        fingerprint_ = sql::fingerprint(text_);
-        has_fingerprint_ = true;
-    }
+    if (rules->needs_fingerprint()) fingerprint();
     auto resolved = std::make_unique<ResolvedPlan>();
     resolved->facts = facts;
     resolved->env = env;
@@ -138,6 +135,12 @@ const ResolvedPlan& Statement::plan(DatabaseState& database, const std::shared_p
     if (plans_.size() == kPlansMax) plans_.pop_back();
     plans_.insert(plans_.begin(), std::move(resolved));
     return *plans_.front();
+}
+
+std::uint64_t Statement::fingerprint() {
+    if (!has_fingerprint_) fingerprint_ = sql::fingerprint(text_);
+    has_fingerprint_ = true;
+    return fingerprint_;
 }
 
 const std::string* Statement::description(const ResolvedPlan& plan, Bytes types) {

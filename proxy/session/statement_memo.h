@@ -17,6 +17,7 @@
 #include "cache/counter.h"
 #include "cache/write_ticket.h"
 #include "proxy/session/row_counters.h"
+#include "proxy/session/traffic.h"
 #include "proxy/session/upstream_state.h"
 #include "rules/plan.h"
 #include "sql/facts.h"
@@ -40,6 +41,7 @@ struct ResolvedPlan {
         std::string types;                                // the declared parameter types
         std::string messages;                             // ParameterDescription, then RowDescription or NoData
     };
+    mutable std::shared_ptr<StatementRecord> record;      // that its executions are counted in; null: none yet
     std::vector<Description> descriptions;                // what Describe of the statement says; a few
     cache::WriteSet exclusive;                            // the part of `writes` that is held until the transaction ends
 };
@@ -62,6 +64,11 @@ public:
     sql::Kind kind() const { return kind_; }
     const LarderCommand& command() const { return command_; }
     bool is_ascii() const { return is_ascii_; }
+    // sql::fingerprint of the text, made when it is first asked for.
+    std::uint64_t fingerprint();
+    // How often it was counted as executed, up to 2^32 - 1.
+    std::uint32_t executions = 0;
+    bool is_counted = false;                              // among the texts of its shape
     bool looks_cacheable() const { return kind_ == sql::Kind::select; }
 
     const ResolvedPlan& plan(DatabaseState& database, const std::shared_ptr<const CatalogueFacts>& facts,

@@ -1,0 +1,185 @@
+#include "admin/traffic_api.h"
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <map>
+
+#include <boost/json.hpp>
+
+#include "admin/json_text.h"
+
+namespace larder::admin {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t kLimit = 100, kLimitMax = 1000;
+
+json::value text_or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
+json::value id_or_null(int id) { return id > 0 ? json::value(id) : json::value(nullptr); }
+json::array texts(const std::vector<std::string>& from) { return json::array(from.begin(), from.end()); }
+
+HttpReply document(json::object object, int status = 200) { return {status, "application/json", json_text(object) + "\n", {}}; }
+
+// -1 for what is no number.
+long number_of(std::string_view text) {
+    long value = -1;
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+    return end.ec == std::errc() && end.ptr == text.data() + text.size() ? value : -1;
+}
+
+// "a=1&b=2". No value here holds anything that would be written with %.
+std::map<std::string_view, std::string_view> parameters_of(std::string_view query) {
+    std::map<std::string_view, std::string_view> parameters;
+    while (!query.empty()) {
+        const auto end = std::min(query.find('&'), query.size());
+        const auto pair = query.substr(0, end);
+        const auto equals = std::min(pair.find('='), pair.size());
+        parameters[pair.substr(0, equals)] = pair.substr(std::min(equals + 1, pair.size()));
+        query.remove_prefix(std::min(end + 1, query.size()));
+    }
+    return parameters;
+}
+
+json::object query_object(const StatementRow& row) {
+    return {{"id", row.id}, {"fingerprint", row.fingerprint}, {"database", row.database}, {"role", row.role}, {"search_path", row.search_path}, {"query", row.text},
+            {"calls", row.calls}, {"hits", row.hits}, {"misses", row.misses}, {"bypasses", row.bypasses}, {"errors", row.errors}, {"hit_rate", row.hit_rate()},
+            {"why_not_cached", row.bypasses > 0 ? text_or_null(row.bypass_reason) : json::value(nullptr)}, {"rows", row.rows}, {"bytes", row.bytes}, {"texts", row.texts},
+            {"server_calls", row.server_calls}, {"server_seconds", static_cast<double>(row.server_us) / 1e6}, {"saved_server_seconds", row.saved_server_us() / 1e6},
+            {"mean_seconds", row.server_mean_us() / 1e6}, {"p50_seconds", row.server_times.percentile(0.5) / 1e6}, {"p95_seconds", row.server_times.percentile(0.95) / 1e6},
+            {"p99_seconds", row.server_times.percentile(0.99) / 1e6}};
+}
+
+using Measure = double (*)(const StatementRow&);
+const std::map<std::string_view, Measure>& measures() {
+    static const std::map<std::string_view, Measure> kMeasures = {
+        {"server_time", [](const StatementRow& row) { return static_cast<double>(row.server_us); }}, {"mean", [](const StatementRow& row) { return row.server_mean_us(); }},
+        {"calls", [](const StatementRow& row) { return static_cast<double>(row.calls); }}, {"hit_rate", [](const StatementRow& row) { return row.hit_rate(); }},
+        {"saved", [](const StatementRow& row) { return row.saved_server_us(); }}};
+    return kMeasures;
+}
+
+HttpReply queries(const HttpRequest& request, const StatementSource& traffic) {
+    const auto parameters = parameters_of(request.query);
+    long limit = static_cast<long>(kLimit), offset = 0;
+    Measure measure = measures().at("server_time");
+    for (const auto& [name, value] : parameters) {
+        if (name == "limit") limit = number_of(value);
+        else if (name == "offset") offset = number_of(value);
+        else if (name == "sort" && measures().contains(value)) measure = measures().at(value);
+        else return problem(400, "Bad parameter", "the parameters are limit, offset and sort (server_time, mean, calls, hit_rate or saved)");
+    }
+    if (limit < 1 || limit > static_cast<long>(kLimitMax) || offset < 0) return problem(400, "Bad parameter", "limit is from 1 to 1000, and offset from 0");
+    auto rows = traffic.statements(false);
+    std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return measure(a) != measure(b) ? measure(a) > measure(b) : a.id < b.id; });
+    json::array page;
+    for (auto i = static_cast<std::size_t>(offset); i < rows.size() && page.size() < static_cast<std::size_t>(limit); ++i) page.push_back(query_object(rows[i]));
+    return document({{"queries", std::move(page)}, {"total", rows.size()}, {"offset", offset}, {"limit", limit}});
+}
+
+json::object slow_object(const SlowRow& row) {
+    return {{"id", row.statement_id}, {"database", row.database}, {"query", row.text}, {"found_by", row.found_by}, {"calls", row.calls}, {"mean_seconds", row.mean_us / 1e6},
+            {"p95_seconds", row.p95_us / 1e6}, {"server_seconds", row.total_us / 1e6}, {"share", row.share}, {"state", row.state}, {"advice", id_or_null(row.advice)}};
+}
+
+json::object advice_object(const AdviceRow& row) {
+    json::array options;
+    for (const auto& option : row.options) {
+        options.push_back(json::object{{"kind", option.kind}, {"title", option.title}, {"why", option.why}, {"run", texts(option.run)}, {"undo", texts(option.undo)},
+                                       {"rewrite", text_or_null(option.rewrite)}, {"gain", option.gain ? json::value(*option.gain) : json::value(nullptr)},
+                                       {"risk", text_or_null(option.risk)}, {"why_not_deployed", text_or_null(option.why_not_deployed)}});
+    }
+    return {{"id", row.id}, {"statement", row.statement_id}, {"database", row.database}, {"query", row.text}, {"found_by", row.found_by},
+            {"made", static_cast<double>(row.made_unix_ms) / 1e3}, {"mean_seconds", row.server_mean_us / 1e6}, {"plan", text_or_null(row.plan)},
+            {"options", std::move(options)}, {"deployment", id_or_null(row.deployment)}};
+}
+
+json::object deployment_object(const DeploymentRow& row) {
+    return {{"id", row.id}, {"state", row.state}, {"advice", id_or_null(row.advice)}, {"database", row.database}, {"title", row.title}, {"asked_by", row.asked_by},
+            {"run", texts(row.run)}, {"undo", texts(row.undo)}, {"progress", text_or_null(row.progress)}, {"last_event", row.last_event},
+            {"changed", static_cast<double>(row.changed_unix_ms) / 1e3}, {"before", json::object{{"calls", row.before_calls}, {"mean_seconds", row.before_mean_us / 1e6}}},
+            {"since", json::object{{"calls", row.since_calls}, {"mean_seconds", row.since_mean_us / 1e6}}}};
+}
+
+template <class Rows, class Object>
+HttpReply list(const char* name, const Rows& rows, Object object) {
+    json::array all;
+    for (const auto& row : rows) all.push_back(object(row));
+    return document({{name, std::move(all)}});
+}
+
+HttpReply one_advice(const AdviceSource& advice, long id) {
+    for (const auto& row : advice.advice()) {
+        if (row.id == id) return document(advice_object(row));
+    }
+    return problem(404, "Not found", "there is no such advice");
+}
+
+// In a time that does not tell how much of it is right.
+bool is_same(std::string_view a, std::string_view b) {
+    unsigned difference = a.size() == b.size() ? 0 : 1;
+    for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
+    return difference == 0;
+}
+
+// Nothing if the request may change something.
+std::optional<HttpReply> refusal(const HttpRequest& request, const Sources& sources) {
+    constexpr std::string_view kBearer = "Bearer ";
+    if (request.method != "POST") return not_allowed("POST");
+    if (sources.token.empty()) return problem(403, "Forbidden", "nothing can be changed over HTTP until admin.token_file is set; the console can");
+    if (!request.authorization.starts_with(kBearer) || !is_same(request.authorization.substr(kBearer.size()), sources.token)) {
+        return problem(401, "Unauthorized", "the header \"Authorization: Bearer <token>\" with the token of admin.token_file is missing or wrong");
+    }
+    return std::nullopt;
+}
+
+HttpReply outcome(const AdviceSource::Answer& answer) {
+    if (answer.id == 0) return problem(409, "Not done", answer.why_not);
+    return document({{"deployment", answer.id}}, 202);
+}
+
+// "/api/v1/advice/7/deploy" of ("/api/v1/advice/", "/deploy"): 7; 0 if it is not that.
+long id_between(std::string_view path, std::string_view begin, std::string_view end) {
+    if (!path.starts_with(begin) || !path.ends_with(end) || path.size() <= begin.size() + end.size()) return 0;
+    const long id = number_of(path.substr(begin.size(), path.size() - begin.size() - end.size()));
+    return id > 0 && id <= INT32_MAX ? id : 0;
+}
+
+HttpReply deploy(const HttpRequest& request, const Sources& sources, long id) {
+    if (auto refused = refusal(request, sources)) return *refused;
+    const auto parameters = parameters_of(request.query);
+    const auto found = parameters.find("option");
+    const long option = found == parameters.end() ? 1 : number_of(found->second);
+    if (option < 1 || parameters.size() > (found == parameters.end() ? 0u : 1u)) return problem(400, "Bad parameter", "the only parameter is option, from 1");
+    return outcome(sources.advice->deploy(static_cast<int>(id), static_cast<std::size_t>(option) - 1, "http"));
+}
+
+HttpReply revert(const HttpRequest& request, const Sources& sources, long id) {
+    if (auto refused = refusal(request, sources)) return *refused;
+    return outcome(sources.advice->revert(static_cast<int>(id), "http"));
+}
+
+std::optional<HttpReply> read(std::string_view path, const AdviceSource& advice) {
+    if (path == "/api/v1/slow-queries") return list("slow_queries", advice.slow_statements(), slow_object);
+    if (path == "/api/v1/advice") return list("advice", advice.advice(), advice_object);
+    if (path == "/api/v1/deployments") return list("deployments", advice.deployments(), deployment_object);
+    if (path == "/api/v1/deployments.md") return HttpReply{200, "text/markdown; charset=utf-8", advice.deployments_document(), {}};
+    if (const long id = id_between(path, "/api/v1/advice/", ""); id > 0) return one_advice(advice, id);
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<HttpReply> answer_of_traffic(const HttpRequest& request, const Sources& sources) {
+    const bool is_read = request.method == "GET" || request.method == "HEAD";
+    if (request.path == "/api/v1/queries" && sources.traffic != nullptr) return is_read ? queries(request, *sources.traffic) : not_allowed("GET, HEAD");
+    if (sources.advice == nullptr) return std::nullopt;
+    if (const long id = id_between(request.path, "/api/v1/advice/", "/deploy"); id > 0) return deploy(request, sources, id);
+    if (const long id = id_between(request.path, "/api/v1/deployments/", "/revert"); id > 0) return revert(request, sources, id);
+    auto reply = read(request.path, *sources.advice);
+    return reply && !is_read ? not_allowed("GET, HEAD") : reply;
+}
+
+}  // namespace larder::admin

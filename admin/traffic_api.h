@@ -1,0 +1,23 @@
+// The part of /api/v1 that is about statements and advice: reading it, and with a token putting it into force.
+// Threads: any.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "admin/routes.h"
+
+namespace larder::admin {
+
+struct HttpRequest {
+    std::string_view method, path, query, authorization;  // query: without its question mark
+};
+
+// Nothing if the path is none of these:
+//   GET  /api/v1/queries?limit=&offset=&sort=     server_time (default), mean, calls, hit_rate, saved
+//   GET  /api/v1/slow-queries, /api/v1/advice, /api/v1/advice/{id}, /api/v1/deployments, /api/v1/deployments.md
+//   POST /api/v1/advice/{id}/deploy?option=       202 and the deployment's id
+//   POST /api/v1/deployments/{id}/revert          202
+std::optional<HttpReply> answer_of_traffic(const HttpRequest& request, const Sources& sources);
+
+}  // namespace larder::admin

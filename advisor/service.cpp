@@ -1,0 +1,249 @@
+#include "advisor/service.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "advisor/advisor.h"
+#include "advisor/signals.h"
+#include "base/log.h"
+
+namespace larder::advisor {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+std::int64_t unix_ms_now() { return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+
+DeployerOptions deployer_options(const ServiceOptions& options) {
+    DeployerOptions out = options.deployer;
+    out.uri = [uri = options.uri](const std::string& database) { return uri(database, ""); };
+    return out;
+}
+
+AdviceOption option_of(const Advice& advice) {
+    AdviceOption option;
+    option.kind = advice.kind, option.title = title_of(advice.kind), option.why = advice.why, option.risk = risk_of(advice.kind);
+    option.run = advice.deploy.empty() ? advice.ddl : advice.deploy;
+    option.undo = advice.undo;
+    option.rewrite = advice.rewrite.value_or("");
+    option.gain = advice.gain;
+    option.why_not_deployed = why_not_deployed(option.run, option.undo);
+    return option;
+}
+
+AdviceRow row_of(const StatementRow& statement, const std::string& found_by, const std::vector<Advice>& advice) {
+    AdviceRow row;
+    row.statement_id = statement.id, row.database = statement.database, row.text = statement.text, row.found_by = found_by;
+    row.made_unix_ms = unix_ms_now();
+    row.server_mean_us = statement.server_mean_us();
+    row.plan = advice.front().plan;
+    for (const auto& one : advice) row.options.push_back(option_of(one));
+    return row;
+}
+
+Work work_of(const StatementRow& row) { return {row.server_calls, static_cast<double>(row.server_us)}; }
+
+// By which a deployment knows its statement's database and shape.
+const StatementRow* find(const std::vector<StatementRow>& rows, const std::string& id) {
+    const auto found = std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return row.id == id; });
+    return found == rows.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+Service::Service(ServiceOptions options, const StatementSource& traffic) : options_(std::move(options)), traffic_(traffic), deployer_(deployer_options(options_), *this) {
+    thread_ = std::thread([this] { run(); });
+}
+
+Service::~Service() {
+    {
+        const std::lock_guard lock(mutex_);
+        is_stopping_ = true;
+    }
+    stopping_.notify_all();
+    thread_.join();
+}
+
+Work Service::statement(const std::string& subject) const {
+    const auto rows = traffic_.statements(false);
+    const auto* row = find(rows, subject);
+    return row == nullptr ? Work{} : work_of(*row);
+}
+
+Work Service::writers(const std::string& database, unsigned table_oid) const {
+    Work sum;
+    for (const auto& row : traffic_.statements(false)) {
+        if (row.database != database || std::find(row.writes.begin(), row.writes.end(), table_oid) == row.writes.end()) continue;
+        sum.calls += row.server_calls;
+        sum.microseconds += static_cast<double>(row.server_us);
+    }
+    return sum;
+}
+
+void Service::run() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_.wait_for(lock, options_.poll, [this] { return is_stopping_; })) {
+        lock.unlock();
+        try {
+            look_at_traffic();
+        } catch (const std::exception& e) {
+            log_warn("the advisor could not look at the traffic", {{"error", e.what()}});
+        }
+        lock.lock();
+    }
+}
+
+// What takes most of the server's time is looked at first; what the statistics say by themselves costs nothing.
+void Service::look_at_traffic() {
+    auto rows = traffic_.statements(true);
+    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.server_us > b.server_us; });
+    SignalLimits limits;
+    limits.slow_us = static_cast<double>(options_.slow.count()) * 1e3;
+    limits.share = options_.share;
+    const auto slow = find_slow(rows, limits);
+    for (const auto& signals : {find_sequences(rows), find_floods(rows), find_uncached(rows)}) {
+        for (const auto& signal : signals) {
+            const auto key = signal.row->id + " " + signal.found_by;
+            if (!is_due(key)) continue;
+            Looked looked{unix_ms_now(), 0, "looked at"};
+            keep(row_of(*signal.row, signal.found_by, {signal.advice}), looked);
+            const std::lock_guard lock(mutex_);
+            looked_[key] = looked;
+        }
+    }
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (is_stopping_) return;
+        }
+        if (!slow[i].empty() && is_due(rows[i].id)) look_at(rows[i], slow[i]);
+    }
+}
+
+bool Service::is_due(const std::string& key) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = looked_.find(key);
+    return found == looked_.end() || unix_ms_now() - found->second.at_ms >= std::chrono::duration_cast<milliseconds>(options_.again).count();
+}
+
+void Service::look_at(const StatementRow& row, const std::string& found_by) {
+    Looked looked{unix_ms_now(), 0, "no advice"};
+    try {
+        const auto advice = advise(row);
+        if (advice.front().kind == "none") looked.state = "no advice: " + advice.front().why;
+        else looked.state = "looked at", keep(row_of(row, found_by, advice), looked);
+    } catch (const std::exception& e) {
+        looked.state = std::string("it could not be looked at: ") + e.what();
+    }
+    const std::lock_guard lock(mutex_);
+    looked_[row.id] = looked;
+}
+
+std::vector<Advice> Service::advise(const StatementRow& row) const {
+    Question question;
+    question.calls_per_minute = 0;
+    const StatementSample* sample = row.samples.empty() ? nullptr : &row.samples.front();
+    if (options_.show_values && sample != nullptr) {
+        question.sql = sample->text;
+        if (sample->has_all_parameters) question.parameters = sample->parameters;
+    } else {
+        question.sql = row.text;
+    }
+    Advisor advisor(options_.uri(row.database, row.search_path));
+    return advisor.advise(question);
+}
+
+// The same statement found for the same reason keeps the number of its advice.
+void Service::keep(AdviceRow row, Looked& looked) {
+    const std::lock_guard lock(mutex_);
+    const auto same = std::find_if(advice_.begin(), advice_.end(), [&](const auto& entry) { return entry.second.statement_id == row.statement_id && entry.second.found_by == row.found_by; });
+    const bool is_new = same == advice_.end();
+    row.id = is_new ? next_advice_++ : same->first;
+    if (!is_new) row.deployment = same->second.deployment;
+    looked.advice = row.id;
+    if (is_new) {
+        const auto& best = row.options.front();
+        log_info("a statement could be cheaper", {{"advice", std::to_string(row.id)}, {"found_by", row.found_by}, {"kind", best.kind}, {"statement", row.text},
+                                                  {"mean_ms", std::to_string(std::llround(row.server_mean_us / 1e3))}, {"next", "EXPLAIN ADVICE " + std::to_string(row.id) + " in the console"}});
+    }
+    advice_.insert_or_assign(row.id, std::move(row));
+    if (advice_.size() > kAdviceMax) advice_.erase(advice_.begin());
+}
+
+std::vector<SlowRow> Service::slow_statements() const {
+    auto rows = traffic_.statements(false);
+    double all_us = 0;
+    for (const auto& row : rows) all_us += static_cast<double>(row.server_us);
+    SignalLimits limits;
+    limits.slow_us = static_cast<double>(options_.slow.count()) * 1e3;
+    limits.share = options_.share;
+    const auto found_by = find_slow(rows, limits);
+    std::vector<SlowRow> slow;
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (found_by[i].empty()) continue;
+        const auto& row = rows[i];
+        SlowRow one{row.id, row.database, row.text, found_by[i], row.calls, row.server_calls, row.server_mean_us(), row.server_times.percentile(0.95), static_cast<double>(row.server_us),
+                    all_us > 0 ? static_cast<double>(row.server_us) / all_us : 0, "waits", 0};
+        if (const auto looked = looked_.find(row.id); looked != looked_.end()) one.state = looked->second.state, one.advice = looked->second.advice;
+        slow.push_back(std::move(one));
+    }
+    std::sort(slow.begin(), slow.end(), [](const auto& a, const auto& b) { return a.total_us > b.total_us; });
+    return slow;
+}
+
+std::vector<AdviceRow> Service::advice() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<AdviceRow> all;
+    for (const auto& [id, row] : advice_) all.push_back(row);
+    return all;
+}
+
+std::vector<DeploymentRow> Service::deployments() const {
+    std::vector<DeploymentRow> all;
+    const auto progress = deployer_.progress();
+    for (const auto& deployment : deployer_.list()) {
+        DeploymentRow row;
+        row.id = deployment.id, row.state = name(deployment.state), row.database = deployment.order.database, row.title = deployment.order.title, row.asked_by = deployment.order.asked_by;
+        row.run = deployment.order.deploy, row.undo = deployment.order.undo;
+        if (deployment.state == DeploymentState::building || deployment.state == DeploymentState::reverting) row.progress = progress;
+        if (!deployment.events.empty()) row.last_event = deployment.events.back().text, row.changed_unix_ms = deployment.events.back().unix_ms;
+        row.before_mean_us = deployment.before.statement.mean(), row.before_calls = deployment.before.statement.calls;
+        row.since_mean_us = deployment.since.statement.mean(), row.since_calls = deployment.since.statement.calls;
+        const std::lock_guard lock(mutex_);
+        if (const auto found = advice_of_deployment_.find(row.id); found != advice_of_deployment_.end()) row.advice = found->second;
+        all.push_back(std::move(row));
+    }
+    return all;
+}
+
+std::string Service::deployments_document() const { return to_markdown(deployer_.list()); }
+
+AdviceSource::Answer Service::deploy(int id, std::size_t option, const std::string& asked_by) {
+    Order order;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = advice_.find(id);
+        if (found == advice_.end()) return {0, "There is no advice " + std::to_string(id) + "."};
+        const auto& row = found->second;
+        if (option >= row.options.size()) return {0, "Advice " + std::to_string(id) + " has " + std::to_string(row.options.size()) + " options."};
+        const auto& wanted = row.options[option];
+        if (!wanted.why_not_deployed.empty()) return {0, "This is not for Larder to do. " + wanted.why_not_deployed};
+        order = {row.database, wanted.title, wanted.kind, row.statement_id, row.text, wanted.run, wanted.undo, wanted.gain, asked_by};
+    }
+    const auto answer = deployer_.deploy(order);
+    if (answer.id == 0) return {0, answer.why_not};
+    const std::lock_guard lock(mutex_);
+    advice_of_deployment_[answer.id] = id;
+    if (const auto found = advice_.find(id); found != advice_.end()) found->second.deployment = answer.id;
+    return {answer.id, {}};
+}
+
+AdviceSource::Answer Service::revert(int deployment, const std::string& asked_by) {
+    const auto answer = deployer_.revert(deployment, asked_by);
+    return {answer.id, answer.why_not};
+}
+
+}  // namespace larder::advisor

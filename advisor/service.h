@@ -1,0 +1,83 @@
+// The advisor beside a running proxy: watches the traffic for statements that are slow or take a large share, looks at one after the
+// other on its own connection, and keeps what it advises; deploys when told to (deployer.h).
+//
+// A statement of a client is never run again. What is planned is an example that was kept, with its values, or the shape without
+// values where those are not to be shown.
+//
+// Threads: one of its own; the AdviceSource calls come from any.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "advisor/advice.h"
+#include "advisor/deployer.h"
+#include "base/advice.h"
+#include "base/traffic.h"
+
+namespace larder::advisor {
+
+struct ServiceOptions {
+    // Where Larder itself logs in: to this database, with this search_path (names with commas; empty: the login's own).
+    std::function<std::string(const std::string& database, const std::string& search_path)> uri;
+    std::chrono::milliseconds slow{100};       // mean on the server; 0: not a reason
+    double share = 0.05;                       // of all statements' time on the server; 0: not a reason
+    bool show_values = true;
+    std::chrono::milliseconds poll{2'000};     // how often the traffic is looked at
+    std::chrono::seconds again{3'600};         // when a slow statement is looked at anew
+    DeployerOptions deployer;                  // its `uri` is set from the one above
+};
+
+class Service final : public AdviceSource, private TrafficSource {
+public:
+    static constexpr std::size_t kAdviceMax = 500;      // the oldest are dropped beyond it
+
+    // `traffic` must outlive it. Throws std::runtime_error if the history of deployments cannot be read or written.
+    Service(ServiceOptions options, const StatementSource& traffic);
+    ~Service() override;
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+    std::vector<SlowRow> slow_statements() const override;
+    std::vector<AdviceRow> advice() const override;
+    std::vector<DeploymentRow> deployments() const override;
+    std::string deployments_document() const override;
+    Answer deploy(int advice, std::size_t option, const std::string& asked_by) override;
+    Answer revert(int deployment, const std::string& asked_by) override;
+
+private:
+    struct Looked {
+        std::int64_t at_ms = 0;
+        int advice = 0;                        // 0: none
+        std::string state;
+    };
+    Work statement(const std::string& subject) const override;
+    Work writers(const std::string& database, unsigned table_oid) const override;
+
+    void run();
+    void look_at_traffic();
+    void look_at(const StatementRow& row, const std::string& found_by);
+    std::vector<Advice> advise(const StatementRow& row) const;
+    void keep(AdviceRow advice, Looked& looked);
+    bool is_due(const std::string& statement_id) const;
+
+    const ServiceOptions options_;
+    const StatementSource& traffic_;
+    mutable std::mutex mutex_;
+    std::condition_variable stopping_;
+    std::map<int, AdviceRow> advice_;          // guarded by mutex_, like all that follows
+    std::map<std::string, Looked> looked_;     // by statement and what was found
+    std::map<int, int> advice_of_deployment_;
+    int next_advice_ = 1;
+    bool is_stopping_ = false;
+    Deployer deployer_;
+    std::thread thread_;                       // last: it uses all of the above
+};
+
+}  // namespace larder::advisor

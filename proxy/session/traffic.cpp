@@ -1,0 +1,140 @@
+#include "proxy/session/traffic.h"
+
+#include <algorithm>
+#include <bit>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace larder::session {
+
+std::string hex_id(std::uint64_t hash) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    std::string id;
+    for (int i = 0; i < 16; ++i, hash <<= 4) id.push_back(kHex[hash >> 60]);
+    return id;
+}
+
+std::uint64_t RecordKey::hash() const {
+    std::uint64_t value = XXH3_64bits(&fingerprint, sizeof fingerprint);
+    for (const auto* part : {&database, &role, &search_path}) value = XXH3_64bits_withSeed(part->data(), part->size(), value);
+    return value;
+}
+
+void StatementRecord::bypassed(rules::Reason reason, std::uint32_t weight) {
+    bypasses.add(weight);
+    const auto code = static_cast<std::uint8_t>(reason);
+    if (votes_ == 0) reason_.store(code, std::memory_order_relaxed);
+    votes_ = reason_.load(std::memory_order_relaxed) == code ? std::min(votes_ + 1, 1000u) : votes_ - 1;
+}
+
+// The first few, then rarely; of what takes long, always: a copy does not matter there.
+bool StatementRecord::wants_sample() const {
+    constexpr std::uint64_t kLongUs = 10'000;
+    const auto calls = server_calls.value();
+    return std::has_single_bit(calls + 1) || server_us.value() > calls * kLongUs;
+}
+
+void StatementRecord::keep_sample(StatementSample sample) {
+    const std::lock_guard lock(mutex_);
+    const auto is_slower = [](const StatementSample& a, const StatementSample& b) { return a.server_us > b.server_us; };
+    samples_.insert(std::upper_bound(samples_.begin(), samples_.end(), sample, is_slower), std::move(sample));
+    if (samples_.size() > kSamplesMax) samples_.pop_back();
+}
+
+void StatementRecord::follows(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    after_ = id;
+}
+
+void StatementRecord::touches(const rules::Plan& plan, bool is_select) {
+    const std::lock_guard lock(mutex_);
+    reads_ = plan.reads;
+    for (const auto& read : plan.row_reads) reads_.push_back(read.key.root);
+    std::sort(reads_.begin(), reads_.end());
+    reads_.erase(std::unique(reads_.begin(), reads_.end()), reads_.end());
+    writes_ = plan.writes.scans;
+    writes_unknown_ = plan.writes.any || plan.writes.catalogue;
+    is_read_ = is_select && plan.writes.empty();
+}
+
+void StatementRecord::looks_like(std::string text) {
+    const std::lock_guard lock(mutex_);
+    text_ = std::move(text);
+}
+
+std::string StatementRecord::id() const { return hex_id(hash_); }
+
+void StatementRecord::add_to(StatementRow& row, bool with_samples) const {
+    row.id = id();
+    row.fingerprint = hex_id(key_.fingerprint);
+    row.database = key_.database, row.role = key_.role, row.search_path = key_.search_path;
+    row.hits += hits.value(), row.misses += misses.value(), row.bypasses += bypasses.value(), row.errors += errors.value();
+    row.calls = row.hits + row.misses + row.bypasses;
+    row.rows += rows.value(), row.bytes += bytes.value();
+    row.server_calls += server_calls.value(), row.server_us += server_us.value();
+    row.texts += texts.value();
+    row.sequences += sequences.value(), row.sequence_calls += sequence_calls.value();
+    if (const auto reason = usual_reason(); reason != rules::Reason::none) row.bypass_reason = rules::name(reason);
+    server_times.add_to(row.server_times);
+    const std::lock_guard lock(mutex_);
+    if (row.text.empty()) row.text = text_;
+    if (!after_.empty()) row.sequence_after = after_;
+    if (!reads_.empty()) row.reads = reads_;
+    if (!writes_.empty()) row.writes = writes_;
+    row.writes_unknown |= writes_unknown_;
+    row.is_read |= is_read_;
+    if (with_samples) row.samples.insert(row.samples.end(), samples_.begin(), samples_.end());
+}
+
+std::shared_ptr<StatementRecord> TrafficRecords::find(RecordKey key, Instant now) {
+    const auto hash = key.hash();
+    if (const auto found = records_.find(hash); found != records_.end()) return found->second;
+    auto record = std::make_shared<StatementRecord>(std::move(key), hash);
+    record->used(now);
+    const std::lock_guard lock(mutex_);
+    if (records_.size() >= records_max_) evict_oldest();
+    records_.emplace(hash, record);
+    return record;
+}
+
+std::unique_ptr<Execution> TrafficRecords::take_execution() {
+    if (spare_.empty()) return std::make_unique<Execution>();
+    auto execution = std::move(spare_.back());
+    spare_.pop_back();
+    return execution;
+}
+
+void TrafficRecords::give_back(std::unique_ptr<Execution> execution) {
+    constexpr std::size_t kSpareMax = 64;
+    if (spare_.size() >= kSpareMax) return;
+    *execution = {};
+    spare_.push_back(std::move(execution));
+}
+
+// A tenth at once, so that a flood of shapes does not search the table for each.
+void TrafficRecords::evict_oldest() {
+    std::vector<std::pair<std::int64_t, std::uint64_t>> by_use;
+    for (const auto& [hash, record] : records_) by_use.emplace_back(record->last_used_us(), hash);
+    const auto count = std::max<std::size_t>(1, by_use.size() / 10);
+    std::nth_element(by_use.begin(), by_use.begin() + static_cast<std::ptrdiff_t>(count) - 1, by_use.end());
+    for (std::size_t i = 0; i < count; ++i) records_.erase(by_use[i].second);
+    evicted.add(count);
+}
+
+std::vector<std::shared_ptr<const StatementRecord>> TrafficRecords::all() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::shared_ptr<const StatementRecord>> found;
+    found.reserve(records_.size());
+    for (const auto& [hash, record] : records_) found.push_back(record);
+    return found;
+}
+
+void SequenceWatch::in_a_row(StatementRecord& record) {
+    if (run_ > kRowOf) return record.sequence_calls.add();
+    record.sequences.add();
+    record.sequence_calls.add(kRowOf);
+    if (before_ != 0) record.follows(hex_id(before_));
+}
+
+}  // namespace larder::session

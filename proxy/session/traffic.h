@@ -1,0 +1,143 @@
+// Statistics by shape of statement, as one worker counts them.
+//
+// A hit adds to a record that its plan already points to: no lookup, no lock, no clock. What goes to the server reads the clock twice.
+// A text that comes for the first time has no record yet, since a fingerprint costs more than to pass the text through: it gets one
+// when it comes again, when it was slow, and one of sixteen in any case, which then counts for sixteen.
+//
+// Threads: the worker's own, but for what is said to be for readers.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "base/clock.h"
+#include "base/latency_counts.h"
+#include "base/metrics.h"
+#include "base/traffic.h"
+#include "rules/plan.h"
+
+namespace larder::session {
+
+struct RecordKey {
+    std::uint64_t fingerprint = 0;
+    std::string database, role, search_path;
+
+    // The same in every process: samples and advice are known by it.
+    std::uint64_t hash() const;
+};
+
+class StatementRecord {
+public:
+    StatementRecord(RecordKey key, std::uint64_t hash) : key_(std::move(key)), hash_(hash) {}
+
+    static constexpr std::size_t kSamplesMax = 2;
+    static constexpr std::size_t kSampleBytesMax = 8 * 1024;   // of text and parameters; longer ones are not kept
+
+    Count hits, misses, bypasses, errors, rows, bytes, server_calls, server_us, texts, sequences, sequence_calls;
+    LatencyCounts server_times;
+
+    // Keeps the reason that is the usual one. (Boyer and Moore's majority vote.)
+    void bypassed(rules::Reason reason, std::uint32_t weight);
+    rules::Reason usual_reason() const { return static_cast<rules::Reason>(reason_.load(std::memory_order_relaxed)); }
+
+    // Whether the execution that is about to be sent is worth keeping as an example.
+    bool wants_sample() const;
+    void keep_sample(StatementSample sample);
+    void follows(const std::string& id);     // what was asked before a row of this
+    void touches(const rules::Plan& plan, bool is_select);   // what it reads and writes by the newest plan
+    void looks_like(std::string text);       // with $n for constants
+    void used(Instant now) { last_used_us_.store(now.us, std::memory_order_relaxed); }
+    std::int64_t last_used_us() const { return last_used_us_.load(std::memory_order_relaxed); }
+
+    const RecordKey& key() const { return key_; }
+    std::uint64_t hash() const { return hash_; }
+    std::string id() const;
+    // For readers: adds this worker's numbers to `row`, whose id and the like are set if they were not.
+    void add_to(StatementRow& row, bool with_samples) const;
+
+private:
+    const RecordKey key_;
+    const std::uint64_t hash_;
+    std::atomic<std::uint8_t> reason_{0};
+    std::uint32_t votes_ = 0;
+    std::atomic<std::int64_t> last_used_us_{0};
+    mutable std::mutex mutex_;               // for what is written seldom
+    std::vector<StatementSample> samples_;   // the slowest first
+    std::vector<Oid> reads_, writes_;
+    bool writes_unknown_ = false, is_read_ = false;
+    std::string after_;
+    std::string text_;
+};
+
+// One execution that is under way on the server.
+struct Execution {
+    std::shared_ptr<StatementRecord> record;  // null: its text came for the first time
+    std::int64_t sent_us = 0;
+    std::uint64_t rows = 0, bytes = 0;
+    std::uint32_t weight = 1;
+    bool has_failed = false, is_miss = false;
+    rules::Reason reason = rules::Reason::none;
+    std::unique_ptr<StatementSample> sample;
+};
+
+class TrafficRecords {
+public:
+    explicit TrafficRecords(std::size_t records_max) : records_max_(records_max) {}
+
+    static constexpr std::uint32_t kOneOf = 16;      // first texts that are counted, for as many each
+    // Made if it is new; then the record that was used longest ago may go (who holds it goes on counting, unseen).
+    std::shared_ptr<StatementRecord> find(RecordKey key, Instant now);
+    bool takes_first_text() { return ++first_texts_ % kOneOf == 0; }
+
+    // Used again and again: one is needed for each statement that goes to the server.
+    std::unique_ptr<Execution> take_execution();
+    void give_back(std::unique_ptr<Execution> execution);
+
+    // For readers.
+    std::vector<std::shared_ptr<const StatementRecord>> all() const;
+    std::size_t records_max() const { return records_max_; }
+    Count evicted;
+
+private:
+    void evict_oldest();
+
+    const std::size_t records_max_;
+    std::uint32_t first_texts_ = 0;
+    std::vector<std::unique_ptr<Execution>> spare_;
+    mutable std::mutex mutex_;               // the worker takes it to add and to evict
+    boost::unordered_flat_map<std::uint64_t, std::shared_ptr<StatementRecord>> records_;
+};
+
+// How a session's statements follow each other: the same shape ten times in a row and more is worth telling.
+class SequenceWatch {
+public:
+    static constexpr std::uint32_t kRowOf = 10;
+    void saw(StatementRecord& record) {
+        if (&record == last_) {
+            if (++run_ >= kRowOf) in_a_row(record);
+        } else {
+            before_ = last_id_;
+            last_ = &record;
+            last_id_ = record.hash();
+            run_ = 1;
+        }
+    }
+
+private:
+    void in_a_row(StatementRecord& record);
+
+    const void* last_ = nullptr;             // only compared
+    std::uint64_t last_id_ = 0, before_ = 0;
+    std::uint32_t run_ = 0;
+};
+
+std::string hex_id(std::uint64_t hash);
+
+}  // namespace larder::session

@@ -1,0 +1,130 @@
+// What is counted of each statement: see traffic.h.
+#include <algorithm>
+
+#include "proxy/session/session_impl.h"
+#include "sql/analyse.h"
+
+namespace larder::session {
+
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : ",") + name;
+    return text;
+}
+
+// As text, if that is known without asking anybody: integers and bool also in binary, texts in either form.
+std::optional<std::string> text_of(Bytes value, bool is_binary, Oid type) {
+    constexpr Oid kBool = 16, kInt8 = 20, kInt2 = 21, kInt4 = 23, kText = 25, kVarchar = 1043;
+    if (!is_binary || type == kText || type == kVarchar) return std::string(value);
+    if (type == kInt4 && value.size() == 4) return std::to_string(static_cast<std::int32_t>(load_be32(value.data())));
+    if (type == kInt8 && value.size() == 8) return std::to_string(static_cast<std::int64_t>(std::uint64_t{load_be32(value.data())} << 32 | load_be32(value.data() + 4)));
+    if (type == kInt2 && value.size() == 2) return std::to_string(static_cast<std::int16_t>(load_be16(value.data())));
+    if (type == kBool && value.size() == 1) return std::string(value[0] != 0 ? "t" : "f");
+    return std::nullopt;
+}
+
+std::unique_ptr<StatementSample> sample_of(Bytes text, const protocol::Bind* bind, Bytes types) {
+    auto sample = std::make_unique<StatementSample>();
+    sample->text = text;
+    if (bind == nullptr) return sample;
+    std::size_t bytes = text.size(), index = 0;
+    for (const auto& value : bind->values) {
+        const Oid type = types.size() >= 4 * (index + 1) ? load_be32(types.data() + 4 * index) : 0;
+        auto shown = value ? text_of(*value, bind->formats.format_of(index) != 0, type) : std::nullopt;
+        bytes += value ? value->size() : 0;
+        ++index;
+        if ((value && !shown) || bytes > StatementRecord::kSampleBytesMax) {
+            sample->has_all_parameters = false;
+            sample->parameters.clear();
+            return sample;
+        }
+        sample->parameters.push_back(std::move(shown));
+    }
+    return sample;
+}
+
+}  // namespace
+
+StatementRecord& Session::Impl::record_of(Statement& statement, const ResolvedPlan& resolved, std::uint32_t weight) {
+    if (resolved.record == nullptr) {
+        RecordKey record_key{statement.fingerprint(), database->name(), env != nullptr ? env->current_user : login.user, env != nullptr ? joined(env->search_path) : std::string()};
+        resolved.record = context.traffic->find(std::move(record_key), context.now);
+        if (resolved.record->texts.value() == 0) {
+            auto shape = sql::normalised(statement.text());
+            resolved.record->looks_like(shape.empty() ? "(statements that are not looked into)" : std::move(shape));
+        }
+        resolved.record->touches(resolved.plan, statement.looks_cacheable());
+        if (!statement.is_counted) resolved.record->texts.add(weight);
+        statement.is_counted = true;
+    }
+    return *resolved.record;
+}
+
+void Session::Impl::count_hit(Statement& statement, const ResolvedPlan& resolved, const cache::CachedResult& hit) {
+    if (context.traffic == nullptr) return;
+    auto& record = record_of(statement, resolved, 1);
+    record.hits.add();
+    record.bytes.add(hit.rows_and_complete().size());
+    record.rows.add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, hit.cost().rows)));
+    record.used(context.now);
+    sequence.saw(record);
+}
+
+void Session::Impl::begin_execution(Owed& entry, const std::shared_ptr<Statement>& statement, const protocol::Bind* bind, Bytes types) {
+    const auto reason = std::exchange(bypass_reason, rules::Reason::none);
+    if (context.traffic == nullptr || statement == nullptr || database == nullptr) return;
+    const auto& resolved = plan_of(*statement);
+    auto execution = context.traffic->take_execution();
+    execution->is_miss = entry.capture != nullptr;
+    execution->reason = resolved.plan.reason != rules::Reason::none ? resolved.plan.reason : reason;
+    const bool is_first = statement->executions == 0 && resolved.record == nullptr;
+    if (statement->executions < UINT32_MAX) ++statement->executions;
+    if (is_first && context.traffic->takes_first_text()) execution->weight = TrafficRecords::kOneOf;
+    if (!is_first || execution->weight > 1) {
+        record_of(*statement, resolved, execution->weight);
+        execution->record = resolved.record;
+        sequence.saw(*execution->record);
+    } else {
+        entry.first_text = statement;
+    }
+    const bool wants_sample = execution->record == nullptr || execution->record->wants_sample();
+    if (wants_sample && statement->text().size() <= StatementRecord::kSampleBytesMax) execution->sample = sample_of(statement->text(), bind, types);
+    execution->sent_us = clock_us();
+    entry.execution = std::move(execution);
+}
+
+void Session::Impl::end_execution(Owed& done) {
+    constexpr std::int64_t kSlowEnoughUs = 1'000;  // that a fingerprint does not matter
+    if (!done.execution) return;
+    auto& execution = *done.execution;
+    const auto took = static_cast<std::uint64_t>(std::max<std::int64_t>(0, clock_us() - execution.sent_us));
+    if (execution.record == nullptr && took >= kSlowEnoughUs && done.first_text != nullptr && database != nullptr) {
+        const auto& resolved = plan_of(*done.first_text);
+        record_of(*done.first_text, resolved, 1);
+        execution.record = resolved.record;
+    }
+    if (auto* record = execution.record.get()) {
+        const auto weight = execution.weight;
+        if (execution.is_miss) record->misses.add(weight);
+        else record->bypassed(execution.reason, weight);
+        record->used(context.now);
+        if (execution.has_failed) {
+            record->errors.add(weight);
+        } else {
+            record->server_calls.add(weight);
+            record->server_us.add(took * weight);
+            record->server_times.add(took, weight);
+            record->rows.add(execution.rows * weight);
+            record->bytes.add(execution.bytes * weight);
+            if (execution.sample) {
+                execution.sample->server_us = took;
+                record->keep_sample(std::move(*execution.sample));
+            }
+        }
+    }
+    context.traffic->give_back(std::move(done.execution));
+}
+
+}  // namespace larder::session

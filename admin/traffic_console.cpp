@@ -44,7 +44,7 @@ void put_text(std::vector<std::string>& lines, const std::string& indent, const 
 void put_option(std::vector<std::string>& lines, const AdviceOption& option, int id, std::size_t index) {
     lines.push_back((index == 0 ? "" : "Or, option " + std::to_string(index + 1) + ": ") + option.title + " (" + option.kind + ")");
     lines.push_back("  Why: " + option.why);
-    if (option.gain) lines.push_back("  Gain: " + percent(*option.gain) + " of the plan's cost, as estimated by the planner.");
+    if (option.gain) lines.push_back("  Gain: " + percent(*option.gain) + " of the plan's cost.");
     put_statements(lines, "  Run:", option.run);
     if (!option.rewrite.empty()) put_statements(lines, "  Instead:", {option.rewrite});
     if (!option.risk.empty()) lines.push_back("  Risk: " + option.risk);

@@ -46,6 +46,7 @@ void sync_directory_of(const std::string& path) {
 
 History::History(std::string path) : path_(std::move(path)) {
     if (path_.empty()) return;
+    lock();
     read();
     rewrite();
     file_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
@@ -54,6 +55,23 @@ History::History(std::string path) : path_(std::move(path)) {
 
 History::~History() {
     if (file_ >= 0) ::close(file_);
+    if (lock_ >= 0) ::close(lock_);
+}
+
+void History::lock() {
+    if (const auto parent = std::filesystem::path(path_).parent_path(); !parent.empty()) {
+        std::error_code ignored;  // the open below tells what is wrong
+        std::filesystem::create_directories(parent, ignored);
+    }
+    const std::string name = path_ + ".lock";
+    lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock_ < 0) fail("cannot open", name);
+    struct flock whole{};
+    whole.l_type = F_WRLCK, whole.l_whence = SEEK_SET;
+    if (::fcntl(lock_, F_OFD_SETLK, &whole) == 0) return;
+    ::close(lock_);
+    lock_ = -1;
+    throw std::runtime_error("another process uses " + path_);
 }
 
 void History::read() {
@@ -78,10 +96,6 @@ void History::rewrite() {
     std::string text;
     for (const auto& deployment : read_) text += line_of(deployment);
     const std::string fresh = path_ + ".new";
-    if (const auto parent = std::filesystem::path(path_).parent_path(); !parent.empty()) {
-        std::error_code ignored;  // the open below tells what is wrong
-        std::filesystem::create_directories(parent, ignored);
-    }
     const int file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (file < 0) fail("cannot write", fresh);
     try {

@@ -4,7 +4,9 @@
 // and, for a step that changes the database, before it is taken. A line that a crash cut off is left out; when the file is opened it is
 // written anew, atomically, without what later lines have replaced.
 //
-// Threads: one at a time. Errors: std::runtime_error if the file cannot be read or written.
+// A lock on FILE.lock keeps a second process away from it.
+//
+// Threads: one at a time. Errors: std::runtime_error if the file cannot be read or written, or is another process's.
 #pragma once
 
 #include <cstddef>
@@ -32,13 +34,14 @@ public:
     std::size_t lines_left_out() const { return left_out_; }
 
 private:
+    void lock();
     void read();
     void rewrite();
 
     std::string path_;
     std::vector<Deployment> read_;
     std::size_t left_out_ = 0;
-    int file_ = -1;
+    int file_ = -1, lock_ = -1;
 };
 
 }  // namespace larder::advisor

@@ -163,6 +163,7 @@ void Service::keep(AdviceRow row, Looked& looked) {
     row.id = is_new ? next_advice_++ : same->first;
     if (!is_new) row.deployment = same->second.deployment;
     looked.advice = row.id;
+    traffic_.set_advice(row.statement_id, row.id);
     if (is_new) {
         const auto& best = row.options.front();
         log_info("a statement could be cheaper", {{"advice", std::to_string(row.id)}, {"found_by", row.found_by}, {"kind", best.kind}, {"statement", row.text},

@@ -30,7 +30,7 @@ Judgement judge(const Window& before, const Window& since, std::chrono::seconds 
     if (watched < limits.time) return {};
     const bool has_traffic = before.statement.calls >= limits.calls_min && since.statement.calls >= limits.calls_min;
     if (!has_traffic) {
-        if (watched < 2 * limits.time) return {};
+        if (watched < WatchLimits::kPatience * limits.time) return {};
         return {Verdict::unproven, "Too few executions to tell: " + std::to_string(before.statement.calls) + " before, " + std::to_string(since.statement.calls) + " since."};
     }
     const std::string reads = from_to("The statement's mean", before.statement, since.statement);

@@ -28,7 +28,8 @@ struct Window {
 };
 
 struct WatchLimits {
-    std::chrono::seconds time{600};   // watched at least so long, and if there is too little traffic twice so long
+    static constexpr int kPatience = 10;
+    std::chrono::seconds time{600};   // watched at least so long, and if there is too little traffic kPatience times as long
     std::uint64_t calls_min = 20;     // of the statement, before and since: fewer tell nothing
     double gain_min = 0.1;            // of the statement's mean time: less is noise
 };

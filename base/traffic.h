@@ -58,6 +58,8 @@ public:
     // Without samples unless asked for; in no order.
     virtual std::vector<StatementRow> statements(bool with_samples) const = 0;
     virtual StatementTotals statement_totals() const = 0;
+    // There is advice on the statement with this id: a session that traces hears of it.
+    virtual void set_advice(const std::string& statement_id, int advice) const = 0;
 };
 
 }  // namespace larder

@@ -297,6 +297,14 @@ std::vector<StatementRow> Proxy::statements(bool with_samples) const {
     return out;
 }
 
+void Proxy::set_advice(const std::string& statement_id, int advice) const {
+    for (const auto& worker : workers_) {
+        for (const auto& record : worker->traffic().all()) {
+            if (record->id() == statement_id) record->set_advice(advice);
+        }
+    }
+}
+
 StatementTotals Proxy::statement_totals() const {
     StatementTotals totals;
     for (const auto& worker : workers_) {

@@ -52,6 +52,7 @@ public:
     void purge_cache() override;
     std::vector<StatementRow> statements(bool with_samples) const override;
     StatementTotals statement_totals() const override;
+    void set_advice(const std::string& statement_id, int advice) const override;
 
 private:
     Shared shared_;

@@ -47,8 +47,13 @@ void StatementRecord::follows(const std::string& id) {
     after_ = id;
 }
 
-void StatementRecord::touches(const rules::Plan& plan, bool is_select) {
+void StatementRecord::touches(const rules::Plan& plan, bool is_select, bool has_facts) {
     const std::lock_guard lock(mutex_);
+    if (!has_facts) {
+        if (!has_facts_) is_read_ = is_select;  // a guess
+        return;
+    }
+    has_facts_ = true;
     reads_ = plan.reads;
     for (const auto& read : plan.row_reads) reads_.push_back(read.key.root);
     std::sort(reads_.begin(), reads_.end());

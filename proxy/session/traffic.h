@@ -51,10 +51,15 @@ public:
     bool wants_sample() const;
     void keep_sample(StatementSample sample);
     void follows(const std::string& id);     // what was asked before a row of this
-    void touches(const rules::Plan& plan, bool is_select);   // what it reads and writes by the newest plan
+    // What it reads and writes by the newest plan. `has_facts`: that plan knows the catalogue.
+    void touches(const rules::Plan& plan, bool is_select, bool has_facts);
     void looks_like(std::string text);       // with $n for constants
     void used(Instant now) { last_used_us_.store(now.us, std::memory_order_relaxed); }
     std::int64_t last_used_us() const { return last_used_us_.load(std::memory_order_relaxed); }
+
+    // The number of the advice that there is for it, 0 if there is none. Threads: any.
+    int advice() const { return advice_.load(std::memory_order_relaxed); }
+    void set_advice(int id) const { advice_.store(id, std::memory_order_relaxed); }
 
     const RecordKey& key() const { return key_; }
     std::uint64_t hash() const { return hash_; }
@@ -66,12 +71,13 @@ private:
     const RecordKey key_;
     const std::uint64_t hash_;
     std::atomic<std::uint8_t> reason_{0};
+    mutable std::atomic<int> advice_{0};
     std::uint32_t votes_ = 0;
     std::atomic<std::int64_t> last_used_us_{0};
     mutable std::mutex mutex_;               // for what is written seldom
     std::vector<StatementSample> samples_;   // the slowest first
     std::vector<Oid> reads_, writes_;
-    bool writes_unknown_ = false, is_read_ = false;
+    bool writes_unknown_ = false, is_read_ = false, has_facts_ = false;
     std::string after_;
     std::string text_;
 };
@@ -81,7 +87,6 @@ struct Execution {
     std::shared_ptr<StatementRecord> record;  // null: its text came for the first time
     std::int64_t sent_us = 0;
     std::uint64_t rows = 0, bytes = 0;
-    std::uint32_t weight = 1;
     bool has_failed = false, is_miss = false;
     rules::Reason reason = rules::Reason::none;
     std::unique_ptr<StatementSample> sample;

@@ -1,5 +1,6 @@
 // What is counted of each statement: see traffic.h.
 #include <algorithm>
+#include <cctype>
 
 #include "proxy/session/session_impl.h"
 #include "sql/analyse.h"
@@ -47,24 +48,25 @@ std::unique_ptr<StatementSample> sample_of(Bytes text, const protocol::Bind* bin
 
 }  // namespace
 
-StatementRecord& Session::Impl::record_of(Statement& statement, const ResolvedPlan& resolved, std::uint32_t weight) {
+const std::shared_ptr<StatementRecord>& Session::Impl::record_of(Statement& statement, const ResolvedPlan& resolved, std::uint32_t weight) {
     if (resolved.record == nullptr) {
         RecordKey record_key{statement.fingerprint(), database->name(), env != nullptr ? env->current_user : login.user, env != nullptr ? joined(env->search_path) : std::string()};
         resolved.record = context.traffic->find(std::move(record_key), context.now);
         if (resolved.record->texts.value() == 0) {
             auto shape = sql::normalised(statement.text());
+            while (!shape.empty() && (shape.back() == ';' || std::isspace(static_cast<unsigned char>(shape.back())))) shape.pop_back();
             resolved.record->looks_like(shape.empty() ? "(statements that are not looked into)" : std::move(shape));
         }
-        resolved.record->touches(resolved.plan, statement.looks_cacheable());
+        resolved.record->touches(resolved.plan, statement.looks_cacheable(), resolved.facts != nullptr);
         if (!statement.is_counted) resolved.record->texts.add(weight);
         statement.is_counted = true;
     }
-    return *resolved.record;
+    return resolved.record;
 }
 
 void Session::Impl::count_hit(Statement& statement, const ResolvedPlan& resolved, const cache::CachedResult& hit) {
     if (context.traffic == nullptr) return;
-    auto& record = record_of(statement, resolved, 1);
+    auto& record = *record_of(statement, resolved, 1);
     record.hits.add();
     record.bytes.add(hit.rows_and_complete().size());
     record.rows.add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, hit.cost().rows)));
@@ -72,7 +74,7 @@ void Session::Impl::count_hit(Statement& statement, const ResolvedPlan& resolved
     sequence.saw(record);
 }
 
-void Session::Impl::begin_execution(Owed& entry, const std::shared_ptr<Statement>& statement, const protocol::Bind* bind, Bytes types) {
+void Session::Impl::begin_execution(Owed& entry, const std::shared_ptr<Statement>& statement, const protocol::Bind* bind, Bytes types, Outputs& out) {
     const auto reason = std::exchange(bypass_reason, rules::Reason::none);
     if (context.traffic == nullptr || statement == nullptr || database == nullptr) return;
     const auto& resolved = plan_of(*statement);
@@ -81,13 +83,14 @@ void Session::Impl::begin_execution(Owed& entry, const std::shared_ptr<Statement
     execution->reason = resolved.plan.reason != rules::Reason::none ? resolved.plan.reason : reason;
     const bool is_first = statement->executions == 0 && resolved.record == nullptr;
     if (statement->executions < UINT32_MAX) ++statement->executions;
-    if (is_first && context.traffic->takes_first_text()) execution->weight = TrafficRecords::kOneOf;
-    if (!is_first || execution->weight > 1) {
-        record_of(*statement, resolved, execution->weight);
-        execution->record = resolved.record;
-        sequence.saw(*execution->record);
-    } else {
+    if (is_first) {
         entry.first_text = statement;
+    } else {
+        execution->record = record_of(*statement, resolved, 1);
+        sequence.saw(*execution->record);
+        if (own.values().trace && execution->record->advice() > 0) {
+            trace(out, "this statement could be cheaper: EXPLAIN ADVICE " + std::to_string(execution->record->advice()) + " in the console says how");
+        }
     }
     const bool wants_sample = execution->record == nullptr || execution->record->wants_sample();
     if (wants_sample && statement->text().size() <= StatementRecord::kSampleBytesMax) execution->sample = sample_of(statement->text(), bind, types);
@@ -100,13 +103,12 @@ void Session::Impl::end_execution(Owed& done) {
     if (!done.execution) return;
     auto& execution = *done.execution;
     const auto took = static_cast<std::uint64_t>(std::max<std::int64_t>(0, clock_us() - execution.sent_us));
-    if (execution.record == nullptr && took >= kSlowEnoughUs && done.first_text != nullptr && database != nullptr) {
-        const auto& resolved = plan_of(*done.first_text);
-        record_of(*done.first_text, resolved, 1);
-        execution.record = resolved.record;
+    std::uint32_t weight = 1;
+    if (done.first_text != nullptr && database != nullptr) {
+        if (took < kSlowEnoughUs) weight = context.traffic->takes_first_text() ? TrafficRecords::kOneOf : 0;
+        if (weight > 0) execution.record = record_of(*done.first_text, plan_of(*done.first_text), weight);
     }
     if (auto* record = execution.record.get()) {
-        const auto weight = execution.weight;
         if (execution.is_miss) record->misses.add(weight);
         else record->bypassed(execution.reason, weight);
         record->used(context.now);

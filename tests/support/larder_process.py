@@ -5,6 +5,7 @@ checks the tests themselves; nothing is then said about hits.
 """
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -26,9 +27,9 @@ def binary():
 
 
 class Larder:
-    """A running Larder in front of `upstream` (a postgres_server.Server). `server` is where clients go."""
+    """A running Larder in front of `upstream` (a postgres_server.Server). `server` is where clients go. `state`: a folder for what survives it; none: one of its own."""
 
-    def __init__(self, upstream, settings=("freshness.writers=only-larder",), database="postgres"):
+    def __init__(self, upstream, settings=("freshness.writers=only-larder",), database="postgres", state=None):
         self.upstream = upstream
         self.process = None
         if DIRECT:
@@ -37,7 +38,10 @@ class Larder:
         self.port, self.admin_port = free_port(), free_port()
         self.server = upstream.at(self.port)
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(self.command(database, settings), stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
+        self.state = state or tempfile.mkdtemp(prefix="larder-state-")
+        self.owns_state = state is None
+        self.process = subprocess.Popen(self.command(database, settings), stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+                                        env={**os.environ, "STATE_DIRECTORY": self.state})
         self._wait_until_healthy()
 
     def command(self, database, settings):
@@ -119,6 +123,8 @@ class Larder:
                 self.process.wait()
                 raise RuntimeError(f"Larder did not stop within 30 s of SIGINT:\n{self.last_output()}") from None
         code, output = self.process.returncode, self.last_output()
+        if self.owns_state:
+            shutil.rmtree(self.state, ignore_errors=True)
         self.process = None
         self.log.close()
         if crashed is not None or code not in (0, -signal.SIGINT, 128 + signal.SIGINT):

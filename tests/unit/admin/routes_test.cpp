@@ -7,6 +7,7 @@
 #include "admin/json_text.h"
 #include "admin/metrics.h"
 #include "fake_source.h"
+#include "fake_traffic.h"
 
 using namespace larder;
 using namespace larder::admin;
@@ -106,9 +107,17 @@ TEST_CASE("the documents") {
     CHECK(document("/api/v1/entries", source).at("entries").at(0).at("server_seconds") == 0.0015);
     // What is described is there.
     const auto described = document("/api/v1/openapi.json", source);
-    CHECK(described.at("paths").as_object().size() == 8);
-    for (const auto& path : described.at("paths").as_object())
-        CHECK(answer("GET", std::string_view(path.key().data(), path.key().size()), source).status == 200);
+    CHECK(described.at("paths").as_object().size() == 16);
+    FakeTraffic traffic;
+    FakeAdvice advice;
+    const Sources all(source, &traffic, &advice, "token");
+    for (const auto& path : described.at("paths").as_object()) {
+        std::string target(path.key());
+        if (const auto id = target.find("{id}"); id != std::string::npos) target.replace(id, 4, "1");
+        const bool is_change = path.value().as_object().contains("post");
+        INFO(target);
+        CHECK(answer(is_change ? "POST" : "GET", target, all, "Bearer token").status == (is_change ? 202 : 200));
+    }
 }
 
 TEST_CASE("metrics: one HELP and TYPE per family, labels escaped") {

@@ -81,6 +81,12 @@ TEST_CASE("a file that cannot be written is an error at the start") {
     CHECK_THROWS_AS(History("/proc/nowhere/history.jsonl"), std::runtime_error);
 }
 
+TEST_CASE("a second process is kept away from the history") {
+    const Folder folder;
+    const History first(folder.file());
+    CHECK_THROWS_WITH(History(folder.file()), Catch::Contains("another process"));
+}
+
 TEST_CASE("without a file nothing is kept and nothing fails") {
     History history("");
     history.append(deployment(1, DeploymentState::kept));

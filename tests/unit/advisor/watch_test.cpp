@@ -44,10 +44,10 @@ TEST_CASE("a few writers tell nothing about the writers") {
     CHECK(verdict({work(30, 2'000), work(5, 50)}, {work(30, 1'000), work(5, 50'000)}) == Verdict::keep);
 }
 
-TEST_CASE("with too little traffic it waits twice as long and then leaves the choice to people") {
-    CHECK(verdict({work(19, 9'000), {}}, {work(100, 100), {}}, seconds(600)) == Verdict::wait);
-    CHECK(verdict({work(19, 9'000), {}}, {work(100, 100), {}}, seconds(1200)) == Verdict::unproven);
-    CHECK(verdict({work(100, 9'000), {}}, {work(19, 100), {}}, seconds(1200)) == Verdict::unproven);
+TEST_CASE("with too little traffic it waits ten times as long and then leaves the choice to people") {
+    CHECK(verdict({work(19, 9'000), {}}, {work(100, 100), {}}, seconds(5999)) == Verdict::wait);
+    CHECK(verdict({work(19, 9'000), {}}, {work(100, 100), {}}, seconds(6000)) == Verdict::unproven);
+    CHECK(verdict({work(100, 9'000), {}}, {work(19, 100), {}}, seconds(6000)) == Verdict::unproven);
 }
 
 TEST_CASE("times are printed with a unit that fits") {

@@ -1,0 +1,227 @@
+#!/usr/bin/python3
+"""Statements that go through Larder: counted by shape, found slow, advised on, deployed, watched, and taken back where that does harm."""
+import http.client
+import json
+import os
+import sys
+import tempfile
+import unittest
+
+import psycopg2
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from support.larder_process import DIRECT, Larder  # noqa: E402
+from support.own_cluster import OwnCluster, eventually  # noqa: E402
+from support.serving import wait_until_serving  # noqa: E402
+
+ROWS = 100_000
+SECRET = "s3cret-value"
+SLOW = "SELECT count(*), max(note) FROM orders WHERE customer = %s"
+TOKEN = "token-of-the-test"
+
+
+class Base(unittest.TestCase):
+    SETTINGS = ()
+
+    def setUp(self):
+        self.cluster = OwnCluster()
+        self.addCleanup(self.cluster.remove)
+        self.cluster.run(f"CREATE TABLE orders AS SELECT i AS id, i % 5000 AS customer, md5(i::text) AS note FROM generate_series(1, {ROWS}) i",
+                         "CREATE TABLE items (id int PRIMARY KEY, name text)", "INSERT INTO items SELECT i, 'name ' || i FROM generate_series(1, 1000) i", "ANALYZE")
+        self.token = tempfile.NamedTemporaryFile("w", suffix=".token")
+        self.addCleanup(self.token.close)
+        self.token.write(TOKEN + "\n")
+        self.token.flush()
+        self.larder = self.start()
+        self.connection = self.connect()
+
+    def start(self, **more):
+        larder = Larder(self.cluster.server, ("freshness.writers=only-larder", "advisor.slow=1ms", "advisor.share_percent=0", "advisor.watch=2s", f"admin.token_file={self.token.name}",
+                                              *self.SETTINGS), **more)
+        self.addCleanup(larder.stop)
+        wait_until_serving(larder)
+        return larder
+
+    def connect(self, database="postgres"):
+        connection = psycopg2.connect(host="127.0.0.1", port=self.larder.port, user="postgres", dbname=database)
+        connection.autocommit = True
+        self.addCleanup(connection.close)
+        return connection
+
+    def run_sql(self, text, *values):
+        with self.connection.cursor() as cursor:
+            cursor.execute(text, values or None)
+            return cursor.fetchall() if cursor.description else None
+
+    def console(self, text):
+        connection = self.connect("larder")
+        with connection.cursor() as cursor:
+            cursor.execute(text)
+            names = [column.name for column in cursor.description] if cursor.description else []
+            return [dict(zip(names, row)) for row in cursor.fetchall()] if names else []
+
+    def api(self, path):
+        return json.loads(self.larder.http(path))
+
+    def post(self, path, token=TOKEN):
+        connection = http.client.HTTPConnection("127.0.0.1", self.larder.admin_port, timeout=60)
+        connection.request("POST", path, headers={"Authorization": "Bearer " + token})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    def shape(self, part):
+        found = [row for row in self.api("/api/v1/queries?limit=1000")["queries"] if part in row["query"]]
+        self.assertLessEqual(len(found), 1, found)
+        return found[0] if found else None
+
+    def advice_on(self, part):
+        def find():
+            return next((row for row in self.api("/api/v1/advice")["advice"] if part in row["query"]), None)
+        return eventually(find, f"there is advice on {part}")
+
+    def indexes(self):
+        return {row[0] for row in self.cluster.run("SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'orders'::regclass")}
+
+    def ask_orders(self, first, count=30):
+        for customer in range(first, first + count):
+            self.run_sql(SLOW, customer)
+
+
+@unittest.skipIf(DIRECT, "tests what Larder counts")
+class Counted(Base):
+    def test_hits_misses_and_rows_are_counted_by_shape(self):
+        # The first text of a shape may not be counted: what is counted is compared with a difference.
+        def read():
+            return self.run_sql("SELECT name FROM items WHERE id = 7")
+        eventually(lambda: read() and (self.shape("FROM items") or {}).get("hits", 0) > 0, "a hit is counted")
+        before = self.shape("FROM items")
+        self.assertEqual(before["query"], "SELECT name FROM items WHERE id = $1")
+        for _ in range(50):
+            self.assertEqual(read(), [("name 7",)])
+        after = self.shape("FROM items")
+        self.assertEqual(after["hits"] - before["hits"], 50)
+        self.assertEqual(after["rows"] - before["rows"], 50)
+        self.assertEqual(after["server_calls"], before["server_calls"])
+        self.run_sql("UPDATE items SET name = name WHERE id = 7")
+        read()
+        self.assertEqual(self.shape("FROM items")["misses"], after["misses"] + 1)
+        with self.assertRaises(psycopg2.Error):
+            for _ in range(2):
+                try:
+                    self.run_sql("SELECT 1 / (id - id) FROM items")
+                except psycopg2.Error:
+                    pass
+            self.run_sql("SELECT 1 / (id - id) FROM items")
+        failing = self.shape("(id - id)")
+        self.assertGreaterEqual(failing["errors"], 2)
+        self.assertEqual(failing["server_calls"], 0)
+
+    def test_memory_is_bounded_whatever_the_shapes(self):
+        def flood(first, count):
+            for number in range(first, first + count):
+                text = f"SELECT c{number} FROM (SELECT id AS c{number} FROM items WHERE id = 1) AS one"
+                self.run_sql(text), self.run_sql(text)
+        flood(0, 6000)
+        totals = len(self.api("/api/v1/queries?limit=1000")["queries"])
+        self.assertEqual(totals, 1000)
+        filled = self.larder.resident_bytes()
+        flood(6000, 6000)
+        self.assertLessEqual(self.api("/api/v1/queries?limit=1")["total"], 2 * 2000)
+        self.assertLess(self.larder.resident_bytes() - filled, 64 << 20)
+
+    def test_long_rows_of_one_statement_are_told(self):
+        for _ in range(8):
+            self.run_sql("SELECT id FROM items ORDER BY id LIMIT 20")
+            for number in range(1, 21):
+                self.run_sql("SELECT name FROM items WHERE id = %s", number)
+        row = self.advice_on("SELECT name FROM items")
+        self.assertEqual(row["found_by"], "sequence")
+        self.assertIn("in a row", row["options"][0]["why"])
+
+
+@unittest.skipIf(DIRECT, "tests what Larder advises")
+class Advised(Base):
+    def test_a_slow_statement_is_found_advised_deployed_and_kept(self):
+        self.ask_orders(0)
+        row = self.advice_on("FROM orders")
+        self.assertTrue(row["options"][0]["kind"].startswith("btree"), row)
+        slow = next(one for one in self.console("SHOW SLOW QUERIES") if "FROM orders" in one["query"])
+        self.assertEqual(slow["advice"], str(row["id"]))
+        told = "\n".join(line["ADVICE"] for line in self.console(f"EXPLAIN ADVICE {row['id']}"))
+        self.assertIn("CREATE INDEX CONCURRENTLY", told)
+        self.assertIn("costs most", told)
+        self.run_sql("SET larder.trace = on")
+        self.run_sql(SLOW, 4000)
+        self.run_sql("UPDATE orders SET note = note WHERE id = -1")
+        self.run_sql(SLOW, 4000)
+        self.assertTrue(any("could be cheaper" in notice for notice in self.connection.notices), self.connection.notices)
+
+        self.assertEqual(self.post(f"/api/v1/advice/{row['id']}/deploy", "wrong")[0], 401)
+        self.assertEqual(self.indexes(), set())
+        status, answer = self.post(f"/api/v1/advice/{row['id']}/deploy")
+        self.assertEqual(status, 202, answer)
+
+        def judged():
+            self.ask_orders(1000)
+            state = self.console("SHOW DEPLOYMENTS")[0]
+            return state if state["state"] in ("kept", "reverted", "unproven", "failed") else None
+        state = eventually(judged, "the deployment is judged")
+        self.assertEqual(state["state"], "kept", state)
+        self.assertEqual(len(self.indexes()), 1)
+        self.assertIn(": kept", self.larder.http("/api/v1/deployments.md"))
+
+        # The history outlives the process, and what it deployed can still be taken back.
+        state_folder = tempfile.TemporaryDirectory()
+        self.addCleanup(state_folder.cleanup)
+        os.system(f"cp {self.larder.state}/* {state_folder.name}/")
+        self.connection.close()
+        self.larder.stop()
+        self.larder = self.start(state=state_folder.name)
+        self.assertEqual(self.console("SHOW DEPLOYMENTS")[0]["state"], "kept")
+        self.console("REVERT DEPLOYMENT 1")
+        eventually(lambda: self.console("SHOW DEPLOYMENTS")[0]["state"] == "reverted", "it is reverted")
+        self.assertEqual(self.indexes(), set())
+
+    def test_what_costs_the_writers_more_than_it_saves_is_taken_back_unasked(self):
+        self.ask_orders(0)
+        for _ in range(60):
+            self.run_sql("UPDATE orders SET note = note WHERE id = -1")
+        # Not slow enough to be found by itself; but each write of this table now pays for whatever it has to keep.
+        row = self.advice_on("FROM orders")
+        self.cluster.run("CREATE FUNCTION pay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.02) WHERE EXISTS (SELECT FROM pg_index WHERE indrelid = TG_RELID); RETURN NULL; END'",
+                         "CREATE TRIGGER pay AFTER UPDATE ON orders FOR EACH STATEMENT EXECUTE FUNCTION pay()")
+        self.console(f"DEPLOY ADVICE {row['id']}")
+
+        def judged():
+            self.ask_orders(2000, 10)
+            for _ in range(30):
+                self.run_sql("UPDATE orders SET note = note WHERE id = -1")
+            state = self.console("SHOW DEPLOYMENTS")[0]
+            return state if state["state"] in ("kept", "reverted", "unproven", "failed") else None
+        state = eventually(judged, "the deployment is judged")
+        self.assertEqual(state["state"], "reverted", self.larder.http("/api/v1/deployments.md"))
+        self.assertEqual(self.indexes(), set())
+
+    def test_nothing_is_deployed_unasked(self):
+        self.ask_orders(0)
+        self.advice_on("FROM orders")
+        self.assertEqual(self.indexes(), set())
+        self.assertEqual(self.console("SHOW DEPLOYMENTS"), [])
+
+
+@unittest.skipIf(DIRECT, "tests what Larder shows")
+class Hidden(Base):
+    SETTINGS = ("advisor.show_values=false", "log.level=debug")
+
+    def test_constants_are_never_shown(self):
+        for number in range(20):
+            self.run_sql(f"SELECT count(*) FROM orders WHERE note = '{SECRET}{number}'")
+            self.run_sql("SELECT count(*) FROM orders WHERE note LIKE %s", f"%{SECRET}{number}%")
+        row = self.advice_on("note = $")
+        shown = "\n".join((json.dumps(self.api("/api/v1/advice")), json.dumps(self.api("/api/v1/queries")), json.dumps(self.api("/api/v1/slow-queries")), self.larder.output(),
+                           str(self.console(f"EXPLAIN ADVICE {row['id']}")), str(self.console("SHOW QUERIES"))))
+        self.assertNotIn(SECRET, shown)
+
+
+if __name__ == "__main__":
+    unittest.main()

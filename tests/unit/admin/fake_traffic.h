@@ -1,0 +1,63 @@
+// Statements and advice that a test sets.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/advice.h"
+#include "base/traffic.h"
+
+namespace larder::admin {
+
+struct FakeTraffic final : StatementSource {
+    std::vector<StatementRow> rows;
+    std::vector<StatementRow> statements(bool) const override { return rows; }
+    StatementTotals statement_totals() const override { return {rows.size(), 100, 0}; }
+    void set_advice(const std::string&, int) const override {}
+
+    static StatementRow row(std::string id, std::uint64_t hits, std::uint64_t misses, std::uint64_t mean_us) {
+        StatementRow row;
+        row.id = std::move(id), row.database = "shop", row.role = "amy", row.text = "select $1";
+        row.hits = hits, row.misses = row.server_calls = misses, row.calls = hits + misses;
+        row.server_us = misses * mean_us;
+        row.server_times.counts[latency_bucket(mean_us)] = misses;
+        return row;
+    }
+};
+
+struct FakeAdvice final : AdviceSource {
+    std::vector<SlowRow> slow_rows;
+    std::vector<AdviceRow> advice_rows;
+    std::vector<DeploymentRow> deployment_rows;
+    std::vector<std::pair<int, std::size_t>> deployed;
+    std::vector<int> reverted;
+    std::string why_not;
+
+    FakeAdvice() {
+        slow_rows.push_back({"00aa", "shop", "select $1", "slow", 10, 9, 150'000, 200'000, 1'350'000, 0.5, "looked at", 1});
+        AdviceRow row;
+        row.id = 1, row.statement_id = "00aa", row.database = "shop", row.text = "select $1", row.found_by = "slow", row.plan = "Seq Scan on t\n  (a = 1)", row.server_mean_us = 150'000;
+        row.options.push_back({"btree_single", "Make an index", "It reads all.", {"CREATE INDEX CONCURRENTLY i ON t (a)"}, {"DROP INDEX CONCURRENTLY i"}, "", 0.9, "It takes disk.", ""});
+        row.options.push_back({"rewrite", "Write the statement otherwise", "It is shorter.", {}, {}, "select 2", std::nullopt, "", "There is no statement to run."});
+        row.deployment = 3;
+        advice_rows.push_back(row);
+        deployment_rows.push_back({3, 1, "building", "shop", "Make an index", "http", row.options[0].run, row.options[0].undo, "scanning table, 40 %", "Began.", 1'700'000'000'000, 150'000, 0, 9, 0});
+    }
+    std::vector<SlowRow> slow_statements() const override { return slow_rows; }
+    std::vector<AdviceRow> advice() const override { return advice_rows; }
+    std::vector<DeploymentRow> deployments() const override { return deployment_rows; }
+    std::string deployments_document() const override { return "# What was deployed\n"; }
+    Answer deploy(int advice, std::size_t option, const std::string&) override {
+        if (!why_not.empty()) return {0, why_not};
+        deployed.emplace_back(advice, option);
+        return {4, {}};
+    }
+    Answer revert(int deployment, const std::string&) override {
+        if (!why_not.empty()) return {0, why_not};
+        reverted.push_back(deployment);
+        return {deployment, {}};
+    }
+};
+
+}  // namespace larder::admin

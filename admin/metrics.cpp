@@ -89,6 +89,8 @@ void add_connections(Families& out, const Snapshot& s) {
     auto& limits = out.add("larder_limit_hits_total", "How often a limit was met.", MetricType::Counter);
     Families::put(limits, {{"limit", "clients_max"}}, real(s.refused_clients));
     Families::put(limits, {{"limit", "pool_max_wait"}}, real(s.wait_timeouts));
+    Families::put(limits, {{"limit", "statements_max"}}, real(s.dropped_shapes));
+    out.gauge("larder_statement_shapes", "Shapes of statements that are counted.", real(s.statement_shapes));
     out.counter("larder_logins_total", "Logins that PostgreSQL accepted.", real(s.logins));
     out.counter("larder_login_failures_total", "Logins that failed.", real(s.login_failures));
     out.counter("larder_statements_total", "Statements that clients sent.", real(s.statements));

@@ -53,6 +53,8 @@ struct Snapshot {
     std::uint64_t idle_servers = 0;        // in the pools
     std::uint64_t waiting_clients = 0;     // for a server connection
     std::uint64_t wait_timeouts = 0;       // clients that got none within pool.max_wait
+    std::uint64_t statement_shapes = 0;    // counted by the advisor now
+    std::uint64_t dropped_shapes = 0;      // those that were dropped, since advisor.statements_max was met
 };
 
 // Shared server connections of one database and role that are alike. Strings are printable.

@@ -210,6 +210,7 @@ private:
     NoOutcomes outcomes_;
     NoWaiter waiter_;
     session::StatementMemo memo_{1000, 1 << 20};
+    session::TrafficRecords traffic_{1000};
     session::Context context_{.now = Instant{1'000'000},
                               .upstream = upstream_,
                               .cache = cache_,
@@ -217,7 +218,9 @@ private:
                               .unknown_outcomes = outcomes_,
                               .rules = std::make_shared<rules::UserRules>(),
                               .has_upstream_login = true,
-                              .memo = &memo_};
+                              .memo = &memo_,
+                              .traffic = &traffic_,
+                              .clock_us = [] { return now().us; }};
     std::unique_ptr<session::Session> session_;
     session::OutputQueue to_client_, to_server_;
     std::size_t server_bytes_ = 0;

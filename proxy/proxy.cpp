@@ -207,6 +207,8 @@ Snapshot Proxy::snapshot() const {
         out.idle_servers += pool.idle;
         out.waiting_clients += pool.waiting;
     }
+    const auto shapes = statement_totals();
+    out.statement_shapes = shapes.shapes, out.dropped_shapes = shapes.evicted;
     out.wait_timeouts = shared_.wait_timeouts.load(std::memory_order_relaxed);
     out.pool_mode = mode_name(shared_.config.pool.mode);
     for (std::size_t i = 1; i < bypasses.size(); ++i) out.bypasses.emplace_back(rules::name(static_cast<rules::Reason>(i)), bypasses[i]);

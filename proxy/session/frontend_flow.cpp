@@ -255,7 +255,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     else sending_statement(statement, out);
     if (!is_plain_read(statement.get(), resolved->plan)) owed_reads_only = false;
     Owed entry{.kind = Owed::Kind::query, .capture = std::move(capture)};
-    begin_execution(entry, statement, nullptr, {}, out);
+    begin_execution(entry, statement, *resolved, nullptr, {}, out);
     send(out, whole, std::move(entry));
     return true;
 }

@@ -410,7 +410,7 @@ void Session::Impl::send_batch(const Batch& batch, Bytes frames, std::unique_ptr
                 sending_statement(portal.statement, out, &portal);
                 const Bytes types = source != nullptr ? Bytes(source->types) : unnamed != nullptr ? Bytes(unnamed->types) : Bytes();
                 Owed entry{.kind = Owed::Kind::execute, .executed = std::move(source), .catalogue_word = catalogue_word(), .capture = std::move(capture)};
-                begin_execution(entry, portal.statement, &batch.bind, types, out);
+                if (portal.statement != nullptr) begin_execution(entry, portal.statement, plan_of(*portal.statement), &batch.bind, types, out);
                 send(out, frame.whole, std::move(entry));
                 break;
             }

@@ -65,7 +65,6 @@ struct Owed {
     std::unique_ptr<DescriptionCapture> description = nullptr;  // describe_statement: the answer is being kept
     std::unique_ptr<Capture> capture = nullptr;  // query, execute: the answer is being captured
     std::unique_ptr<Execution> execution = nullptr;  // query, execute: what of it is counted
-    std::shared_ptr<Statement> first_text = nullptr;  // query, execute: the statement, if it came for the first time
 
     bool ends_with_ready() const { return kind == Kind::query || kind == Kind::sync || kind == Kind::function_call; }
 };

@@ -229,7 +229,7 @@ struct Session::Impl {
     // --- traffic_flow.cpp
     void count_hit(Statement& statement, const ResolvedPlan& resolved, const cache::CachedResult& hit);
     // Into the entry of a Query or Execute that is about to be sent. `bind`: null for a simple Query, or if it is not at hand.
-    void begin_execution(Owed& entry, const std::shared_ptr<Statement>& statement, const protocol::Bind* bind, Bytes types, Outputs& out);
+    void begin_execution(Owed& entry, const std::shared_ptr<Statement>& statement, const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types, Outputs& out);
     void end_execution(Owed& done);
     const std::shared_ptr<StatementRecord>& record_of(Statement& statement, const ResolvedPlan& resolved, std::uint32_t weight);
     std::int64_t clock_us() const { return context.clock_us != nullptr ? context.clock_us() : context.now.us; }

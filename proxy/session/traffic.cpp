@@ -36,19 +36,19 @@ bool StatementRecord::wants_sample() const {
 }
 
 void StatementRecord::keep_sample(StatementSample sample) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto is_slower = [](const StatementSample& a, const StatementSample& b) { return a.server_us > b.server_us; };
     samples_.insert(std::upper_bound(samples_.begin(), samples_.end(), sample, is_slower), std::move(sample));
     if (samples_.size() > kSamplesMax) samples_.pop_back();
 }
 
 void StatementRecord::follows(const std::string& id) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     after_ = id;
 }
 
 void StatementRecord::touches(const rules::Plan& plan, bool is_select, bool has_facts) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!has_facts) {
         if (!has_facts_) is_read_ = is_select;  // a guess
         return;
@@ -64,7 +64,7 @@ void StatementRecord::touches(const rules::Plan& plan, bool is_select, bool has_
 }
 
 void StatementRecord::looks_like(std::string text) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     text_ = std::move(text);
 }
 
@@ -82,7 +82,7 @@ void StatementRecord::add_to(StatementRow& row, bool with_samples) const {
     row.sequences += sequences.value(), row.sequence_calls += sequence_calls.value();
     if (const auto reason = usual_reason(); reason != rules::Reason::none) row.bypass_reason = rules::name(reason);
     server_times.add_to(row.server_times);
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (row.text.empty()) row.text = text_;
     if (!after_.empty()) row.sequence_after = after_;
     if (!reads_.empty()) row.reads = reads_;
@@ -97,7 +97,7 @@ std::shared_ptr<StatementRecord> TrafficRecords::find(RecordKey key, Instant now
     if (const auto found = records_.find(hash); found != records_.end()) return found->second;
     auto record = std::make_shared<StatementRecord>(std::move(key), hash);
     record->used(now);
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (records_.size() >= records_max_) evict_oldest();
     records_.emplace(hash, record);
     return record;
@@ -128,7 +128,7 @@ void TrafficRecords::evict_oldest() {
 }
 
 std::vector<std::shared_ptr<const StatementRecord>> TrafficRecords::all() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::vector<std::shared_ptr<const StatementRecord>> found;
     found.reserve(records_.size());
     for (const auto& [hash, record] : records_) found.push_back(record);

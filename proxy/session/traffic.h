@@ -2,7 +2,7 @@
 //
 // A hit adds to a record that its plan already points to: no lookup, no lock, no clock. What goes to the server reads the clock twice.
 // A text that comes for the first time has no record yet, since a fingerprint costs more than to pass the text through: it gets one
-// when it comes again, when it was slow, and one of sixteen in any case, which then counts for sixteen.
+// when it comes again, when it was slow, and one of 64 in any case, which then counts for all of them.
 //
 // Threads: the worker's own, but for what is said to be for readers.
 #pragma once
@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -20,10 +19,13 @@
 #include "base/clock.h"
 #include "base/latency_counts.h"
 #include "base/metrics.h"
+#include "base/thread_annotations.h"
 #include "base/traffic.h"
 #include "rules/plan.h"
 
 namespace larder::session {
+
+class Statement;
 
 struct RecordKey {
     std::uint64_t fingerprint = 0;
@@ -74,7 +76,7 @@ private:
     mutable std::atomic<int> advice_{0};
     std::uint32_t votes_ = 0;
     std::atomic<std::int64_t> last_used_us_{0};
-    mutable std::mutex mutex_;               // for what is written seldom
+    mutable Mutex mutex_;               // for what is written seldom
     std::vector<StatementSample> samples_;   // the slowest first
     std::vector<Oid> reads_, writes_;
     bool writes_unknown_ = false, is_read_ = false, has_facts_ = false;
@@ -84,7 +86,8 @@ private:
 
 // One execution that is under way on the server.
 struct Execution {
-    std::shared_ptr<StatementRecord> record;  // null: its text came for the first time
+    std::shared_ptr<StatementRecord> record;  // null: its text came for the first time, and is …
+    std::shared_ptr<Statement> first_text;    // … this
     std::int64_t sent_us = 0;
     std::uint64_t rows = 0, bytes = 0;
     bool has_failed = false, is_miss = false;
@@ -96,7 +99,7 @@ class TrafficRecords {
 public:
     explicit TrafficRecords(std::size_t records_max) : records_max_(records_max) {}
 
-    static constexpr std::uint32_t kOneOf = 16;      // first texts that are counted, for as many each
+    static constexpr std::uint32_t kOneOf = 64;      // first texts that are counted, for as many each
     // Made if it is new; then the record that was used longest ago may go (who holds it goes on counting, unseen).
     std::shared_ptr<StatementRecord> find(RecordKey key, Instant now);
     bool takes_first_text() { return ++first_texts_ % kOneOf == 0; }
@@ -116,7 +119,7 @@ private:
     const std::size_t records_max_;
     std::uint32_t first_texts_ = 0;
     std::vector<std::unique_ptr<Execution>> spare_;
-    mutable std::mutex mutex_;               // the worker takes it to add and to evict
+    mutable Mutex mutex_;               // the worker takes it to add and to evict
     boost::unordered_flat_map<std::uint64_t, std::shared_ptr<StatementRecord>> records_;
 };
 

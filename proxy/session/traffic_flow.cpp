@@ -74,17 +74,16 @@ void Session::Impl::count_hit(Statement& statement, const ResolvedPlan& resolved
     sequence.saw(record);
 }
 
-void Session::Impl::begin_execution(Owed& entry, const std::shared_ptr<Statement>& statement, const protocol::Bind* bind, Bytes types, Outputs& out) {
+void Session::Impl::begin_execution(Owed& entry, const std::shared_ptr<Statement>& statement, const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types, Outputs& out) {
     const auto reason = std::exchange(bypass_reason, rules::Reason::none);
-    if (context.traffic == nullptr || statement == nullptr || database == nullptr) return;
-    const auto& resolved = plan_of(*statement);
+    if (context.traffic == nullptr || database == nullptr) return;
     auto execution = context.traffic->take_execution();
     execution->is_miss = entry.capture != nullptr;
     execution->reason = resolved.plan.reason != rules::Reason::none ? resolved.plan.reason : reason;
     const bool is_first = statement->executions == 0 && resolved.record == nullptr;
     if (statement->executions < UINT32_MAX) ++statement->executions;
     if (is_first) {
-        entry.first_text = statement;
+        execution->first_text = statement;
     } else {
         execution->record = record_of(*statement, resolved, 1);
         sequence.saw(*execution->record);
@@ -104,9 +103,9 @@ void Session::Impl::end_execution(Owed& done) {
     auto& execution = *done.execution;
     const auto took = static_cast<std::uint64_t>(std::max<std::int64_t>(0, clock_us() - execution.sent_us));
     std::uint32_t weight = 1;
-    if (done.first_text != nullptr && database != nullptr) {
+    if (execution.first_text != nullptr && database != nullptr) {
         if (took < kSlowEnoughUs) weight = context.traffic->takes_first_text() ? TrafficRecords::kOneOf : 0;
-        if (weight > 0) execution.record = record_of(*done.first_text, plan_of(*done.first_text), weight);
+        if (weight > 0) execution.record = record_of(*execution.first_text, plan_of(*execution.first_text), weight);
     }
     if (auto* record = execution.record.get()) {
         if (execution.is_miss) record->misses.add(weight);

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "advisor/advice.h"
+#include "advisor/advisor.h"
 #include "advisor/deployer.h"
 #include "base/advice.h"
 #include "base/traffic.h"
@@ -37,6 +38,7 @@ struct ServiceOptions {
 class Service final : public AdviceSource, private TrafficSource {
 public:
     static constexpr std::size_t kAdviceMax = 500;      // the oldest are dropped beyond it
+    static constexpr std::size_t kWorkloadMax = 300;    // statements of one database that are weighed together: those that take most time
 
     // `traffic` must outlive it. Throws std::runtime_error if the history of deployments cannot be read or written.
     Service(ServiceOptions options, const StatementSource& traffic);
@@ -48,6 +50,7 @@ public:
     std::vector<AdviceRow> advice() const override;
     std::vector<DeploymentRow> deployments() const override;
     std::string deployments_document() const override;
+    void advise_workload(std::uint64_t budget_bytes) override;
     Answer deploy(int advice, std::size_t option, const std::string& asked_by) override;
     Answer revert(int deployment, const std::string& asked_by) override;
 
@@ -63,6 +66,10 @@ private:
     void run();
     void look_at_traffic();
     void look_at(const StatementRow& row, const std::string& found_by);
+    void look_at_workload(double budget_bytes);
+    void look_at_workload(const std::vector<const StatementRow*>& rows, double budget_bytes);
+    void add(AdviceRow row);
+    Question question_of(const StatementRow& row) const;
     std::vector<Advice> advise(const StatementRow& row) const;
     void keep(AdviceRow advice, Looked& looked);
     bool is_due(const std::string& statement_id) const;
@@ -75,6 +82,7 @@ private:
     std::map<std::string, Looked> looked_;     // by statement and what was found
     std::map<int, int> advice_of_deployment_;
     int next_advice_ = 1;
+    std::optional<std::uint64_t> wanted_workload_;   // its budget
     bool is_stopping_ = false;
     Deployer deployer_;
     std::thread thread_;                       // last: it uses all of the above

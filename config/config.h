@@ -63,6 +63,7 @@ struct CacheConfig {
     std::uint64_t bytes_max = 256u << 20;
     std::uint64_t entry_bytes_max = 1u << 20;
     milliseconds ttl{3'600'000};
+    bool deferred_begin = true;             // a BEGIN waits until something needs the server
     std::uint32_t statements_max = 10'000;  // texts whose analysis is kept, per worker
 };
 

@@ -196,6 +196,7 @@ constexpr std::array kOptions{
     option<Size<MEMBER(cache.bytes_max), kMiB, 1ull << 42>>("cache", "bytes_max", size, true, "from 1MB to 4TB", "memory for cached answers"),
     option<Size<MEMBER(cache.entry_bytes_max), 1024, 1ull << 30>>("cache", "entry_bytes_max", size, true, "from 1kB to 1GB", "larger answers are not kept"),
     option<Duration<MEMBER(cache.ttl), 1, 365 * kDayMs>>("cache", "ttl", duration, false, "from 1ms to 365d", "no answer is kept longer, unless a rule or comment says so"),
+    option<Boolean<MEMBER(cache.deferred_begin)>>("cache", "deferred_begin", boolean, true, "", "a BEGIN is answered at once and sent with the first statement that is no hit, so that a transaction of hits needs no server"),
     option<Integer<MEMBER(cache.statements_max), 100, 10'000'000>>("cache", "statements_max", integer, true, "from 100 to 10000000", "texts whose analysis each worker remembers"),
     option<FreshnessWriters>("freshness", "writers", choice, true, "others or only-larder", "who else writes to the databases; only-larder: nobody, and so every hit is strict"),
     option<Duration<MEMBER(freshness.others_ttl_max), 0, 60'000>>("freshness", "others_ttl_max", duration, false, "from 0 to 1min", "with writers = others: no answer is kept longer"),

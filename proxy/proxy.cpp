@@ -199,6 +199,8 @@ Snapshot Proxy::snapshot() const {
         out.write_marks += m.write_marks.value();
         out.opaque_marks += m.opaque_marks.value();
         out.environment_reads += m.environment_reads.value();
+        out.deferred_begins += m.deferred_begins.value();
+        out.deferred_begins_made_real += m.deferred_begins_made_real.value();
         out.logins += m.logins.value();
         out.login_failures += m.login_failures.value();
         out.protocol_errors += m.protocol_errors.value();

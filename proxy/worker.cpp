@@ -59,6 +59,7 @@ Worker::Worker(Shared& shared, int index)
                .has_upstream_login = shared.has_upstream_login,
                .server_version = {},
                .pool_mode = pool_mode(shared.config.pool.mode),
+               .deferred_begin = shared.config.cache.enabled && shared.config.cache.deferred_begin,
                .limits = {},
                .metrics = {},
                .memo = &memo_,

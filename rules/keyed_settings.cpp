@@ -15,7 +15,7 @@ const std::vector<std::string_view> kKeyedSettings = {
     "array_nulls", "quote_all_identifiers", "lc_monetary", "lc_numeric", "lc_time", "lc_messages", "xmlbinary", "xmloption",
     "default_text_search_config",
     // What a text means. escape_string_warning and operator_precedence_warning (13 only) decide whether warnings come with it.
-    "standard_conforming_strings", "backslash_quote", "escape_string_warning", "operator_precedence_warning", "transform_null_equals",
+    "idle_in_transaction_session_timeout", "standard_conforming_strings", "backslash_quote", "escape_string_warning", "operator_precedence_warning", "transform_null_equals",
     // The raw path: what a name means may change without this session's doing, by a new schema or a GRANT; but then it
     // changes alike for all sessions with the same user and the same setting.
     "search_path",

@@ -190,6 +190,9 @@ void Session::Impl::on_unasked(char type, Bytes body, Bytes whole, Outputs& out)
     } else if (type == protocol::ParameterStatus::kType) {
         on_parameter_status(body);
         if (pool != nullptr && pool->step != PoolState::Step::none) return;  // tell_parameters() compares in the end
+    } else if (deferred.is_active || !deferred.notifications.empty()) {
+        // In a block the server would have kept it back.
+        if (deferred.notifications.size() + whole.size() <= DeferredBlock::kNotificationBytesMax) return void(deferred.notifications.append(whole));
     }
     out.client.append_borrowed(whole);
 }
@@ -210,7 +213,7 @@ void Session::Impl::on_command_complete(char type, Bytes body, Bytes whole, Outp
     if (is_planted(PlantedFault::end_at_command_complete)) writes.settled('T');
     auto& front = owed.front();
     if (front.capture && type == protocol::CommandComplete::kType) front.capture->complete(whole);
-    out.client.append_borrowed(whole);
+    if (!front.swallow) out.client.append_borrowed(whole);
     if (front.kind != Owed::Kind::execute) return;
     auto done = owed.pop();
     end_execution(done);
@@ -238,10 +241,11 @@ void Session::Impl::on_error_reply(Bytes body, Bytes whole, Outputs& out) {
         complete_captures.clear();
         return;
     }
+    if (front.question == Question::begin) return begin_failed(body, out);
     if (is_own_question) {
         // In a block the failed question has failed the block: the client must hear of it as of its own statement's error.
         const auto error = protocol::ErrorResponse::decode(body);
-        if (pause == Pause::environment && environment_error.empty() && (status == 'T' || (error && error->sqlstate() == protocol::sqlstate::kQueryCanceled))) environment_error.assign(whole);
+        if (pause == Pause::environment && environment_error.empty() && ((status == 'T' && !deferred.is_active) || (error && error->sqlstate() == protocol::sqlstate::kQueryCanceled))) environment_error.assign(whole);
         if (front.question == Question::lock || front.question == Question::other) lock_may_be_gone = true;
         question_failed = true;
         // The client's cancel hit the question instead of the statement behind it.
@@ -289,6 +293,7 @@ void Session::Impl::on_ready_for_query(Bytes body, Bytes whole, Outputs& out) {
     end_execution(done);
     const char new_status = static_cast<char>(ready->status);
     if (done.capture && done.capture->is_complete()) complete_captures.push_back(std::move(done.capture));
+    if (new_status == 'I' && !done.swallow) pass_on_notifications(out);
     if (!done.swallow) out.client.append_borrowed(whole);
     if (pool != nullptr && done.swallow && done.kind == Owed::Kind::query) pool_question_answered(done.question);
     question_failed = false;
@@ -300,7 +305,7 @@ void Session::Impl::on_ready_for_query(Bytes body, Bytes whole, Outputs& out) {
     // The marks come first: what is stored below must not be older than what this answer ended.
     const bool is_settled = owed.empty();
     if (is_settled) settle(new_status, out);
-    else status = new_status;
+    else if (!deferred.is_active) status = new_status;
     for (auto& capture : complete_captures) {
         if (new_status != 'E') capture->finish();
     }

@@ -16,6 +16,7 @@ public:
     explicit Matcher(Batch& batch) : batch_(batch) {}
 
     bool is_done() const { return expect_ == Expect::nothing; }
+    bool has_execute() const { return expect_ == Expect::close_or_sync; }
 
     // False: this message does not belong here.
     bool take(char type, Bytes body) {
@@ -92,6 +93,25 @@ Match match_batch(Bytes in, std::size_t bytes_max, Batch& batch) {
     }
     batch.bytes = at;
     return Match::yes;
+}
+
+bool match_unsynced(Bytes in, std::size_t bytes_max, Batch& batch) {
+    Matcher matcher(batch);
+    std::size_t at = 0;
+    while (!matcher.has_execute()) {
+        const auto rest = in.substr(at);
+        const auto header = protocol::peek_header(rest);
+        if (!header) return false;
+        const auto limit = protocol::frontend_body_bytes_max(header->type);
+        if (!limit || header->check(*limit) || at + header->total_bytes > bytes_max) return false;
+        const auto total = static_cast<std::size_t>(header->total_bytes);
+        if (rest.size() < total || !matcher.take(header->type, rest.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes))) return false;
+        if (matcher.is_done()) return false;
+        at += total;
+    }
+    batch.bytes = at;
+    const auto next = protocol::peek_header(in.substr(at));
+    return next && (next->type == protocol::Parse::kType || next->type == protocol::Bind::kType);
 }
 
 }  // namespace larder::session

@@ -31,4 +31,7 @@ enum class Match : unsigned char {
 // a message is the network's, and the rest is on its way: incomplete.
 Match match_batch(Bytes in, std::size_t bytes_max, Batch& batch);
 
+// Does `in` begin with such messages up to Execute, and do others than Close and Sync follow? They are in `batch`, without those.
+bool match_unsynced(Bytes in, std::size_t bytes_max, Batch& batch);
+
 }  // namespace larder::session

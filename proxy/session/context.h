@@ -29,6 +29,7 @@ struct SessionMetrics {
     Count client_connections, logins, login_failures;
     Count server_connections;
     Count statements, write_marks, opaque_marks;         // opaque: moved `any` or `catalogue`
+    Count deferred_begins, deferred_begins_made_real;
     Count environment_reads, broken_invariants, protocol_errors;
     std::array<Count, static_cast<std::size_t>(Pin::count_)> pinned;  // server connections that are pinned now, by reason
     Count queries_hit_us;                                // unused by hits themselves; kept for the dashboard
@@ -54,6 +55,7 @@ struct Context {
     bool has_upstream_login = false;      // Larder can log in itself; else everything is passed through
     std::string server_version = {};           // "15.18": for `larder` SHOW VERSION and console logins
     PoolMode pool_mode = PoolMode::session;
+    bool deferred_begin = false;          // a BEGIN waits until something needs the server
     SessionLimits limits = {};
     SessionMetrics metrics = {};
     StatementMemo* memo = nullptr;        // owned by the worker

@@ -103,6 +103,7 @@ std::optional<std::size_t> Session::Impl::on_frame_start(Bytes in, Outputs& out)
         // Its name is at the front, and that much is needed; the rest is passed on as it comes.
         if (in.size() < kWholeFrameBytesMax / 2) return std::nullopt;
         if (phase == Phase::ready && needs_server()) return std::nullopt;
+        if (phase == Phase::ready) make_block_real(nullptr, out);
         begin_large_frame(*header, in.substr(0, std::min<std::size_t>(in.size(), header->total_bytes)), out);
         return phase == Phase::closed ? in.size() : std::optional(std::min<std::size_t>(in.size(), header->total_bytes));
     }
@@ -117,6 +118,7 @@ std::optional<std::size_t> Session::Impl::on_frame_start(Bytes in, Outputs& out)
                 return batch.bytes;
             case Match::no: break;
         }
+        if (const auto used = on_begin_before_batch(in, out); used != 0u) return used;
     }
     const Frame frame{header->type, in.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes), in.substr(0, total)};
     if (!on_frontend_frame(frame, out)) return std::nullopt;
@@ -146,6 +148,7 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
     if (pool != nullptr && !has_server && frame.type != protocol::Query::kType) {
         if (has_no_answer(frame.type) || needs_server()) return has_no_answer(frame.type);
     }
+    if (deferred.is_active && frame.type != protocol::Query::kType) make_block_real(statement_in(frame).get(), out);
     // After an error the server ignores everything up to the next Sync, and so does Larder.
     if (is_skipping && frame.type != protocol::kSyncType) return true;
     if (copy_in && frame.type != protocol::CopyData::kType && frame.type != protocol::kCopyDoneType && frame.type != protocol::CopyFail::kType) {
@@ -213,6 +216,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
         run_own_command(statement->command(), true, nullptr, out);
         return true;
     }
+    if (is_answered_here(*statement)) return answer_query_here(*statement, out), true;
     const auto* resolved = &plan_of(*statement);
     cache::ResultRef hit;
     std::unique_ptr<Capture> capture;
@@ -250,6 +254,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     if (!portals.empty()) portals.erase("");
     unnamed.reset();
     server_has_unnamed = false;  // PostgreSQL drops it with each simple Query
+    make_block_real(statement.get(), out);
     before_sending(statement.get(), out);
     if (login.is_replication && is_replication_command(text)) block.is_opaque = true;
     else sending_statement(statement, out);
@@ -392,6 +397,7 @@ void Session::Impl::run_own_command(const LarderCommand& command, bool simple, c
     if (!outcome.sqlstate.empty()) {
         protocol::append_error(text, {protocol::severity::kError, outcome.sqlstate, outcome.error, {}, "Larder knows larder.cache, larder.trace and larder.max_age."});
         if (status == 'T') {
+            make_block_real(nullptr, out);
             // The server's block must fail as well: let it fail in its own way, and swallow how.
             ask_server("SELECT 1/0", Question::other, out);
             status = 'E';

@@ -154,6 +154,7 @@ bool Session::Impl::answered_in_its_stead(Outputs& out) {
     if (!cancelled && environment_error.empty()) return false;
     if (cancelled) protocol::append_error(out.client.text(), {protocol::severity::kError, protocol::sqlstate::kQueryCanceled, "canceling statement due to user request"});
     else out.client.append(environment_error);
+    if (deferred.is_active) status = 'E';  // as the block would be that the server does not know of
     out.client.append(protocol::ready_for_query(status));
     environment_error.clear();
     environment_failed = cancelled = false;
@@ -285,6 +286,7 @@ void Session::Impl::served(const cache::ResultRef& result, Outputs& out) {
     context.metrics.saved_server_us.add(static_cast<std::uint64_t>(result->cost().server_us));
     context.metrics.hit_bytes.add(result->rows_and_complete().size());
     if (status == 'T') block.had_hit = true;
+    if (deferred.is_active) deferred.idle_since = context.now;
     if (own.values().trace) {
         trace(out, "hit, stored " + age_text(context.now - result->stored()) + " ago, saved " + std::to_string(result->cost().server_us) + " us of server time");
     }
@@ -354,6 +356,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
         run_own_command(statement->command(), false, &batch, out);
         return true;
     }
+    if (statement != nullptr && is_answered_here(*statement) && answer_batch_here(batch, source, out)) return true;
     const ResolvedPlan* plan = statement == nullptr ? nullptr : &plan_of(*statement);
     if (pauses_for_environment(statement != nullptr && wants_environment(*statement, *plan), out)) return false;
     if (answered_in_its_stead(out)) return true;
@@ -375,6 +378,7 @@ bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
     if (needs_server(true)) return false;
     environment_failed = false;
     leave_flight();
+    make_block_real(statement, out);
     send_batch(batch, frames, std::move(capture), batch.parse ? nullptr : std::move(source), out);
     return true;
 }

@@ -46,6 +46,7 @@ enum class Question : std::uint8_t {
     leftovers,         // of the session on the connection
     login_settings,    // what ALTER ROLE and ALTER DATABASE gave to this login
     login_environment,  // of a connection that was opened for a session that is under way
+    begin,             // of a block that was deferred
     carry,             // the session's settings are set on a connection
 };
 

@@ -57,6 +57,8 @@ bool Session::Impl::leave_flight() {
 bool Session::Impl::is_idle() const { return phase == Phase::ready && owed.empty() && !batch_is_open && status == 'I' && pause == Pause::none && !copy_in; }
 
 void Session::Impl::settle(char new_status, Outputs& out) {
+    // The server answered a question of Larder's own outside of the block that it does not know of.
+    if (deferred.is_active && new_status == 'I') return writes.settled('I');
     const bool was_in_block = status != 'I';
     status = new_status;
     if (is_planted(PlantedFault::mark_after_outcome) && status == 'I' && database) writes.may_commit(*database, context);
@@ -234,6 +236,10 @@ void Session::on_cancel_sent(std::uint64_t number, Outputs& out) {
 
 void Session::reconsider(Outputs& out) {
     auto& s = *impl_;
+    if (s.phase == Impl::Phase::ready && s.deferred.is_active) {
+        if (s.is_idle_too_long()) return s.fail_client(out, "25P03", "terminating connection due to idle-in-transaction timeout");
+        if (s.env != nullptr && idle_in_transaction_us(*s.env) > 0) s.needs.reconsider = true;
+    }
     if (s.pool == nullptr) return;
     s.pool->will_be_reconsidered = false;
     // Those who share must not wait for it any longer.

@@ -78,7 +78,7 @@ public:
     void on_connecting();                      // no idle one was there: a new connection is being opened for this session
     void on_no_server(std::string_view sqlstate, std::string_view message, Outputs& out);  // none came in time, or can
     void on_cancel_sent(std::uint64_t link_number, Outputs& out);  // a CancelRequest has reached the server, or never will
-    void reconsider(Outputs& out);             // gives the connection back if nothing keeps it any more
+    void reconsider(Outputs& out);             // gives the connection back if nothing keeps it any more; ends what was idle too long in a block
     std::unique_ptr<ServerLink> take_link();   // with Needs.release_server
     bool awaits_server() const;                // it is in the queue, and no connection is being opened for it
     const std::string& pool_key() const;

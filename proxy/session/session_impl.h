@@ -6,6 +6,7 @@
 //   backend_flow.cpp   the server's messages: to whom they belong, what they settle
 //   pool_flow.cpp      in the pooled modes: when a server connection is asked for, and when it is given back
 //   carry_flow.cpp     what a session takes with it from one server connection to the next
+//   deferred_flow.cpp  BEGIN, COMMIT and ROLLBACK that Larder answers itself
 //   traffic_flow.cpp   what is counted of each statement
 //   console_flow.cpp   the virtual database `larder`
 #pragma once
@@ -20,6 +21,7 @@
 #include "proxy/session/batch.h"
 #include "proxy/session/block.h"
 #include "proxy/session/cache_key.h"
+#include "proxy/session/deferred_block.h"
 #include "proxy/session/own_settings.h"
 #include "proxy/session/pool_state.h"
 #include "proxy/session/reply_queue.h"
@@ -226,6 +228,21 @@ struct Session::Impl {
     void evict(Bytes newest, Outputs& out);
     void make_names_exact(Bytes named, Outputs& out);
 
+    // --- deferred_flow.cpp
+    bool is_answered_here(const Statement& statement) const;
+    void answer_here(const Statement& statement, Outputs& out);
+    void end_deferred(bool commits);
+    void ready_here(Outputs& out);
+    void pass_on_notifications(Outputs& out);
+    void answer_query_here(const Statement& statement, Outputs& out);
+    bool answer_batch_here(const Batch& batch, const std::shared_ptr<Prepared>& source, Outputs& out);
+    void answer_steps_here(const Batch& batch, const std::shared_ptr<Prepared>& source, Outputs& out);
+    std::optional<std::size_t> on_begin_before_batch(Bytes in, Outputs& out);
+    std::shared_ptr<Statement> statement_in(const protocol::Frame& frame) const;
+    void make_block_real(Statement* statement, Outputs& out);
+    void begin_failed(Bytes body, Outputs& out);
+    bool is_idle_too_long() const;
+
     // --- traffic_flow.cpp
     void count_hit(Statement& statement, const ResolvedPlan& resolved, const cache::CachedResult& hit);
     // Into the entry of a Query or Execute that is about to be sent. `bind`: null for a simple Query, or if it is not at hand.
@@ -289,6 +306,7 @@ struct Session::Impl {
     ByName<std::shared_ptr<Prepared>> prepared;
     ByName<Portal> portals;                            // until the transaction ends
     Block block;
+    DeferredBlock deferred;
     Writes writes;
     OwnSettings own;
     bool last_tag_was_rollback = false;

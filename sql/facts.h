@@ -154,6 +154,7 @@ struct Facts {
     bool with_hold = false;               // DECLARE … WITH HOLD
     Isolation isolation = Isolation::unspecified;  // BEGIN, SET TRANSACTION, SET SESSION CHARACTERISTICS
     bool deferrable = false;
+    bool is_start = false;                // START TRANSACTION, which has a tag of its own
     bool has_tx_modes = false;            // BEGIN or SET TRANSACTION names any mode at all
     std::optional<bool> read_only;        // BEGIN, SET TRANSACTION …: READ ONLY or READ WRITE
     bool imports_snapshot = false;        // SET TRANSACTION SNAPSHOT

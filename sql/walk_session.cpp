@@ -56,7 +56,10 @@ void Walker::transaction(const TransactionStmt& node) {
     if (node.gid) facts_.savepoint = text_of(node.gid);
     switch (node.kind) {
     case TRANS_STMT_BEGIN:
-    case TRANS_STMT_START: facts_.kind = Kind::begin; return transaction_modes(node.options);
+    case TRANS_STMT_START:
+        facts_.kind = Kind::begin;
+        facts_.is_start = node.kind == TRANS_STMT_START;
+        return transaction_modes(node.options);
     case TRANS_STMT_COMMIT: facts_.kind = Kind::commit; return;
     case TRANS_STMT_ROLLBACK: facts_.kind = Kind::rollback; return;
     case TRANS_STMT_SAVEPOINT: facts_.kind = Kind::savepoint; return;

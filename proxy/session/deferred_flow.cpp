@@ -60,7 +60,7 @@ void Session::Impl::answer_here(const Statement& statement, Outputs& out) {
         status = 'T';
         context.metrics.deferred_begins.add();
         if (idle_in_transaction_us(*env) > 0) needs.reconsider = true;
-        protocol::CommandComplete{"BEGIN"}.append_to(out.client.text());
+        protocol::CommandComplete{statement.facts().statements.front().is_start ? "START TRANSACTION" : "BEGIN"}.append_to(out.client.text());
     } else {
         const bool commits = statement.kind() == sql::Kind::commit && status == 'T';
         end_deferred(commits);

@@ -145,10 +145,10 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
         else has_terminated = true;  // it is answered as far as the client listens; then the server closes
         return true;
     }
-    if (pool != nullptr && !has_server && frame.type != protocol::Query::kType) {
-        if (has_no_answer(frame.type) || needs_server()) return has_no_answer(frame.type);
+    if (frame.type != protocol::Query::kType) {
+        if (pool != nullptr && !has_server && (has_no_answer(frame.type) || needs_server())) return has_no_answer(frame.type);
+        if (deferred.is_active) make_block_real(statement_in(frame).get(), out);
     }
-    if (deferred.is_active && frame.type != protocol::Query::kType) make_block_real(statement_in(frame).get(), out);
     // After an error the server ignores everything up to the next Sync, and so does Larder.
     if (is_skipping && frame.type != protocol::kSyncType) return true;
     if (copy_in && frame.type != protocol::CopyData::kType && frame.type != protocol::kCopyDoneType && frame.type != protocol::CopyFail::kType) {

@@ -133,6 +133,14 @@ bool Session::Impl::drain_before_refusal(Outputs& out) {
     return false;
 }
 
+// Any message but a Query wants a server connection, and in a block that it knows of. Nothing: both are there.
+std::optional<bool> Session::Impl::wants_server_first(const Frame& frame, Outputs& out) {
+    if (frame.type == protocol::Query::kType) return std::nullopt;
+    if (pool != nullptr && !has_server && (has_no_answer(frame.type) || needs_server())) return has_no_answer(frame.type);
+    if (deferred.is_active) make_block_real(statement_in(frame).get(), out);
+    return std::nullopt;
+}
+
 // False: paused, the frame has to be given again.
 bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
     if (phase == Phase::login) {
@@ -145,10 +153,7 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
         else has_terminated = true;  // it is answered as far as the client listens; then the server closes
         return true;
     }
-    if (frame.type != protocol::Query::kType) {
-        if (pool != nullptr && !has_server && (has_no_answer(frame.type) || needs_server())) return has_no_answer(frame.type);
-        if (deferred.is_active) make_block_real(statement_in(frame).get(), out);
-    }
+    if (const auto is_dealt_with = wants_server_first(frame, out)) return *is_dealt_with;
     // After an error the server ignores everything up to the next Sync, and so does Larder.
     if (is_skipping && frame.type != protocol::kSyncType) return true;
     if (copy_in && frame.type != protocol::CopyData::kType && frame.type != protocol::kCopyDoneType && frame.type != protocol::CopyFail::kType) {

@@ -102,6 +102,7 @@ struct Session::Impl {
     // --- frontend_flow.cpp
     std::size_t on_ready_bytes(Bytes in, Outputs& out);
     std::optional<std::size_t> on_frame_start(Bytes in, Outputs& out);
+    std::optional<bool> wants_server_first(const protocol::Frame& frame, Outputs& out);
     bool on_frontend_frame(const protocol::Frame& frame, Outputs& out);
     bool on_query(Bytes text, Bytes whole, Outputs& out);
     bool is_lexing_safe() const;

@@ -1,6 +1,5 @@
 // What is counted of each statement: see traffic.h.
 #include <algorithm>
-#include <cctype>
 
 #include "proxy/session/session_impl.h"
 #include "sql/analyse.h"
@@ -54,7 +53,6 @@ const std::shared_ptr<StatementRecord>& Session::Impl::record_of(Statement& stat
         resolved.record = context.traffic->find(std::move(record_key), context.now);
         if (resolved.record->texts.value() == 0) {
             auto shape = sql::normalised(statement.text());
-            while (!shape.empty() && (shape.back() == ';' || std::isspace(static_cast<unsigned char>(shape.back())))) shape.pop_back();
             resolved.record->looks_like(shape.empty() ? "(statements that are not looked into)" : std::move(shape));
         }
         resolved.record->touches(resolved.plan, statement.looks_cacheable(), resolved.facts != nullptr);

@@ -103,16 +103,8 @@ void Service::look_at_traffic() {
     limits.slow_us = static_cast<double>(options_.slow.count()) * 1e3;
     limits.share = options_.share;
     const auto slow = find_slow(rows, limits);
-    for (const auto& signals : {find_sequences(rows), find_floods(rows), find_uncached(rows)}) {
-        for (const auto& signal : signals) {
-            const auto key = signal.row->id + " " + signal.found_by;
-            if (!is_due(key)) continue;
-            Looked looked{unix_ms_now(), 0, "looked at"};
-            keep(row_of(*signal.row, signal.found_by, {signal.advice}), looked);
-            const std::lock_guard lock(mutex_);
-            looked_[key] = looked;
-        }
-    }
+    tell_workers(rows);
+    look_at_signals(rows);
     for (std::size_t i = 0; i < rows.size(); ++i) {
         {
             const std::lock_guard lock(mutex_);
@@ -122,10 +114,37 @@ void Service::look_at_traffic() {
     }
 }
 
+void Service::look_at_signals(const std::vector<StatementRow>& rows) {
+    for (const auto& signals : {find_sequences(rows), find_floods(rows), find_uncached(rows)}) {
+        for (const auto& signal : signals) {
+            const auto key = advice_key(signal.row->id, signal.found_by);
+            if (!is_due(key)) continue;
+            Looked looked{unix_ms_now(), 0, "looked at"};
+            keep(row_of(*signal.row, signal.found_by, {signal.advice}), looked);
+            was_looked_at(key, std::move(looked));
+        }
+    }
+}
+
+// A worker that meets a statement for the first time, or anew after it was dropped, does not know what is advised on it.
+void Service::tell_workers(const std::vector<StatementRow>& rows) const {
+    for (const auto& row : advice_.list()) {
+        const auto* statement = find(rows, row.statement_id);
+        if (statement != nullptr && statement->lacks_advice) traffic_.set_advice(row.statement_id, row.id);
+    }
+}
+
 bool Service::is_due(const std::string& key) const {
     const std::lock_guard lock(mutex_);
     const auto found = looked_.find(key);
     return found == looked_.end() || unix_ms_now() - found->second.at_ms >= std::chrono::duration_cast<milliseconds>(options_.again).count();
+}
+
+void Service::was_looked_at(const std::string& key, Looked looked) {
+    const std::lock_guard lock(mutex_);
+    looked_[key] = std::move(looked);
+    if (looked_.size() <= kLookedMax) return;
+    looked_.erase(std::min_element(looked_.begin(), looked_.end(), [](const auto& a, const auto& b) { return a.second.at_ms < b.second.at_ms; }));
 }
 
 void Service::look_at(const StatementRow& row, const std::string& found_by) {
@@ -137,8 +156,7 @@ void Service::look_at(const StatementRow& row, const std::string& found_by) {
     } catch (const std::exception& e) {
         looked.state = std::string("it could not be looked at: ") + e.what();
     }
-    const std::lock_guard lock(mutex_);
-    looked_[row.id] = looked;
+    was_looked_at(row.id, std::move(looked));
 }
 
 std::vector<Advice> Service::advise(const StatementRow& row) const {
@@ -155,22 +173,14 @@ std::vector<Advice> Service::advise(const StatementRow& row) const {
     return advisor.advise(question);
 }
 
-// The same statement found for the same reason keeps the number of its advice.
 void Service::keep(AdviceRow row, Looked& looked) {
-    const std::lock_guard lock(mutex_);
-    const auto same = std::find_if(advice_.begin(), advice_.end(), [&](const auto& entry) { return entry.second.statement_id == row.statement_id && entry.second.found_by == row.found_by; });
-    const bool is_new = same == advice_.end();
-    row.id = is_new ? next_advice_++ : same->first;
-    if (!is_new) row.deployment = same->second.deployment;
-    looked.advice = row.id;
-    traffic_.set_advice(row.statement_id, row.id);
-    if (is_new) {
-        const auto& best = row.options.front();
-        log_info("a statement could be cheaper", {{"advice", std::to_string(row.id)}, {"found_by", row.found_by}, {"kind", best.kind}, {"statement", row.text},
-                                                  {"mean_ms", std::to_string(std::llround(row.server_mean_us / 1e3))}, {"next", "EXPLAIN ADVICE " + std::to_string(row.id) + " in the console"}});
-    }
-    advice_.insert_or_assign(row.id, std::move(row));
-    if (advice_.size() > kAdviceMax) advice_.erase(advice_.begin());
+    const auto put = advice_.put(row);
+    looked.advice = put.id;
+    traffic_.set_advice(row.statement_id, put.id);
+    if (!put.is_new) return;
+    const auto& best = row.options.front();
+    log_info("a statement could be cheaper", {{"advice", std::to_string(put.id)}, {"found_by", row.found_by}, {"kind", best.kind}, {"statement", row.text},
+                                              {"mean_ms", std::to_string(std::llround(row.server_mean_us / 1e3))}, {"next", "EXPLAIN ADVICE " + std::to_string(put.id) + " in the console"}});
 }
 
 std::vector<SlowRow> Service::slow_statements() const {
@@ -195,12 +205,7 @@ std::vector<SlowRow> Service::slow_statements() const {
     return slow;
 }
 
-std::vector<AdviceRow> Service::advice() const {
-    const std::lock_guard lock(mutex_);
-    std::vector<AdviceRow> all;
-    for (const auto& [id, row] : advice_) all.push_back(row);
-    return all;
-}
+std::vector<AdviceRow> Service::advice() const { return advice_.list(); }
 
 std::vector<DeploymentRow> Service::deployments() const {
     std::vector<DeploymentRow> all;
@@ -223,22 +228,16 @@ std::vector<DeploymentRow> Service::deployments() const {
 std::string Service::deployments_document() const { return to_markdown(deployer_.list()); }
 
 AdviceSource::Answer Service::deploy(int id, std::size_t option, const std::string& asked_by) {
-    Order order;
-    {
-        const std::lock_guard lock(mutex_);
-        const auto found = advice_.find(id);
-        if (found == advice_.end()) return {0, "There is no advice " + std::to_string(id) + "."};
-        const auto& row = found->second;
-        if (option >= row.options.size()) return {0, "Advice " + std::to_string(id) + " has " + std::to_string(row.options.size()) + " options."};
-        const auto& wanted = row.options[option];
-        if (!wanted.why_not_deployed.empty()) return {0, "This is not for Larder to do. " + wanted.why_not_deployed};
-        order = {row.database, wanted.title, wanted.kind, row.statement_id, row.text, wanted.run, wanted.undo, wanted.gain, asked_by};
-    }
-    const auto answer = deployer_.deploy(order);
+    const auto row = advice_.find(id);
+    if (!row) return {0, "There is no advice " + std::to_string(id) + "."};
+    if (option >= row->options.size()) return {0, "Advice " + std::to_string(id) + " has " + std::to_string(row->options.size()) + " options."};
+    const auto& wanted = row->options[option];
+    if (!wanted.why_not_deployed.empty()) return {0, "This is not for Larder to do. " + wanted.why_not_deployed};
+    const auto answer = deployer_.deploy({row->database, wanted.title, wanted.kind, row->statement_id, row->text, wanted.run, wanted.undo, wanted.gain, asked_by});
     if (answer.id == 0) return {0, answer.why_not};
+    advice_.deployed(id, answer.id);
     const std::lock_guard lock(mutex_);
     advice_of_deployment_[answer.id] = id;
-    if (const auto found = advice_.find(id); found != advice_.end()) found->second.deployment = answer.id;
     return {answer.id, {}};
 }
 

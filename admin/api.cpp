@@ -165,6 +165,7 @@ std::string openapi_document(const SnapshotSource& source) {
             {"/api/v1/deployments", operation("What was deployed and what came of it", kJson)},
             {"/api/v1/deployments.md", operation("The same as a document", "text/markdown")},
             {"/api/v1/advice/{id}/deploy", change("Run what an advice says and watch what comes of it; parameter: option (from 1)")},
+            {"/api/v1/advice/workload", change("Look at all statements together; the advice is soon in /api/v1/advice. Parameter: budget (bytes)")},
             {"/api/v1/deployments/{id}/revert", change("Take back what was deployed")},
             {"/api/v1/reasons", operation("Every reason for not answering from the cache, and how often it was met", kJson)},
         }},

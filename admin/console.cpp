@@ -236,7 +236,7 @@ ConsoleReply purge_all(SnapshotSource& source) {
 ConsoleReply no_advisor() { return failure("55000", "the advisor is off", "Set advisor.enabled = true, and give Larder a login of its own."); }
 
 struct Command {
-    std::vector<std::string> words;  // "n" stands for a number that is given
+    std::vector<std::string> words;  // "n" stands for a number or size that is given
     const char* description;
     bool needs_admin;
     ConsoleReply (*run)(SnapshotSource&);  // null: of the traffic or the advisor
@@ -262,6 +262,8 @@ const std::vector<Command>& commands() {
         {{"SHOW", "SLOW", "QUERIES"}, "those that are slow or take much of the server's time, and whether there is advice", false, nullptr},
         {{"SHOW", "ADVICE"}, "what would make statements cheaper", false, nullptr},
         {{"EXPLAIN", "ADVICE", "n"}, "one advice: evidence, what to run, gain, risk, how to undo", false, nullptr},
+        {{"ADVISE", "WORKLOAD"}, "look at all statements together: the best set of indexes and the spare ones, soon in SHOW ADVICE (superusers only)", true, nullptr},
+        {{"ADVISE", "WORKLOAD", "BUDGET", "n"}, "the same, the set no larger than n, such as 500MB", true, nullptr},
         {{"SHOW", "DEPLOYMENTS"}, "what was deployed and what came of it", false, nullptr},
         {{"DEPLOY", "ADVICE", "n"}, "run what an advice says and watch what comes of it (superusers only)", true, nullptr},
         {{"DEPLOY", "ADVICE", "n", "OPTION", "n"}, "the same for another of its options", true, nullptr},
@@ -326,6 +328,7 @@ ConsoleReply Console::run_of_traffic(const std::vector<std::string>& words) {
     if (words[0] == "SHOW" && words[1] == "SLOW") return show_slow_queries(*advice_);
     if (words[0] == "SHOW" && words[1] == "ADVICE") return show_advice(*advice_);
     if (words[0] == "SHOW") return show_deployments(*advice_);
+    if (words[0] == "ADVISE") return advise_workload(*advice_, words.size() > 3 ? words[3] : "");
     if (words[0] == "EXPLAIN") return explain_advice(*advice_, words[2]);
     if (words[0] == "DEPLOY") return deploy_advice(*advice_, words[2], words.size() > 4 ? words[4] : "");
     return revert_deployment(*advice_, words[2]);

@@ -156,6 +156,16 @@ HttpReply deploy(const HttpRequest& request, const Sources& sources, long id) {
     return outcome(sources.advice->deploy(static_cast<int>(id), static_cast<std::size_t>(option) - 1, "http"));
 }
 
+HttpReply advise_workload(const HttpRequest& request, const Sources& sources) {
+    if (auto refused = refusal(request, sources)) return *refused;
+    const auto parameters = parameters_of(request.query);
+    const auto found = parameters.find("budget");
+    const long budget = found == parameters.end() ? 0 : number_of(found->second);
+    if (budget < 0 || parameters.size() > (found == parameters.end() ? 0u : 1u)) return problem(400, "Bad parameter", "the only parameter is budget, in bytes");
+    sources.advice->advise_workload(static_cast<std::uint64_t>(budget));
+    return document({{"advice", "/api/v1/advice"}}, 202);
+}
+
 HttpReply revert(const HttpRequest& request, const Sources& sources, long id) {
     if (auto refused = refusal(request, sources)) return *refused;
     return outcome(sources.advice->revert(static_cast<int>(id), "http"));
@@ -176,6 +186,7 @@ std::optional<HttpReply> answer_of_traffic(const HttpRequest& request, const Sou
     const bool is_read = request.method == "GET" || request.method == "HEAD";
     if (request.path == "/api/v1/queries" && sources.traffic != nullptr) return is_read ? queries(request, *sources.traffic) : not_allowed("GET, HEAD");
     if (sources.advice == nullptr) return std::nullopt;
+    if (request.path == "/api/v1/advice/workload") return advise_workload(request, sources);
     if (const long id = id_between(request.path, "/api/v1/advice/", "/deploy"); id > 0) return deploy(request, sources, id);
     if (const long id = id_between(request.path, "/api/v1/deployments/", "/revert"); id > 0) return revert(request, sources, id);
     auto reply = read(request.path, *sources.advice);

@@ -25,6 +25,19 @@ int number_of(const std::string& text) {
     return end.ec == std::errc() && end.ptr == text.data() + text.size() && value > 0 ? value : 0;
 }
 
+// "500MB" in upper case, as the console's words are.
+std::optional<std::uint64_t> bytes_of(const std::string& text) {
+    std::uint64_t value = 0;
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (end.ec != std::errc() || value == 0) return std::nullopt;
+    std::uint64_t factor = 1;
+    for (const std::string_view unit : {"", "KB", "MB", "GB", "TB"}) {
+        if (std::string_view(end.ptr, static_cast<std::size_t>(text.data() + text.size() - end.ptr)) == unit) return value <= UINT64_MAX / factor ? std::optional(value * factor) : std::nullopt;
+        factor *= 1024;
+    }
+    return std::nullopt;
+}
+
 std::string percent(double share) { return std::to_string(std::lround(share * 100)) + " %"; }
 
 void put_statements(std::vector<std::string>& lines, const char* title, const std::vector<std::string>& statements) {
@@ -127,6 +140,15 @@ ConsoleReply explain_advice(const AdviceSource& advice, const std::string& id) {
         return reply;
     }
     return refusal("22023", "there is no advice " + id, "SHOW ADVICE lists them.");
+}
+
+ConsoleReply advise_workload(AdviceSource& advice, const std::string& budget) {
+    const auto bytes = budget.empty() ? std::optional<std::uint64_t>(0) : bytes_of(budget);
+    if (!bytes) return refusal("22023", "the budget is a size such as 500MB or 2GB");
+    advice.advise_workload(*bytes);
+    ConsoleReply reply;
+    reply.tag = "ADVISE";
+    return reply;
 }
 
 ConsoleReply deploy_advice(AdviceSource& advice, const std::string& id, const std::string& option) {

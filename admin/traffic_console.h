@@ -20,6 +20,7 @@ ConsoleReply show_advice(const AdviceSource& advice);
 ConsoleReply show_deployments(const AdviceSource& advice);
 // `id`: as it was typed.
 ConsoleReply explain_advice(const AdviceSource& advice, const std::string& id);
+ConsoleReply advise_workload(AdviceSource& advice, const std::string& budget);    // "500MB"; "": no limit
 ConsoleReply deploy_advice(AdviceSource& advice, const std::string& id, const std::string& option);  // option "": the best
 ConsoleReply revert_deployment(AdviceSource& advice, const std::string& id);
 

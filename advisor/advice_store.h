@@ -1,7 +1,8 @@
 // The advice that is there: numbered for people, keyed for whoever refers to it later, and bounded.
 //
-// An advice's key is made of the statement's id and of what was found about it, so that it is the same in every process and each time
-// the same thing is found; its number holds while the process lives. What is to be run is AdviceOption::run of its options, in order.
+// An advice's key is made of the statement's id and of how it was found, for the whole workload of what is to be run, so that it is the
+// same in every process and each time the same thing is found; its number holds while the process lives. What is to be run is
+// AdviceOption::run of its options, in order.
 //
 // Threads: any, one mutex; nothing is called while it is held.
 #pragma once
@@ -10,6 +11,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,8 @@ public:
     std::vector<AdviceRow> list() const;       // by number
     std::optional<AdviceRow> find(int id) const;
     std::optional<AdviceRow> find(const std::string& key) const;
+    // Drops what was found in this way, but for these and what was deployed.
+    void forget_others(const std::string& found_by, const std::set<int>& kept);
     // The newest deployment of an advice; nothing happens if there is no such advice.
     void deployed(int id, int deployment);
 
@@ -47,5 +51,7 @@ private:
 
 // "slow-0123456789abcdef"
 std::string advice_key(const std::string& statement_id, const std::string& found_by);
+// The same, and "workload-0123456789abcdef" by what it runs where.
+std::string advice_key(const AdviceRow& row);
 
 }  // namespace larder::advisor

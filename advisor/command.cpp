@@ -11,6 +11,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "advisor/advisor.h"
+#include "advisor/deploy_command.h"
 #include "advisor/node.h"
 #include "advisor/workload.h"
 
@@ -26,16 +27,19 @@ constexpr std::size_t kWorkloadMax = 2000;  // statements weighed together
 
 constexpr const char* kUsage =
     "Usage: larder advise [--workload [--budget BYTES]] [--json] [--upstream URI] ['SELECT ...' | < FILE]\n"
-    "Says what would make a statement cheaper. Runs nothing and changes nothing in the database.\n\n"
+    "       larder advise --deploy [--upstream URI] 'SELECT ...'\n"
+    "Says what would make a statement cheaper. Runs nothing and changes nothing in the database, unless --deploy is given.\n\n"
     "  --json           one JSON object a line in, {\"id\", \"sql\", \"params\": [...], \"calls_per_min\"}, and one a line out\n"
     "  --workload       the best set of indexes for all the statements together, weighed by calls_per_min\n"
     "  --budget BYTES   the set's size at most: 500000000, 500MB, 2GB (default: no limit)\n"
+    "  --deploy         make the index or statistics that the best advice names while writers go on, and drop them again\n"
+    "                   if the plan does not get cheaper\n"
     "  --upstream URI   the PostgreSQL to ask (default: PGHOST, PGPORT, PGUSER ...)\n"
     "  --help           print this and exit\n";
 
 struct Options {
     std::string uri, statement;
-    bool is_json = false, is_workload = false, help = false;
+    bool is_json = false, is_workload = false, is_deploy = false, help = false;
     double budget = 0;
 };
 
@@ -55,6 +59,7 @@ std::string read_options(const std::vector<std::string>& arguments, Options& opt
         const auto& argument = arguments[i];
         if (argument == "--json") options.is_json = true;
         else if (argument == "--workload") options.is_workload = true;
+        else if (argument == "--deploy") options.is_deploy = true;
         else if ((argument == "--budget" && i + 1 < arguments.size()) || argument.starts_with("--budget=")) {
             const auto size = size_of(argument == "--budget" ? arguments[++i] : argument.substr(sizeof "--budget=" - 1));
             if (!size) return "--budget wants a size such as 500MB";
@@ -68,6 +73,7 @@ std::string read_options(const std::vector<std::string>& arguments, Options& opt
         else return "more than one statement on the command line; quote it as one argument";
     }
     if (options.budget > 0 && !options.is_workload) return "--budget is for --workload";
+    if (options.is_deploy && (options.is_json || options.is_workload || options.statement.empty())) return "--deploy wants one statement, and neither --json nor --workload";
     return {};
 }
 
@@ -177,6 +183,7 @@ int run_command(const std::vector<std::string>& arguments, std::istream& in, std
     if (const auto wrong = read_options(arguments, options); !wrong.empty()) return errors << "larder advise: " << wrong << '\n', kBadUsage;
     if (options.help) return out << kUsage, kDone;
     try {
+        if (options.is_deploy) return deploy_best(options.uri, options.statement, out, errors) ? kDone : kFailed;
         Advisor advisor(options.uri);
         if (options.is_workload) {
             answer_workload(advisor, options, in, out);

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
-#include "advisor/advisor.h"
 #include "advisor/signals.h"
+#include "advisor/workload.h"
 #include "base/log.h"
 
 namespace larder::advisor {
@@ -51,6 +52,11 @@ const StatementRow* find(const std::vector<StatementRow>& rows, const std::strin
     return found == rows.end() ? nullptr : &*found;
 }
 
+const StatementRow* find_row(const std::vector<const StatementRow*>& rows, const std::string& id) {
+    const auto found = std::find_if(rows.begin(), rows.end(), [&](const auto* row) { return row->id == id; });
+    return found == rows.end() ? nullptr : *found;
+}
+
 }  // namespace
 
 Service::Service(ServiceOptions options, const StatementSource& traffic) : options_(std::move(options)), traffic_(traffic), deployer_(deployer_options(options_), *this) {
@@ -84,9 +90,13 @@ Work Service::writers(const std::string& database, unsigned table_oid) const {
 
 void Service::run() {
     std::unique_lock lock(mutex_);
-    while (!stopping_.wait_for(lock, options_.poll, [this] { return is_stopping_; })) {
+    for (;;) {
+        stopping_.wait_for(lock, options_.poll, [this] { return is_stopping_ || wanted_workload_; });
+        if (is_stopping_) return;
+        const auto workload = std::exchange(wanted_workload_, std::nullopt);
         lock.unlock();
         try {
+            if (workload) look_at_workload(static_cast<double>(*workload));
             look_at_traffic();
         } catch (const std::exception& e) {
             log_warn("the advisor could not look at the traffic", {{"error", e.what()}});
@@ -159,9 +169,61 @@ void Service::look_at(const StatementRow& row, const std::string& found_by) {
     was_looked_at(row.id, std::move(looked));
 }
 
+void Service::advise_workload(std::uint64_t budget_bytes) {
+    {
+        const std::lock_guard lock(mutex_);
+        wanted_workload_ = budget_bytes;
+    }
+    stopping_.notify_all();
+}
+
+// Statements that mean the same by their names: of one database and search_path.
+void Service::look_at_workload(double budget_bytes) {
+    auto rows = traffic_.statements(true);
+    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.server_us > b.server_us; });
+    std::map<std::pair<std::string, std::string>, std::vector<const StatementRow*>> groups;
+    for (const auto& row : rows) {
+        auto& group = groups[{row.database, row.search_path}];
+        if (row.server_calls > 0 && group.size() < kWorkloadMax) group.push_back(&row);
+    }
+    std::set<int> given;
+    for (const auto& [where, group] : groups) {
+        if (!group.empty()) look_at_workload(group, budget_bytes, given);
+    }
+    advice_.forget_others("workload", given);
+}
+
+void Service::look_at_workload(const std::vector<const StatementRow*>& rows, double budget_bytes, std::set<int>& given) {
+    std::vector<WorkloadStatement> statements;
+    for (const auto* row : rows) {
+        auto& one = statements.emplace_back();
+        one.id = row->id;
+        one.question = question_of(*row);
+        one.question.calls_per_minute = static_cast<double>(row->server_calls);  // only how they compare matters
+    }
+    Advisor advisor(options_.uri(rows.front()->database, rows.front()->search_path));
+    const auto found = advisor.advise(statements, budget_bytes);
+    StatementRow all;
+    all.database = rows.front()->database;
+    for (const auto& index : found.indexes) {
+        // Watched by the first that it serves: those stand in the order of the time they take.
+        const auto* served = index.serves.empty() ? nullptr : find_row(rows, std::string(index.serves.front().as_string()));
+        given.insert(advice_.put(row_of(served != nullptr ? *served : all, "workload", {index.advice})).id);
+    }
+    for (const auto* more : {&found.spare, &found.unserved_keys}) {
+        for (const auto& advice : *more) given.insert(advice_.put(row_of(all, "workload", {advice})).id);
+    }
+    log_info("the workload was looked at", {{"database", all.database}, {"statements", std::to_string(rows.size())}, {"indexes", std::to_string(found.indexes.size())},
+                                            {"spare", std::to_string(found.spare.size())}, {"next", "SHOW ADVICE in the console"}});
+}
+
 std::vector<Advice> Service::advise(const StatementRow& row) const {
+    Advisor advisor(options_.uri(row.database, row.search_path));
+    return advisor.advise(question_of(row));
+}
+
+Question Service::question_of(const StatementRow& row) const {
     Question question;
-    question.calls_per_minute = 0;
     const StatementSample* sample = row.samples.empty() ? nullptr : &row.samples.front();
     if (options_.show_values && sample != nullptr) {
         question.sql = sample->text;
@@ -169,8 +231,7 @@ std::vector<Advice> Service::advise(const StatementRow& row) const {
     } else {
         question.sql = row.text;
     }
-    Advisor advisor(options_.uri(row.database, row.search_path));
-    return advisor.advise(question);
+    return question;
 }
 
 void Service::keep(AdviceRow row, Looked& looked) {

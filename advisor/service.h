@@ -18,6 +18,7 @@
 
 #include "advisor/advice.h"
 #include "advisor/advice_store.h"
+#include "advisor/advisor.h"
 #include "advisor/deployer.h"
 #include "base/advice.h"
 #include "base/traffic.h"
@@ -38,6 +39,7 @@ struct ServiceOptions {
 class Service final : public AdviceSource, private TrafficSource {
 public:
     static constexpr std::size_t kLookedMax = 10'000;   // statements that it knows to have looked at; the earliest are forgotten beyond it
+    static constexpr std::size_t kWorkloadMax = 300;    // statements of one database that are weighed together: those that take most time
 
     // `traffic` must outlive it. Throws std::runtime_error if the history of deployments cannot be read or written.
     Service(ServiceOptions options, const StatementSource& traffic);
@@ -49,6 +51,7 @@ public:
     std::vector<AdviceRow> advice() const override;
     std::vector<DeploymentRow> deployments() const override;
     std::string deployments_document() const override;
+    void advise_workload(std::uint64_t budget_bytes) override;
     Answer deploy(int advice, std::size_t option, const std::string& asked_by) override;
     Answer revert(int deployment, const std::string& asked_by) override;
 
@@ -64,6 +67,10 @@ private:
     void run();
     void look_at_traffic();
     void look_at(const StatementRow& row, const std::string& found_by);
+    void look_at_workload(double budget_bytes);
+    // The numbers of the advice it gave are added to `given`.
+    void look_at_workload(const std::vector<const StatementRow*>& rows, double budget_bytes, std::set<int>& given);
+    Question question_of(const StatementRow& row) const;
     std::vector<Advice> advise(const StatementRow& row) const;
     void look_at_signals(const std::vector<StatementRow>& rows);
     void keep(AdviceRow advice, Looked& looked);
@@ -78,6 +85,7 @@ private:
     AdviceStore advice_;
     std::map<std::string, Looked> looked_;     // guarded by mutex_, like all that follows; by advice_key()
     std::map<int, int> advice_of_deployment_;
+    std::optional<std::uint64_t> wanted_workload_;   // its budget
     bool is_stopping_ = false;
     Deployer deployer_;
     std::thread thread_;                       // last: it uses all of the above

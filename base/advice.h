@@ -26,7 +26,7 @@ struct AdviceRow {
     std::string key;                       // the same in every process and each time this is found
     std::string statement_id;              // StatementRow::id; empty: it is about the whole workload
     std::string database, text;            // without constants unless those may be shown
-    std::string found_by;                  // "slow", "share", "sequence", "flood", "cache"
+    std::string found_by;                  // "slow", "share", "sequence", "flood", "cache", "workload"
     std::int64_t made_unix_ms = 0;
     double server_mean_us = 0;             // when it was made
     std::string plan;                      // a tree, the costly node marked; empty where there is none
@@ -66,6 +66,9 @@ public:
     virtual std::vector<AdviceRow> advice() const = 0;              // by id
     virtual std::vector<DeploymentRow> deployments() const = 0;     // by id
     virtual std::string deployments_document() const = 0;           // Markdown
+    // Looks, soon, at all statements together: which set of indexes is best, no larger than this (0: no limit), and which are spare. What it
+    // finds replaces the advice of the last time.
+    virtual void advise_workload(std::uint64_t budget_bytes) = 0;
     // Of an advice, its option `option` (0: the best).
     virtual Answer deploy(int advice, std::size_t option, const std::string& asked_by) = 0;
     virtual Answer revert(int deployment, const std::string& asked_by) = 0;

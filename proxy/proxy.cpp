@@ -79,6 +79,13 @@ std::string mode_name(config::PoolMode mode) {
     return "session";
 }
 
+void add_pools(Snapshot& out, const std::vector<PoolRow>& pools) {
+    for (const auto& pool : pools) {
+        out.idle_servers += pool.idle;
+        out.waiting_clients += pool.waiting;
+    }
+}
+
 void warn_of_limits(const config::Config& config) {
     if (config.upstream.user.empty()) {
         log_warn("no upstream user is configured: everything is passed through and nothing is cached",
@@ -203,10 +210,7 @@ Snapshot Proxy::snapshot() const {
         for (std::size_t i = 0; i < pinned.size(); ++i) pinned[i] += m.pinned[i].value();
     }
     for (std::size_t i = 0; i < pinned.size(); ++i) out.pinned.emplace_back(session::name(static_cast<session::Pin>(i)), pinned[i]);
-    for (const auto& pool : shared_.servers.rows(now())) {
-        out.idle_servers += pool.idle;
-        out.waiting_clients += pool.waiting;
-    }
+    add_pools(out, shared_.servers.rows(now()));
     const auto shapes = statement_totals();
     out.statement_shapes = shapes.shapes, out.dropped_shapes = shapes.evicted;
     out.wait_timeouts = shared_.wait_timeouts.load(std::memory_order_relaxed);

@@ -28,6 +28,16 @@ def server(sql, *names):
     return rows
 
 
+def ask(uri, sql):
+    connection = psycopg2.connect(uri)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        rows = cursor.fetchall() if cursor.description else []
+    connection.close()
+    return rows
+
+
 def advise(uri, *lines, arguments=("--json",)):
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
     done = subprocess.run([LARDER, "advise", *arguments, "--upstream", uri], input=text, capture_output=True, text=True, timeout=120)
@@ -102,6 +112,19 @@ def check_the_command_line(uri):
     assert subprocess.run([LARDER, "advise", "--upstream", "postgres://127.0.0.1:1/x", "SELECT 1"], capture_output=True, timeout=30).returncode == 1
 
 
+def check_that_it_deploys_when_told(uri):
+    deploy = lambda *statement: subprocess.run([LARDER, "advise", "--deploy", "--upstream", uri, *statement], capture_output=True, text=True, timeout=120)  # noqa: E731
+    indexes = lambda: {row[0] for row in ask(uri, "SELECT indexrelid::regclass::text FROM pg_index")}  # noqa: E731
+    before = indexes()
+    done = deploy("SELECT * FROM orders WHERE total = 5")
+    assert done.returncode == 0 and "In force: the plan's cost fell" in done.stdout, done
+    assert indexes() - before == {"orders_total_idx"}
+    ask(uri, "DROP INDEX orders_total_idx")
+    none = deploy("SELECT * FROM orders WHERE id = 5")
+    assert none.returncode == 1 and "not for Larder to do" in none.stderr, none
+    assert deploy().returncode == 2 and indexes() == before
+
+
 def check_the_workload(uri, has_hypopg):
     connection = psycopg2.connect(uri)
     connection.autocommit = True
@@ -172,6 +195,7 @@ def main():
         check_that_nothing_is_changed(uri)
         check_that_fresh_statistics_are_fresh(uri)
         check_the_command_line(uri)
+        check_that_it_deploys_when_told(uri)
         if has_hypopg:
             tpch = [sys.executable, os.path.join(ROOT, "tests/advisor/tpch.py"), URI, LARDER, "--scale", "0.005", "--floor", "0.3"]
             done = subprocess.run(tpch, capture_output=True, text=True, timeout=600)

@@ -66,8 +66,10 @@ class Base(unittest.TestCase):
     def post(self, path, token=TOKEN):
         connection = http.client.HTTPConnection("127.0.0.1", self.larder.admin_port, timeout=60)
         connection.request("POST", path, headers={"Authorization": "Bearer " + token})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        with connection.getresponse() as answer:
+            status, body = answer.status, json.loads(answer.read())
+        connection.close()
+        return status, body
 
     def shape(self, part):
         found = [row for row in self.api("/api/v1/queries?limit=1000")["queries"] if part in row["query"]]
@@ -162,6 +164,7 @@ class Advised(Base):
         self.assertEqual(status, 202, answer)
 
         def judged():
+            self.run_sql("UPDATE orders SET note = note WHERE id = -1")  # so that the next reads go to the server
             self.ask_orders(1000)
             state = self.console("SHOW DEPLOYMENTS")[0]
             return state if state["state"] in ("kept", "reverted", "unproven", "failed") else None
@@ -201,6 +204,28 @@ class Advised(Base):
         state = eventually(judged, "the deployment is judged")
         self.assertEqual(state["state"], "reverted", self.larder.http("/api/v1/deployments.md"))
         self.assertEqual(self.indexes(), set())
+
+    def test_all_statements_are_weighed_together_when_that_is_wanted(self):
+        self.cluster.run("CREATE INDEX orders_id ON orders (id)", "CREATE INDEX orders_id_again ON orders (id)")
+        self.run_sql("DISCARD PLANS")
+        for number in range(20):
+            self.run_sql(SLOW, number)
+            self.run_sql("SELECT id FROM orders WHERE note = %s", str(number))
+        self.console("ADVISE WORKLOAD BUDGET 1GB")
+
+        def found():
+            rows = [row for row in self.console("SHOW ADVICE") if row["found_by"] == "workload"]
+            return rows if any("orders_id" in row["run"] for row in rows) else None
+        rows = eventually(found, "the workload was looked at")
+        runs = "\n".join(row["run"] for row in rows)
+        self.assertIn("(note)", runs)
+        self.assertIn("(customer", runs)
+        self.assertIn("DROP INDEX CONCURRENTLY", runs)
+        spare = next(row["advice"] for row in rows if "DROP INDEX" in row["run"])
+        self.console(f"DEPLOY ADVICE {spare}")
+        eventually(lambda: len(self.indexes()) == 1, "the double is dropped")
+        self.console("REVERT DEPLOYMENT 1")
+        eventually(lambda: len(self.indexes()) == 2, "it is made again")
 
     def test_nothing_is_deployed_unasked(self):
         self.ask_orders(0)

@@ -48,6 +48,8 @@ struct FakeAdvice final : AdviceSource {
     std::vector<AdviceRow> advice() const override { return advice_rows; }
     std::vector<DeploymentRow> deployments() const override { return deployment_rows; }
     std::string deployments_document() const override { return "# What was deployed\n"; }
+    std::vector<std::uint64_t> budgets;
+    void advise_workload(std::uint64_t budget_bytes) override { budgets.push_back(budget_bytes); }
     Answer deploy(int advice, std::size_t option, const std::string&) override {
         if (!why_not.empty()) return {0, why_not};
         deployed.emplace_back(advice, option);

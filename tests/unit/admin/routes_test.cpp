@@ -107,7 +107,7 @@ TEST_CASE("the documents") {
     CHECK(document("/api/v1/entries", source).at("entries").at(0).at("server_seconds") == 0.0015);
     // What is described is there.
     const auto described = document("/api/v1/openapi.json", source);
-    CHECK(described.at("paths").as_object().size() == 16);
+    CHECK(described.at("paths").as_object().size() == 17);
     FakeTraffic traffic;
     FakeAdvice advice;
     const Sources all(source, &traffic, &advice, "token");

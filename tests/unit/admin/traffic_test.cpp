@@ -89,6 +89,18 @@ TEST_CASE("only a superuser deploys and reverts") {
     CHECK(world.console.run("REVERT DEPLOYMENT 3", true).sqlstate == "55000");
 }
 
+TEST_CASE("the workload is looked at when a superuser asks, under a budget or without") {
+    World world;
+    CHECK(world.console.run("ADVISE WORKLOAD", false).sqlstate == "42501");
+    CHECK(world.console.run("ADVISE WORKLOAD", true).tag == "ADVISE");
+    CHECK(world.console.run("advise workload budget 500MB", true).tag == "ADVISE");
+    for (const auto* bad : {"0", "MB", "5 MB", "5XB", "99999999999TB", "-1"}) CHECK(!world.console.run(std::string("ADVISE WORKLOAD BUDGET ") + bad, true).sqlstate.empty());
+    CHECK(answer("POST", "/api/v1/advice/workload?budget=77", world.sources, "Bearer the-token").status == 202);
+    CHECK(answer("POST", "/api/v1/advice/workload?budget=x", world.sources, "Bearer the-token").status == 400);
+    CHECK(answer("POST", "/api/v1/advice/workload", world.sources).status == 401);
+    CHECK(world.advice.budgets == std::vector<std::uint64_t>{0, 500u << 20, 77});
+}
+
 TEST_CASE("without an advisor its commands say how to have one") {
     FakeSource snapshot;
     Console console(snapshot);

@@ -109,7 +109,7 @@ struct Execution {
 
 class TrafficRecords {
 public:
-    explicit TrafficRecords(std::size_t records_max) : records_max_(records_max) {}
+    explicit TrafficRecords(std::size_t records_max, bool keeps_samples = true) : records_max_(records_max), keeps_samples_(keeps_samples) {}
 
     static constexpr std::uint32_t kOneOf = 64;      // first texts that are counted, for as many each
     // Made if it is new; where there are too many, those asked least go: a tenth of all, out of the half that was used longest ago.
@@ -123,12 +123,15 @@ public:
     // For readers.
     std::vector<std::shared_ptr<const StatementRecord>> all() const;
     std::size_t records_max() const { return records_max_; }
+    // Whether values may be kept at all.
+    bool keeps_samples() const { return keeps_samples_; }
     Count evicted;
 
 private:
     void evict_least_used();
 
     const std::size_t records_max_;
+    const bool keeps_samples_;
     std::uint32_t first_texts_ = 0;
     std::vector<std::unique_ptr<Execution>> spare_;
     mutable Mutex mutex_;               // the worker takes it to add and to evict

@@ -116,7 +116,7 @@ void Session::Impl::begin_execution(Owed& entry, const std::shared_ptr<Statement
     watch_sequence(*statement, resolved, execution->record.get());
     if (execution->record) tell_of_advice(*execution->record, out);
     if (statement->looks_cacheable()) execution->values_hash = values_hash(*statement, bind);
-    const bool wants_sample = execution->record == nullptr || execution->record->wants_sample();
+    const bool wants_sample = context.traffic->keeps_samples() && (execution->record == nullptr || execution->record->wants_sample());
     if (wants_sample && statement->text().size() <= StatementRecord::kSampleBytesMax) execution->sample = sample_of(statement->text(), bind, types);
     execution->sent_us = clock_us();
     entry.execution = std::move(execution);

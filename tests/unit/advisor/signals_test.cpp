@@ -32,7 +32,8 @@ TEST_CASE("a statement is slow by its mean, or by its share of all time") {
 TEST_CASE("long rows of one statement are told, with what comes before them") {
     auto list = shape("list", 10, 100), item = shape("item", 500, 100);
     item.sequences = 10, item.sequence_calls = 480, item.sequence_after = "list";
-    const auto found = find_sequences({list, item});
+    std::vector<StatementRow> rows = {list, item};
+    const auto found = find_sequences(rows);
     REQUIRE(found.size() == 1);
     CHECK(found[0].row->id == "item");
     CHECK(found[0].advice.why.find("48 times in a row") != std::string::npos);
@@ -57,12 +58,14 @@ TEST_CASE("a read that is asked a lot and seldom found in the cache is told, wit
     auto read = shape("read", 1000, 5'000), write = shape("write", 700, 100), other = shape("other", 9'000, 1);
     write.is_read = other.is_read = false;
     write.writes = {100}, other.writes = {200};
-    auto found = find_uncached({read, write, other});
+    const std::vector<StatementRow> spoiled = {read, write, other};
+    auto found = find_uncached(spoiled);
     REQUIRE(found.size() == 1);
     CHECK(found[0].advice.kind == "cache");
     CHECK(found[0].advice.why.find("select write") != std::string::npos);
     read.misses = 100, read.bypasses = 900, read.bypass_reason = "time_dependent";
-    found = find_uncached({read});
+    const std::vector<StatementRow> bypassed = {read};
+    found = find_uncached(bypassed);
     REQUIRE(found.size() == 1);
     CHECK(found[0].advice.why.find("time_dependent") != std::string::npos);
     read.hits = 9'000, read.calls = 10'000;

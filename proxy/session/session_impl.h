@@ -232,7 +232,7 @@ struct Session::Impl {
     // Into the entry of a Query or Execute that is about to be sent. `bind`: null for a simple Query, or if it is not at hand.
     void begin_execution(Owed& entry, const std::shared_ptr<Statement>& statement, const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types, Outputs& out);
     void end_execution(Owed& done);
-    void watch_sequence(Statement& statement, const ResolvedPlan& resolved, const StatementRecord* record);
+    void watch_sequence(Statement& statement, const ResolvedPlan& resolved, StatementRecord* record);
     void tell_of_advice(const StatementRecord& record, Outputs& out);
     const std::shared_ptr<StatementRecord>& record_of(Statement& statement, const ResolvedPlan& resolved, std::uint32_t weight);
     std::int64_t clock_us() const { return context.clock_us != nullptr ? context.clock_us() : context.now.us; }

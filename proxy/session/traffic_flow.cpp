@@ -73,11 +73,12 @@ const std::shared_ptr<StatementRecord>& Session::Impl::record_of(Statement& stat
 }
 
 // A loop is told by the text, so also of texts that have no record yet: once it is long enough, one fingerprint is worth its price.
-void Session::Impl::watch_sequence(Statement& statement, const ResolvedPlan& resolved, const StatementRecord* record) {
+void Session::Impl::watch_sequence(Statement& statement, const ResolvedPlan& resolved, StatementRecord* record) {
     const auto length = sequence.saw(statement.skeleton(), record != nullptr ? record->hash() : 0, context.now, status == 'T');
     if (length < SequenceWatch::kRowOf) return;
     if (length > SequenceWatch::kRowOf) {
-        if (loop_skeleton == statement.skeleton()) loop_record->sequence_calls.add();
+        if (record == nullptr && loop_skeleton == statement.skeleton()) record = loop_record.get();
+        if (record != nullptr) record->sequence_calls.add();
         return;
     }
     loop_record = record_of(statement, resolved, 1);

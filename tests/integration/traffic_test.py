@@ -279,6 +279,17 @@ class Advised(Base):
         self.console("REVERT DEPLOYMENT 1")
         eventually(lambda: len(self.indexes()) == 2, "it is made again")
 
+    def test_what_spoils_the_cache_is_named(self):
+        for _ in range(600):
+            self.run_sql("SELECT count(*) FROM orders")
+            self.run_sql("UPDATE orders SET note = note WHERE id = -1")
+        row = eventually(lambda: next((one for one in self.api("/api/v1/advice")["advice"] if one["found_by"] == "cache"), None), "caching is advised")
+        best = row["options"][0]
+        self.assertEqual(best["kind"], "cache")
+        self.assertIn("UPDATE orders SET note = note WHERE id = ", best["why"])
+        self.assertGreater(best["gain"], 0.9)
+        self.assertEqual(self.api(f"/api/v1/advice/{row['key']}")["id"], row["id"])
+
     def test_nothing_is_deployed_unasked(self):
         self.ask_orders(0)
         self.advice_on("FROM orders")

@@ -94,3 +94,38 @@ TEST_CASE("examples are kept with their values, unless none may be") {
     REQUIRE(row.samples.empty() != keeps);
     if (keeps) CHECK(row.samples.front().text == "select n from t where n = 5");
 }
+
+TEST_CASE("inside a block a loop may take turns, and the next block begins anew") {
+    CountingWorld world;
+    Client client(world);
+    fetch(client, "select n from t");
+    fetch(client, "select n from u");
+    const auto block = [&](int rounds) {
+        client.says(query("begin")).server(complete("BEGIN") + ready('T'));
+        client.server_got();
+        for (int i = 0; i < rounds; ++i) hit(client, "select n from t"), hit(client, "select n from u");
+        client.says(query("commit")).server(complete("COMMIT") + ready('I'));
+        client.server_got();
+    };
+    for (int i = 0; i < 20; ++i) block(1);
+    CHECK(world.row("from t").sequences == 0);
+    block(12);
+    CHECK(world.row("from t").sequences == 1);
+    CHECK(world.row("from t").sequence_calls == 12);
+    CHECK(world.row("from u").sequences == 1);
+    CHECK(world.row("from u").sequence_after == world.row("from t").id);
+}
+
+TEST_CASE("different values are told apart, with and without parameters") {
+    CountingWorld world;
+    Client client(world);
+    client.says(parse("p", "select n from t where n = $1") + sync_message());
+    client.server_got();
+    client.server(std::string(protocol::kParseComplete) + ready('I'));
+    for (int i = 0; i < 120; ++i) {
+        client.says(bind("", "p", {Bytes(std::to_string(i % 60))}) + execute("") + sync_message());
+        if (client.server_got().empty()) continue;
+        client.server(std::string(protocol::kBindComplete) + data_row("1") + complete("SELECT 1") + ready('I'));
+    }
+    CHECK(world.row("where n").distinct.estimate() == Approx(60).epsilon(0.6));  // hashes have a seed: six times the usual error
+}

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "advisor/signals.h"
@@ -138,9 +140,12 @@ void Service::look_at_signals(const std::vector<StatementRow>& rows) {
 
 // A worker that meets a statement for the first time, or anew after it was dropped, does not know what is advised on it.
 void Service::tell_workers(const std::vector<StatementRow>& rows) const {
+    std::set<std::string_view> untold;
+    for (const auto& row : rows) {
+        if (row.lacks_advice) untold.insert(row.id);
+    }
     for (const auto& row : advice_.list()) {
-        const auto* statement = find(rows, row.statement_id);
-        if (statement != nullptr && statement->lacks_advice) traffic_.set_advice(row.statement_id, row.id);
+        if (untold.contains(row.statement_id)) traffic_.set_advice(row.statement_id, row.id);
     }
 }
 

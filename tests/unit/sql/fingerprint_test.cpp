@@ -48,6 +48,8 @@ TEST_CASE("the normal text holds no constant and no comment, whatever the statem
     CHECK(normal("CREATE TEMP TABLE x AS SELECT E'sec\\'ret'::text AS \"a'b\", $1, 'sec'\n'ret'") == "CREATE TEMP TABLE x AS SELECT $2::text AS \"a'b\", $1, $3");
     CHECK(normal("SELECT a, b::numeric(9, 2) FROM t ORDER BY 2") == "SELECT a, b::numeric(9, 2) FROM t ORDER BY 2");
     CHECK(normal("CALL p(U&'secret')").find("secret") == std::string::npos);
+    CHECK(normal("CALL \"pr\u00e9\"('s\u00e9cret', 1) -- \u00df") == "CALL \"pr\u00e9\"($1, $2)");
+    CHECK(normal("CALL p($4294967295, 'secret')") == "CALL p($4294967295, $4294967296)");
     CHECK(normal("SELECT FROM (").empty());
 }
 

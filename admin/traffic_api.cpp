@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <functional>
 #include <map>
 
@@ -52,6 +53,33 @@ json::object query_object(const StatementRow& row) {
             {"p99_seconds", row.server_times.percentile(0.99) / 1e6}};
 }
 
+json::object sample_object(const StatementSample& sample) {
+    json::array parameters;
+    for (const auto& parameter : sample.parameters) parameters.push_back(parameter ? json::value(*parameter) : json::value(nullptr));
+    return {{"query", sample.text}, {"parameters", sample.has_all_parameters ? json::value(std::move(parameters)) : json::value(nullptr)},
+            {"server_seconds", static_cast<double>(sample.server_us) / 1e6}};
+}
+
+// One statement by its id, with what it touches and, for who may see values, the examples that were kept.
+HttpReply one_query(const StatementSource& traffic, std::string_view id, bool with_samples) {
+    for (const auto& row : traffic.statements(with_samples)) {
+        if (row.id != id) continue;
+        auto object = query_object(row);
+        object["reads"] = json::array(row.reads.begin(), row.reads.end());
+        object["writes"] = json::array(row.writes.begin(), row.writes.end());
+        object["writes_unknown"] = row.writes_unknown;
+        object["distinct_values"] = std::llround(row.distinct.estimate());
+        object["sequences"] = row.sequences;
+        object["sequence_calls"] = row.sequence_calls;
+        object["sequence_after"] = text_or_null(row.sequence_after);
+        json::array samples;
+        for (const auto& sample : row.samples) samples.push_back(sample_object(sample));
+        object["samples"] = with_samples ? json::value(std::move(samples)) : json::value(nullptr);
+        return document(std::move(object));
+    }
+    return problem(404, "Not found", "there is no such statement, or it was dropped for others");
+}
+
 using Measure = double (*)(const StatementRow&);
 const std::map<std::string_view, Measure>& measures() {
     static const std::map<std::string_view, Measure> kMeasures = {
@@ -91,7 +119,7 @@ json::object advice_object(const AdviceRow& row) {
                                        {"rewrite", text_or_null(option.rewrite)}, {"gain", option.gain ? json::value(*option.gain) : json::value(nullptr)},
                                        {"risk", text_or_null(option.risk)}, {"why_not_deployed", text_or_null(option.why_not_deployed)}});
     }
-    return {{"id", row.id}, {"statement", row.statement_id}, {"database", row.database}, {"query", row.text}, {"found_by", row.found_by},
+    return {{"id", row.id}, {"key", row.key}, {"statement", row.statement_id}, {"database", row.database}, {"query", row.text}, {"found_by", row.found_by},
             {"made", static_cast<double>(row.made_unix_ms) / 1e3}, {"mean_seconds", row.server_mean_us / 1e6}, {"plan", text_or_null(row.plan)},
             {"options", std::move(options)}, {"deployment", id_or_null(row.deployment)}};
 }
@@ -110,9 +138,11 @@ HttpReply list(const char* name, const Rows& rows, Object object) {
     return document({{name, std::move(all)}});
 }
 
-HttpReply one_advice(const AdviceSource& advice, long id) {
+// By number or by key.
+HttpReply one_advice(const AdviceSource& advice, std::string_view id) {
+    const long number = number_of(id);
     for (const auto& row : advice.advice()) {
-        if (row.id == id) return document(advice_object(row));
+        if (row.id == number || row.key == id) return document(advice_object(row));
     }
     return problem(404, "Not found", "there is no such advice");
 }
@@ -124,12 +154,16 @@ bool is_same(std::string_view a, std::string_view b) {
     return difference == 0;
 }
 
+bool has_token(const HttpRequest& request, const Sources& sources) {
+    constexpr std::string_view kBearer = "Bearer ";
+    return !sources.token.empty() && request.authorization.starts_with(kBearer) && is_same(request.authorization.substr(kBearer.size()), sources.token);
+}
+
 // Nothing if the request may change something.
 std::optional<HttpReply> refusal(const HttpRequest& request, const Sources& sources) {
-    constexpr std::string_view kBearer = "Bearer ";
     if (request.method != "POST") return not_allowed("POST");
     if (sources.token.empty()) return problem(403, "Forbidden", "nothing can be changed over HTTP until admin.token_file is set; the console can");
-    if (!request.authorization.starts_with(kBearer) || !is_same(request.authorization.substr(kBearer.size()), sources.token)) {
+    if (!has_token(request, sources)) {
         return problem(401, "Unauthorized", "the header \"Authorization: Bearer <token>\" with the token of admin.token_file is missing or wrong");
     }
     return std::nullopt;
@@ -176,7 +210,8 @@ std::optional<HttpReply> read(std::string_view path, const AdviceSource& advice)
     if (path == "/api/v1/advice") return list("advice", advice.advice(), advice_object);
     if (path == "/api/v1/deployments") return list("deployments", advice.deployments(), deployment_object);
     if (path == "/api/v1/deployments.md") return HttpReply{200, "text/markdown; charset=utf-8", advice.deployments_document(), {}};
-    if (const long id = id_between(path, "/api/v1/advice/", ""); id > 0) return one_advice(advice, id);
+    constexpr std::string_view kAdvice = "/api/v1/advice/";
+    if (path.starts_with(kAdvice) && path.find('/', kAdvice.size()) == std::string_view::npos) return one_advice(advice, path.substr(kAdvice.size()));
     return std::nullopt;
 }
 
@@ -185,6 +220,10 @@ std::optional<HttpReply> read(std::string_view path, const AdviceSource& advice)
 std::optional<HttpReply> answer_of_traffic(const HttpRequest& request, const Sources& sources) {
     const bool is_read = request.method == "GET" || request.method == "HEAD";
     if (request.path == "/api/v1/queries" && sources.traffic != nullptr) return is_read ? queries(request, *sources.traffic) : not_allowed("GET, HEAD");
+    constexpr std::string_view kQueries = "/api/v1/queries/";
+    if (request.path.starts_with(kQueries) && sources.traffic != nullptr) {
+        return is_read ? one_query(*sources.traffic, request.path.substr(kQueries.size()), has_token(request, sources)) : not_allowed("GET, HEAD");
+    }
     if (sources.advice == nullptr) return std::nullopt;
     if (request.path == "/api/v1/advice/workload") return advise_workload(request, sources);
     if (const long id = id_between(request.path, "/api/v1/advice/", "/deploy"); id > 0) return deploy(request, sources, id);

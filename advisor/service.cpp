@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "advisor/signals.h"
@@ -113,16 +115,8 @@ void Service::look_at_traffic() {
     limits.slow_us = static_cast<double>(options_.slow.count()) * 1e3;
     limits.share = options_.share;
     const auto slow = find_slow(rows, limits);
-    for (const auto& signals : {find_sequences(rows), find_floods(rows), find_uncached(rows)}) {
-        for (const auto& signal : signals) {
-            const auto key = signal.row->id + " " + signal.found_by;
-            if (!is_due(key)) continue;
-            Looked looked{unix_ms_now(), 0, "looked at"};
-            keep(row_of(*signal.row, signal.found_by, {signal.advice}), looked);
-            const std::lock_guard lock(mutex_);
-            looked_[key] = looked;
-        }
-    }
+    tell_workers(rows);
+    look_at_signals(rows);
     for (std::size_t i = 0; i < rows.size(); ++i) {
         {
             const std::lock_guard lock(mutex_);
@@ -132,10 +126,40 @@ void Service::look_at_traffic() {
     }
 }
 
+void Service::look_at_signals(const std::vector<StatementRow>& rows) {
+    for (const auto& signals : {find_sequences(rows), find_floods(rows), find_uncached(rows)}) {
+        for (const auto& signal : signals) {
+            const auto key = advice_key(signal.row->id, signal.found_by);
+            if (!is_due(key)) continue;
+            Looked looked{unix_ms_now(), 0, "looked at"};
+            keep(row_of(*signal.row, signal.found_by, {signal.advice}), looked);
+            was_looked_at(key, std::move(looked));
+        }
+    }
+}
+
+// A worker that meets a statement for the first time, or anew after it was dropped, does not know what is advised on it.
+void Service::tell_workers(const std::vector<StatementRow>& rows) const {
+    std::set<std::string_view> untold;
+    for (const auto& row : rows) {
+        if (row.lacks_advice) untold.insert(row.id);
+    }
+    for (const auto& row : advice_.list()) {
+        if (untold.contains(row.statement_id)) traffic_.set_advice(row.statement_id, row.id);
+    }
+}
+
 bool Service::is_due(const std::string& key) const {
     const std::lock_guard lock(mutex_);
     const auto found = looked_.find(key);
     return found == looked_.end() || unix_ms_now() - found->second.at_ms >= std::chrono::duration_cast<milliseconds>(options_.again).count();
+}
+
+void Service::was_looked_at(const std::string& key, Looked looked) {
+    const std::lock_guard lock(mutex_);
+    looked_[key] = std::move(looked);
+    if (looked_.size() <= kLookedMax) return;
+    looked_.erase(std::min_element(looked_.begin(), looked_.end(), [](const auto& a, const auto& b) { return a.second.at_ms < b.second.at_ms; }));
 }
 
 void Service::look_at(const StatementRow& row, const std::string& found_by) {
@@ -147,8 +171,7 @@ void Service::look_at(const StatementRow& row, const std::string& found_by) {
     } catch (const std::exception& e) {
         looked.state = std::string("it could not be looked at: ") + e.what();
     }
-    const std::lock_guard lock(mutex_);
-    looked_[row.id] = looked;
+    was_looked_at(row.id, std::move(looked));
 }
 
 void Service::advise_workload(std::uint64_t budget_bytes) {
@@ -168,16 +191,14 @@ void Service::look_at_workload(double budget_bytes) {
         auto& group = groups[{row.database, row.search_path}];
         if (row.server_calls > 0 && group.size() < kWorkloadMax) group.push_back(&row);
     }
-    {
-        const std::lock_guard lock(mutex_);
-        std::erase_if(advice_, [](const auto& entry) { return entry.second.found_by == "workload" && entry.second.deployment == 0; });
-    }
+    std::set<int> given;
     for (const auto& [where, group] : groups) {
-        if (!group.empty()) look_at_workload(group, budget_bytes);
+        if (!group.empty()) look_at_workload(group, budget_bytes, given);
     }
+    advice_.forget_others("workload", given);
 }
 
-void Service::look_at_workload(const std::vector<const StatementRow*>& rows, double budget_bytes) {
+void Service::look_at_workload(const std::vector<const StatementRow*>& rows, double budget_bytes, std::set<int>& given) {
     std::vector<WorkloadStatement> statements;
     for (const auto* row : rows) {
         auto& one = statements.emplace_back();
@@ -192,20 +213,13 @@ void Service::look_at_workload(const std::vector<const StatementRow*>& rows, dou
     for (const auto& index : found.indexes) {
         // Watched by the first that it serves: those stand in the order of the time they take.
         const auto* served = index.serves.empty() ? nullptr : find_row(rows, std::string(index.serves.front().as_string()));
-        add(row_of(served != nullptr ? *served : all, "workload", {index.advice}));
+        given.insert(advice_.put(row_of(served != nullptr ? *served : all, "workload", {index.advice})).id);
     }
     for (const auto* more : {&found.spare, &found.unserved_keys}) {
-        for (const auto& advice : *more) add(row_of(all, "workload", {advice}));
+        for (const auto& advice : *more) given.insert(advice_.put(row_of(all, "workload", {advice})).id);
     }
     log_info("the workload was looked at", {{"database", all.database}, {"statements", std::to_string(rows.size())}, {"indexes", std::to_string(found.indexes.size())},
                                             {"spare", std::to_string(found.spare.size())}, {"next", "SHOW ADVICE in the console"}});
-}
-
-void Service::add(AdviceRow row) {
-    const std::lock_guard lock(mutex_);
-    row.id = next_advice_++;
-    advice_.insert_or_assign(row.id, std::move(row));
-    if (advice_.size() > kAdviceMax) advice_.erase(advice_.begin());
 }
 
 std::vector<Advice> Service::advise(const StatementRow& row) const {
@@ -225,22 +239,14 @@ Question Service::question_of(const StatementRow& row) const {
     return question;
 }
 
-// The same statement found for the same reason keeps the number of its advice.
 void Service::keep(AdviceRow row, Looked& looked) {
-    const std::lock_guard lock(mutex_);
-    const auto same = std::find_if(advice_.begin(), advice_.end(), [&](const auto& entry) { return entry.second.statement_id == row.statement_id && entry.second.found_by == row.found_by; });
-    const bool is_new = same == advice_.end();
-    row.id = is_new ? next_advice_++ : same->first;
-    if (!is_new) row.deployment = same->second.deployment;
-    looked.advice = row.id;
-    traffic_.set_advice(row.statement_id, row.id);
-    if (is_new) {
-        const auto& best = row.options.front();
-        log_info("a statement could be cheaper", {{"advice", std::to_string(row.id)}, {"found_by", row.found_by}, {"kind", best.kind}, {"statement", row.text},
-                                                  {"mean_ms", std::to_string(std::llround(row.server_mean_us / 1e3))}, {"next", "EXPLAIN ADVICE " + std::to_string(row.id) + " in the console"}});
-    }
-    advice_.insert_or_assign(row.id, std::move(row));
-    if (advice_.size() > kAdviceMax) advice_.erase(advice_.begin());
+    const auto put = advice_.put(row);
+    looked.advice = put.id;
+    traffic_.set_advice(row.statement_id, put.id);
+    if (!put.is_new) return;
+    const auto& best = row.options.front();
+    log_info("a statement could be cheaper", {{"advice", std::to_string(put.id)}, {"found_by", row.found_by}, {"kind", best.kind}, {"statement", row.text},
+                                              {"mean_ms", std::to_string(std::llround(row.server_mean_us / 1e3))}, {"next", "EXPLAIN ADVICE " + std::to_string(put.id) + " in the console"}});
 }
 
 std::vector<SlowRow> Service::slow_statements() const {
@@ -265,12 +271,7 @@ std::vector<SlowRow> Service::slow_statements() const {
     return slow;
 }
 
-std::vector<AdviceRow> Service::advice() const {
-    const std::lock_guard lock(mutex_);
-    std::vector<AdviceRow> all;
-    for (const auto& [id, row] : advice_) all.push_back(row);
-    return all;
-}
+std::vector<AdviceRow> Service::advice() const { return advice_.list(); }
 
 std::vector<DeploymentRow> Service::deployments() const {
     std::vector<DeploymentRow> all;
@@ -293,22 +294,16 @@ std::vector<DeploymentRow> Service::deployments() const {
 std::string Service::deployments_document() const { return to_markdown(deployer_.list()); }
 
 AdviceSource::Answer Service::deploy(int id, std::size_t option, const std::string& asked_by) {
-    Order order;
-    {
-        const std::lock_guard lock(mutex_);
-        const auto found = advice_.find(id);
-        if (found == advice_.end()) return {0, "There is no advice " + std::to_string(id) + "."};
-        const auto& row = found->second;
-        if (option >= row.options.size()) return {0, "Advice " + std::to_string(id) + " has " + std::to_string(row.options.size()) + " options."};
-        const auto& wanted = row.options[option];
-        if (!wanted.why_not_deployed.empty()) return {0, "This is not for Larder to do. " + wanted.why_not_deployed};
-        order = {row.database, wanted.title, wanted.kind, row.statement_id, row.text, wanted.run, wanted.undo, wanted.gain, asked_by};
-    }
-    const auto answer = deployer_.deploy(order);
+    const auto row = advice_.find(id);
+    if (!row) return {0, "There is no advice " + std::to_string(id) + "."};
+    if (option >= row->options.size()) return {0, "Advice " + std::to_string(id) + " has " + std::to_string(row->options.size()) + " options."};
+    const auto& wanted = row->options[option];
+    if (!wanted.why_not_deployed.empty()) return {0, "This is not for Larder to do. " + wanted.why_not_deployed};
+    const auto answer = deployer_.deploy({row->database, wanted.title, wanted.kind, row->statement_id, row->text, wanted.run, wanted.undo, wanted.gain, asked_by});
     if (answer.id == 0) return {0, answer.why_not};
+    advice_.deployed(id, answer.id);
     const std::lock_guard lock(mutex_);
     advice_of_deployment_[answer.id] = id;
-    if (const auto found = advice_.find(id); found != advice_.end()) found->second.deployment = answer.id;
     return {answer.id, {}};
 }
 

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "advisor/advice.h"
+#include "advisor/advice_store.h"
 #include "advisor/advisor.h"
 #include "advisor/deployer.h"
 #include "base/advice.h"
@@ -37,7 +38,7 @@ struct ServiceOptions {
 
 class Service final : public AdviceSource, private TrafficSource {
 public:
-    static constexpr std::size_t kAdviceMax = 500;      // the oldest are dropped beyond it
+    static constexpr std::size_t kLookedMax = 10'000;   // statements that it knows to have looked at; the earliest are forgotten beyond it
     static constexpr std::size_t kWorkloadMax = 300;    // statements of one database that are weighed together: those that take most time
 
     // `traffic` must outlive it. Throws std::runtime_error if the history of deployments cannot be read or written.
@@ -67,21 +68,23 @@ private:
     void look_at_traffic();
     void look_at(const StatementRow& row, const std::string& found_by);
     void look_at_workload(double budget_bytes);
-    void look_at_workload(const std::vector<const StatementRow*>& rows, double budget_bytes);
-    void add(AdviceRow row);
+    // The numbers of the advice it gave are added to `given`.
+    void look_at_workload(const std::vector<const StatementRow*>& rows, double budget_bytes, std::set<int>& given);
     Question question_of(const StatementRow& row) const;
     std::vector<Advice> advise(const StatementRow& row) const;
+    void look_at_signals(const std::vector<StatementRow>& rows);
     void keep(AdviceRow advice, Looked& looked);
-    bool is_due(const std::string& statement_id) const;
+    void tell_workers(const std::vector<StatementRow>& rows) const;
+    bool is_due(const std::string& key) const;
+    void was_looked_at(const std::string& key, Looked looked);
 
     const ServiceOptions options_;
     const StatementSource& traffic_;
     mutable std::mutex mutex_;
     std::condition_variable stopping_;
-    std::map<int, AdviceRow> advice_;          // guarded by mutex_, like all that follows
-    std::map<std::string, Looked> looked_;     // by statement and what was found
+    AdviceStore advice_;
+    std::map<std::string, Looked> looked_;     // guarded by mutex_, like all that follows; by advice_key()
     std::map<int, int> advice_of_deployment_;
-    int next_advice_ = 1;
     std::optional<std::uint64_t> wanted_workload_;   // its budget
     bool is_stopping_ = false;
     Deployer deployer_;

@@ -33,24 +33,52 @@ bool touch(const StatementRow& reader, const StatementRow& writer) {
     return std::any_of(reader.reads.begin(), reader.reads.end(), [&](auto oid) { return std::find(writer.writes.begin(), writer.writes.end(), oid) != writer.writes.end(); });
 }
 
-// Which writer drops its answers most often.
-const StatementRow* spoiler_of(const StatementRow& reader, const std::vector<StatementRow>& rows) {
+// Who drops its answers: how often in all, and which statement most.
+struct Spoilers {
     const StatementRow* worst = nullptr;
+    double calls = 0;
+};
+
+Spoilers spoilers_of(const StatementRow& reader, const std::vector<StatementRow>& rows) {
+    Spoilers found;
     for (const auto& row : rows) {
-        if (row.database == reader.database && (touch(reader, row) || row.writes_unknown) && (worst == nullptr || row.calls > worst->calls)) worst = &row;
+        if (row.database != reader.database || !(touch(reader, row) || row.writes_unknown)) continue;
+        found.calls += static_cast<double>(row.calls);
+        if (found.worst == nullptr || row.calls > found.worst->calls) found.worst = &row;
     }
-    return worst;
+    return found;
 }
 
-std::string why_uncached(const StatementRow& row, const std::vector<StatementRow>& rows) {
-    const std::string begin = "It was asked " + std::to_string(row.calls) + " times, " + percent(row.hit_rate()) + " were answered from the cache, and the others took " +
-                              print_time(static_cast<double>(row.server_us)) + " of the server's time. ";
-    if (row.bypasses > row.misses) return begin + "The usual reason is " + (row.bypass_reason.empty() ? "not known" : row.bypass_reason) + "; SHOW REASONS explains it.";
-    if (const auto* spoiler = spoiler_of(row, rows)) {
-        const std::string what = spoiler->writes_unknown ? "may write anything" : "writes what it reads";
-        return begin + "What drops its answers most is a statement that " + what + " and came " + std::to_string(spoiler->calls) + " times: " + spoiler->text;
+std::string begin_of(const StatementRow& row) {
+    return "It was asked " + std::to_string(row.calls) + " times, " + percent(row.hit_rate()) + " were answered from the cache, and the others took " + print_time(static_cast<double>(row.server_us)) +
+           " of the server's time. ";
+}
+
+// Nothing if a cache would not help: its values do not come again.
+std::optional<Advice> cache_advice(const StatementRow& row, const std::vector<StatementRow>& rows) {
+    constexpr double kWorthSaying = 0.1;
+    const auto spoilers = spoilers_of(row, rows);
+    const auto expected = expected_hit_rate(row, spoilers.calls);
+    const bool is_bypassed = row.bypasses > row.misses;
+    const double without = spoilers.worst != nullptr && expected ? *expected_hit_rate(row, spoilers.calls - static_cast<double>(spoilers.worst->calls)) : 0;
+    const double reachable = is_bypassed ? expected.value_or(0) : std::max(expected.value_or(0), without);
+    if (expected && reachable < row.hit_rate() + kWorthSaying) return std::nullopt;
+    Advice advice;
+    advice.kind = "cache";
+    advice.why = begin_of(row);
+    if (is_bypassed) {
+        advice.why += "The usual reason is " + (row.bypass_reason.empty() ? "not known" : row.bypass_reason) + "; SHOW REASONS explains it.";
+        if (expected) advice.why += " Without it about " + percent(*expected) + " could be answered from the cache.";
+    } else if (spoilers.worst != nullptr) {
+        const std::string what = spoilers.worst->writes_unknown ? "may write anything" : "writes what it reads";
+        advice.why += "What drops its answers most is a statement that " + what + " and came " + std::to_string(spoilers.worst->calls) + " times: " + spoilers.worst->text + ".";
+        if (expected) advice.why += " Without that statement about " + percent(without) + " could be answered from the cache; so they could where a rule lets answers be stale for as long as lies between two of its calls (max_stale).";
+    } else {
+        advice.why += expected ? "By how often its values come again, " + percent(*expected) + " could be: its answers do not live long enough, for lack of memory or by a rule's ttl."
+                               : "Its answers are asked for with other values each time, or do not live long enough.";
     }
-    return begin + "Its answers are asked for with other values each time, or do not live long enough.";
+    if (expected) advice.gain = (reachable - row.hit_rate()) / (1 - row.hit_rate());
+    return advice;
 }
 
 }  // namespace
@@ -90,11 +118,19 @@ std::vector<Signal> find_floods(const std::vector<StatementRow>& rows) {
     return found;
 }
 
+std::optional<double> expected_hit_rate(const StatementRow& row, double writes) {
+    const double values = std::max(row.distinct.estimate(), row.texts > 1 ? static_cast<double>(row.texts) : 0), calls = static_cast<double>(row.calls);
+    if (row.distinct.estimate() <= 0 || calls <= 0) return std::nullopt;
+    const double repeated = std::max(0.0, calls - values) / calls, calls_each = calls / std::min(values, calls);
+    const double writes_each = std::max(0.0, writes) / (row.is_by_row ? std::min(values, calls) : 1);
+    return repeated * calls_each / (calls_each + writes_each);
+}
+
 std::vector<Signal> find_uncached(const std::vector<StatementRow>& rows) {
     std::vector<Signal> found;
     for (const auto& row : rows) {
         if (!row.is_read || row.calls < kUncachedCalls || row.hit_rate() >= kFine || static_cast<double>(row.server_us) < kUncachedUs) continue;
-        found.push_back(signal(row, "cache", "cache", why_uncached(row, rows)));
+        if (auto advice = cache_advice(row, rows)) found.push_back({&row, "cache", std::move(*advice)});
     }
     return found;
 }

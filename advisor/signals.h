@@ -4,6 +4,7 @@
 // Threads: any; no state.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,10 @@ struct Signal {
 std::vector<Signal> find_sequences(const std::vector<StatementRow>& rows);
 // A shape with nearly as many texts as calls: each is parsed and planned anew, and none is found in the cache again.
 std::vector<Signal> find_floods(const std::vector<StatementRow>& rows);
+// The share of its calls that a cache would answer, by how often its values come again and how many writes drop its answers; nothing where
+// its values were not seen. Taken as if calls and writes came in any order: between two calls with the same values there is no write in
+// calls / (calls + writes) of all cases, counted for one value. Where it depends on rows of known keys, so does the write.
+std::optional<double> expected_hit_rate(const StatementRow& row, double writes);
 // A statement that is asked a lot and could be answered from the cache more often.
 std::vector<Signal> find_uncached(const std::vector<StatementRow>& rows);
 

@@ -23,6 +23,7 @@ struct AdviceOption {
 
 struct AdviceRow {
     int id = 0;                            // for as long as the process lives
+    std::string key;                       // the same in every process and each time this is found
     std::string statement_id;              // StatementRow::id; empty: it is about the whole workload
     std::string database, text;            // without constants unless those may be shown
     std::string found_by;                  // "slow", "share", "sequence", "flood", "cache", "workload"

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/distinct.h"
 #include "base/latency_counts.h"
 
 namespace larder {
@@ -39,6 +40,9 @@ struct StatementRow {
     std::vector<std::uint32_t> reads, writes;     // relations by OID, roots of their trees
     bool writes_unknown = false;      // it may write anything
     bool is_read = false;             // a SELECT that writes nothing
+    bool is_by_row = false;           // it depends on the rows of known keys only
+    DistinctRanks distinct;           // of the values and texts that it was sent to the server with, hits left out
+    bool lacks_advice = false;        // some worker has not heard of an advice on it
     std::vector<StatementSample> samples;         // the slowest first
 
     double server_mean_us() const { return server_calls > 0 ? static_cast<double>(server_us) / static_cast<double>(server_calls) : 0; }

@@ -46,7 +46,7 @@ Worker::Worker(Shared& shared, int index)
       index_(index),
       timer_(io_.get_executor()),
       memo_(shared.config.cache.statements_max, session::SessionLimits{}.memo_bytes_max),
-      traffic_(static_cast<std::size_t>(shared.config.advisor.statements_max)),
+      traffic_(static_cast<std::size_t>(shared.config.advisor.statements_max), shared.config.advisor.show_values),
       context_{.now = now(),
                .upstream = shared.upstream,
                .cache = shared.cache,

@@ -21,7 +21,7 @@ TextFacts analyse(Bytes text);
 // A 64-bit number that is equal for texts that differ only in constants (libpg_query's fingerprint).
 // Zero if the text cannot be parsed or is too deep. 4 to 54 µs: once per new text.
 std::uint64_t fingerprint(Bytes text);
-// The text with $1, $2 … in the place of its constants. Empty where fingerprint() is 0.
+// The text with $1, $2 … in the place of its constants, without comments, blanks and semicolons around it. Empty where fingerprint() is 0.
 std::string normalised(Bytes text);
 
 }  // namespace larder::sql

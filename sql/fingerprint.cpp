@@ -1,4 +1,5 @@
 #include "sql/analyse.h"
+#include "sql/hide_constants.h"
 #include "sql/tree_depth.h"
 #include "sql/walker.h"
 
@@ -39,7 +40,7 @@ std::string normalised(Bytes text) {
     const PgQueryNormalizeResult result = pg_query_normalize(terminated.c_str());
     std::string normal = result.error || !result.normalized_query ? std::string() : result.normalized_query;
     pg_query_free_normalize_result(result);
-    return normal;
+    return hide_constants(normal);
 }
 
 }  // namespace larder::sql

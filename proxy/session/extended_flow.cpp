@@ -82,7 +82,7 @@ void Session::Impl::on_execute(const protocol::Execute& execute, Bytes whole, Ou
     sending_statement(statement, out, &portal);
     Owed entry{.kind = Owed::Kind::execute};
     if (statement != nullptr) begin_execution(entry, statement, plan_of(*statement), nullptr, {}, out);
-    if (entry.execution) entry.execution->sample.reset();  // its parameters are not at hand any more
+    if (entry.execution) entry.execution->sample.reset(), entry.execution->values_hash = 0;  // its parameters are not at hand any more
     send(out, whole, std::move(entry));
 }
 

@@ -241,7 +241,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
                 case ReadStep::hit:
                     unnamed.reset();
                     served(hit, out);
-                    count_hit(*statement, *resolved, *hit);
+                    count_hit(*statement, *resolved, *hit, out);
                     out.client.append_result(hit, hit->all());
                     out.client.append(protocol::ready_for_query(status));
                     return true;

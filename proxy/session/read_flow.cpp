@@ -325,7 +325,7 @@ rules::Reason Session::Impl::batch_obstacle(const Batch& batch, const Prepared& 
 
 void Session::Impl::serve_batch(const Batch& batch, const std::shared_ptr<Prepared>& source, const ResolvedPlan& resolved, cache::ResultRef hit, Outputs& out) {
     served(hit, out);
-    count_hit(*source->statement, resolved, *hit);
+    count_hit(*source->statement, resolved, *hit, out);
     auto& to = out.client;
     if (batch.parse) {
         to.append(protocol::kParseComplete);

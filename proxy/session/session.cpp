@@ -72,6 +72,7 @@ void Session::Impl::settle(char new_status, Outputs& out) {
         if (pool != nullptr && !pool->has_moved_state) pool->are_settings_known = true;
         if (block.changed_environment) env.reset();
         block = {};
+        if (was_in_block) sequence.block_ended();
         portals.clear();
         last_hit = {};
         owed.release();

@@ -25,6 +25,7 @@
 #include "proxy/session/own_settings.h"
 #include "proxy/session/pool_state.h"
 #include "proxy/session/reply_queue.h"
+#include "proxy/session/sequence_watch.h"
 #include "proxy/session/session.h"
 #include "proxy/session/statement_memo.h"
 #include "proxy/session/writes.h"
@@ -245,10 +246,12 @@ struct Session::Impl {
     bool is_idle_too_long() const;
 
     // --- traffic_flow.cpp
-    void count_hit(Statement& statement, const ResolvedPlan& resolved, const cache::CachedResult& hit);
+    void count_hit(Statement& statement, const ResolvedPlan& resolved, const cache::CachedResult& hit, Outputs& out);
     // Into the entry of a Query or Execute that is about to be sent. `bind`: null for a simple Query, or if it is not at hand.
     void begin_execution(Owed& entry, const std::shared_ptr<Statement>& statement, const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types, Outputs& out);
     void end_execution(Owed& done);
+    void watch_sequence(Statement& statement, const ResolvedPlan& resolved, StatementRecord* record);
+    void tell_of_advice(const StatementRecord& record, Outputs& out);
     const std::shared_ptr<StatementRecord>& record_of(Statement& statement, const ResolvedPlan& resolved, std::uint32_t weight);
     std::int64_t clock_us() const { return context.clock_us != nullptr ? context.clock_us() : context.now.us; }
 
@@ -323,6 +326,8 @@ struct Session::Impl {
     ReadSet read_set;                                  // the same
     rules::Reason bypass_reason = rules::Reason::none;  // why the message in hand is not served
     SequenceWatch sequence;
+    std::shared_ptr<StatementRecord> loop_record;      // of the newest long row
+    std::uint64_t loop_skeleton = 0;
 
     // --- the console
     bool is_console = false, is_console_admin = false, may_use_console = false;

@@ -17,6 +17,7 @@
 #include "cache/counter.h"
 #include "cache/write_ticket.h"
 #include "proxy/session/row_counters.h"
+#include "proxy/session/sequence_watch.h"
 #include "proxy/session/traffic.h"
 #include "proxy/session/upstream_state.h"
 #include "rules/plan.h"
@@ -66,6 +67,8 @@ public:
     bool is_ascii() const { return is_ascii_; }
     // sql::fingerprint of the text, made when it is first asked for.
     std::uint64_t fingerprint();
+    std::uint64_t skeleton() { return skeleton_ != 0 ? skeleton_ : skeleton_ = skeleton_of(text_); }
+    std::uint64_t hash() const { return hash_; }          // of the text
     // How often it was counted as executed, up to 2^32 - 1.
     std::uint32_t executions = 0;
     bool is_counted = false;                              // among the texts of its shape
@@ -88,6 +91,7 @@ private:
     bool is_ascii_;
     LarderCommand command_;
     std::uint64_t fingerprint_ = 0;
+    std::uint64_t skeleton_ = 0;                          // 0: not made yet
     bool has_fingerprint_ = false;
     static constexpr std::size_t kPlansMax = 4;           // environments that alternate on one worker
     std::vector<std::unique_ptr<ResolvedPlan>> plans_;    // newest use first

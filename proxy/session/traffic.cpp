@@ -61,6 +61,13 @@ void StatementRecord::touches(const rules::Plan& plan, bool is_select, bool has_
     writes_ = plan.writes.scans;
     writes_unknown_ = plan.writes.any || plan.writes.catalogue;
     is_read_ = is_select && plan.writes.empty();
+    is_by_row_ = plan.reads.empty() && !plan.row_reads.empty();
+}
+
+void StatementRecord::sent_with(std::uint64_t values_hash) {
+    auto& kept = distinct_[distinct_register(values_hash)];
+    const auto rank = distinct_rank(values_hash);
+    if (rank > kept.load(std::memory_order_relaxed)) kept.store(rank, std::memory_order_relaxed);
 }
 
 void StatementRecord::looks_like(std::string text) {
@@ -82,6 +89,8 @@ void StatementRecord::add_to(StatementRow& row, bool with_samples) const {
     row.sequences += sequences.value(), row.sequence_calls += sequence_calls.value();
     if (const auto reason = usual_reason(); reason != rules::Reason::none) row.bypass_reason = rules::name(reason);
     server_times.add_to(row.server_times);
+    for (std::size_t i = 0; i < kDistinctRegisters; ++i) row.distinct.ranks[i] = std::max(row.distinct.ranks[i], distinct_[i].load(std::memory_order_relaxed));
+    row.lacks_advice |= advice() == 0;
     const Lock lock(mutex_);
     if (row.text.empty()) row.text = text_;
     if (!after_.empty()) row.sequence_after = after_;
@@ -89,6 +98,7 @@ void StatementRecord::add_to(StatementRow& row, bool with_samples) const {
     if (!writes_.empty()) row.writes = writes_;
     row.writes_unknown |= writes_unknown_;
     row.is_read |= is_read_;
+    row.is_by_row |= is_by_row_;
     if (with_samples) row.samples.insert(row.samples.end(), samples_.begin(), samples_.end());
 }
 
@@ -98,7 +108,7 @@ std::shared_ptr<StatementRecord> TrafficRecords::find(RecordKey key, Instant now
     auto record = std::make_shared<StatementRecord>(std::move(key), hash);
     record->used(now);
     const Lock lock(mutex_);
-    if (records_.size() >= records_max_) evict_oldest();
+    if (records_.size() >= records_max_) evict_least_used();
     records_.emplace(hash, record);
     return record;
 }
@@ -117,13 +127,21 @@ void TrafficRecords::give_back(std::unique_ptr<Execution> execution) {
     spare_.push_back(std::move(execution));
 }
 
-// A tenth at once, so that a flood of shapes does not search the table for each.
-void TrafficRecords::evict_oldest() {
-    std::vector<std::pair<std::int64_t, std::uint64_t>> by_use;
-    for (const auto& [hash, record] : records_) by_use.emplace_back(record->last_used_us(), hash);
-    const auto count = std::max<std::size_t>(1, by_use.size() / 10);
-    std::nth_element(by_use.begin(), by_use.begin() + static_cast<std::ptrdiff_t>(count) - 1, by_use.end());
-    for (std::size_t i = 0; i < count; ++i) records_.erase(by_use[i].second);
+// A tenth at once, so that a flood of shapes does not search the table for each. What came lately may be asked often from now on, so it
+// is not compared by how often it was.
+void TrafficRecords::evict_least_used() {
+    std::vector<StatementRecord*> records;
+    for (const auto& [hash, record] : records_) records.push_back(record.get());
+    const auto at = [&](std::size_t index) { return records.begin() + static_cast<std::ptrdiff_t>(index); };
+    const auto old = (records.size() + 1) / 2, count = (records.size() + 9) / 10;
+    std::nth_element(records.begin(), at(old) - 1, records.end(), [](const auto* a, const auto* b) { return a->last_used_us() < b->last_used_us(); });
+    std::nth_element(records.begin(), at(count) - 1, at(old), [](const auto* a, const auto* b) {
+        return std::pair(a->calls(), a->last_used_us()) < std::pair(b->calls(), b->last_used_us());
+    });
+    for (std::size_t i = 0; i < count; ++i) {
+        records[i]->drop();
+        records_.erase(records[i]->hash());
+    }
     evicted.add(count);
 }
 
@@ -133,13 +151,6 @@ std::vector<std::shared_ptr<const StatementRecord>> TrafficRecords::all() const 
     found.reserve(records_.size());
     for (const auto& [hash, record] : records_) found.push_back(record);
     return found;
-}
-
-void SequenceWatch::in_a_row(StatementRecord& record) {
-    if (run_ > kRowOf) return record.sequence_calls.add();
-    record.sequences.add();
-    record.sequence_calls.add(kRowOf);
-    if (before_ != 0) record.follows(hex_id(before_));
 }
 
 }  // namespace larder::session

@@ -7,9 +7,9 @@
 // Threads: the worker's own, but for what is said to be for readers.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +17,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/clock.h"
+#include "base/distinct.h"
 #include "base/latency_counts.h"
 #include "base/metrics.h"
 #include "base/thread_annotations.h"
@@ -59,10 +60,18 @@ public:
     void used(Instant now) { last_used_us_.store(now.us, std::memory_order_relaxed); }
     std::int64_t last_used_us() const { return last_used_us_.load(std::memory_order_relaxed); }
 
+    // It was taken out of the records: who still holds it asks for another one. Threads: the worker's own.
+    bool is_dropped() const { return is_dropped_; }
+    void drop() { is_dropped_ = true; }
+
+    // How many different values and texts it was sent with, by a hash of each. (HyperLogLog with 64 registers: 13 % off.)
+    void sent_with(std::uint64_t values_hash);
+
     // The number of the advice that there is for it, 0 if there is none. Threads: any.
     int advice() const { return advice_.load(std::memory_order_relaxed); }
     void set_advice(int id) const { advice_.store(id, std::memory_order_relaxed); }
 
+    std::uint64_t calls() const { return hits.value() + misses.value() + bypasses.value(); }
     const RecordKey& key() const { return key_; }
     std::uint64_t hash() const { return hash_; }
     std::string id() const;
@@ -75,11 +84,13 @@ private:
     std::atomic<std::uint8_t> reason_{0};
     mutable std::atomic<int> advice_{0};
     std::uint32_t votes_ = 0;
+    bool is_dropped_ = false;
+    std::array<std::atomic<std::uint8_t>, kDistinctRegisters> distinct_{};
     std::atomic<std::int64_t> last_used_us_{0};
     mutable Mutex mutex_;               // for what is written seldom
     std::vector<StatementSample> samples_;   // the slowest first
     std::vector<Oid> reads_, writes_;
-    bool writes_unknown_ = false, is_read_ = false, has_facts_ = false;
+    bool writes_unknown_ = false, is_read_ = false, is_by_row_ = false, has_facts_ = false;
     std::string after_;
     std::string text_;
 };
@@ -90,6 +101,7 @@ struct Execution {
     std::shared_ptr<Statement> first_text;    // … this
     std::int64_t sent_us = 0;
     std::uint64_t rows = 0, bytes = 0;
+    std::uint64_t values_hash = 0;            // of text and parameters; 0: not at hand
     bool has_failed = false, is_miss = false;
     rules::Reason reason = rules::Reason::none;
     std::unique_ptr<StatementSample> sample;
@@ -97,10 +109,10 @@ struct Execution {
 
 class TrafficRecords {
 public:
-    explicit TrafficRecords(std::size_t records_max) : records_max_(records_max) {}
+    explicit TrafficRecords(std::size_t records_max, bool keeps_samples = true) : records_max_(records_max), keeps_samples_(keeps_samples) {}
 
     static constexpr std::uint32_t kOneOf = 64;      // first texts that are counted, for as many each
-    // Made if it is new; then the record that was used longest ago may go (who holds it goes on counting, unseen).
+    // Made if it is new; where there are too many, those asked least go: a tenth of all, out of the half that was used longest ago.
     std::shared_ptr<StatementRecord> find(RecordKey key, Instant now);
     bool takes_first_text() { return ++first_texts_ % kOneOf == 0; }
 
@@ -111,39 +123,19 @@ public:
     // For readers.
     std::vector<std::shared_ptr<const StatementRecord>> all() const;
     std::size_t records_max() const { return records_max_; }
+    // Whether values may be kept at all.
+    bool keeps_samples() const { return keeps_samples_; }
     Count evicted;
 
 private:
-    void evict_oldest();
+    void evict_least_used();
 
     const std::size_t records_max_;
+    const bool keeps_samples_;
     std::uint32_t first_texts_ = 0;
     std::vector<std::unique_ptr<Execution>> spare_;
     mutable Mutex mutex_;               // the worker takes it to add and to evict
     boost::unordered_flat_map<std::uint64_t, std::shared_ptr<StatementRecord>> records_;
-};
-
-// How a session's statements follow each other: the same shape ten times in a row and more is worth telling.
-class SequenceWatch {
-public:
-    static constexpr std::uint32_t kRowOf = 10;
-    void saw(StatementRecord& record) {
-        if (&record == last_) {
-            if (++run_ >= kRowOf) in_a_row(record);
-        } else {
-            before_ = last_id_;
-            last_ = &record;
-            last_id_ = record.hash();
-            run_ = 1;
-        }
-    }
-
-private:
-    void in_a_row(StatementRecord& record);
-
-    const void* last_ = nullptr;             // only compared
-    std::uint64_t last_id_ = 0, before_ = 0;
-    std::uint32_t run_ = 0;
 };
 
 std::string hex_id(std::uint64_t hash);

@@ -1,9 +1,11 @@
 // What is counted of each statement: see traffic.h.
 #include <algorithm>
-#include <cctype>
 
 #include "proxy/session/session_impl.h"
 #include "sql/analyse.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 namespace larder::session {
 
@@ -46,15 +48,21 @@ std::unique_ptr<StatementSample> sample_of(Bytes text, const protocol::Bind* bin
     return sample;
 }
 
+std::uint64_t values_hash(const Statement& statement, const protocol::Bind* bind) {
+    std::uint64_t hash = XXH3_64bits_withSeed(nullptr, 0, statement.hash());
+    if (bind == nullptr) return hash;
+    for (const auto& value : bind->values) hash = value ? XXH3_64bits_withSeed(value->data(), value->size(), hash) : hash + 1;
+    return hash;
+}
+
 }  // namespace
 
 const std::shared_ptr<StatementRecord>& Session::Impl::record_of(Statement& statement, const ResolvedPlan& resolved, std::uint32_t weight) {
-    if (resolved.record == nullptr) {
+    if (resolved.record == nullptr || resolved.record->is_dropped()) {
         RecordKey record_key{statement.fingerprint(), database->name(), env != nullptr ? env->current_user : login.user, env != nullptr ? joined(env->search_path) : std::string()};
         resolved.record = context.traffic->find(std::move(record_key), context.now);
         if (resolved.record->texts.value() == 0) {
             auto shape = sql::normalised(statement.text());
-            while (!shape.empty() && (shape.back() == ';' || std::isspace(static_cast<unsigned char>(shape.back())))) shape.pop_back();
             resolved.record->looks_like(shape.empty() ? "(statements that are not looked into)" : std::move(shape));
         }
         resolved.record->touches(resolved.plan, statement.looks_cacheable(), resolved.facts != nullptr);
@@ -64,14 +72,36 @@ const std::shared_ptr<StatementRecord>& Session::Impl::record_of(Statement& stat
     return resolved.record;
 }
 
-void Session::Impl::count_hit(Statement& statement, const ResolvedPlan& resolved, const cache::CachedResult& hit) {
+// A loop is told by the text, so also of texts that have no record yet: once it is long enough, one fingerprint is worth its price.
+void Session::Impl::watch_sequence(Statement& statement, const ResolvedPlan& resolved, StatementRecord* record) {
+    const auto length = sequence.saw(statement.skeleton(), record != nullptr ? record->hash() : 0, context.now, status == 'T');
+    if (length < SequenceWatch::kRowOf) return;
+    if (length > SequenceWatch::kRowOf) {
+        if (record == nullptr && loop_skeleton == statement.skeleton()) record = loop_record.get();
+        if (record != nullptr) record->sequence_calls.add();
+        return;
+    }
+    loop_record = record_of(statement, resolved, 1);
+    loop_skeleton = statement.skeleton();
+    loop_record->sequences.add();
+    loop_record->sequence_calls.add(length);
+    if (sequence.before() != 0) loop_record->follows(hex_id(sequence.before()));
+}
+
+void Session::Impl::tell_of_advice(const StatementRecord& record, Outputs& out) {
+    if (!own.values().trace || record.advice() == 0) return;
+    trace(out, "this statement could be cheaper: EXPLAIN ADVICE " + std::to_string(record.advice()) + " in the console says how");
+}
+
+void Session::Impl::count_hit(Statement& statement, const ResolvedPlan& resolved, const cache::CachedResult& hit, Outputs& out) {
     if (context.traffic == nullptr) return;
     auto& record = *record_of(statement, resolved, 1);
     record.hits.add();
     record.bytes.add(hit.rows_and_complete().size());
     record.rows.add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, hit.cost().rows)));
     record.used(context.now);
-    sequence.saw(record);
+    watch_sequence(statement, resolved, &record);
+    tell_of_advice(record, out);
 }
 
 void Session::Impl::begin_execution(Owed& entry, const std::shared_ptr<Statement>& statement, const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types, Outputs& out) {
@@ -82,16 +112,12 @@ void Session::Impl::begin_execution(Owed& entry, const std::shared_ptr<Statement
     execution->reason = resolved.plan.reason != rules::Reason::none ? resolved.plan.reason : reason;
     const bool is_first = statement->executions == 0 && resolved.record == nullptr;
     if (statement->executions < UINT32_MAX) ++statement->executions;
-    if (is_first) {
-        execution->first_text = statement;
-    } else {
-        execution->record = record_of(*statement, resolved, 1);
-        sequence.saw(*execution->record);
-        if (own.values().trace && execution->record->advice() > 0) {
-            trace(out, "this statement could be cheaper: EXPLAIN ADVICE " + std::to_string(execution->record->advice()) + " in the console says how");
-        }
-    }
-    const bool wants_sample = execution->record == nullptr || execution->record->wants_sample();
+    if (is_first) execution->first_text = statement;
+    else execution->record = record_of(*statement, resolved, 1);
+    watch_sequence(*statement, resolved, execution->record.get());
+    if (execution->record) tell_of_advice(*execution->record, out);
+    if (statement->looks_cacheable()) execution->values_hash = values_hash(*statement, bind);
+    const bool wants_sample = context.traffic->keeps_samples() && (execution->record == nullptr || execution->record->wants_sample());
     if (wants_sample && statement->text().size() <= StatementRecord::kSampleBytesMax) execution->sample = sample_of(statement->text(), bind, types);
     execution->sent_us = clock_us();
     entry.execution = std::move(execution);
@@ -111,6 +137,7 @@ void Session::Impl::end_execution(Owed& done) {
         if (execution.is_miss) record->misses.add(weight);
         else record->bypassed(execution.reason, weight);
         record->used(context.now);
+        if (execution.values_hash != 0) record->sent_with(execution.values_hash);
         if (execution.has_failed) {
             record->errors.add(weight);
         } else {

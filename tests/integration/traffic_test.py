@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """Statements that go through Larder: counted by shape, found slow, advised on, deployed, watched, and taken back where that does harm."""
+import contextlib
 import http.client
 import json
 import os
 import sys
 import tempfile
+import time
 import unittest
 
 import psycopg2
@@ -13,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support.larder_process import DIRECT, Larder  # noqa: E402
 from support.own_cluster import OwnCluster, eventually  # noqa: E402
 from support.serving import wait_until_serving  # noqa: E402
+from support import wire  # noqa: E402
 
 ROWS = 100_000
 SECRET = "s3cret-value"
@@ -53,6 +56,13 @@ class Base(unittest.TestCase):
             cursor.execute(text, values or None)
             return cursor.fetchall() if cursor.description else None
 
+    def run_pipelined(self, texts):
+        """Simple queries without waiting for each answer: one after the other would take minutes."""
+        with wire.Connection("127.0.0.1", self.larder.port) as talk:
+            talk.login("postgres", "postgres")
+            talk.send(*(wire.query(text) for text in texts))
+            talk.read_until(b"Z", len(texts))
+
     def console(self, text):
         connection = self.connect("larder")
         with connection.cursor() as cursor:
@@ -62,6 +72,11 @@ class Base(unittest.TestCase):
 
     def api(self, path):
         return json.loads(self.larder.http(path))
+
+    def get_with_token(self, path):
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.larder.admin_port, timeout=60)) as connection:
+            connection.request("GET", path, headers={"Authorization": "Bearer " + TOKEN})
+            return json.loads(connection.getresponse().read())
 
     def post(self, path, token=TOKEN):
         connection = http.client.HTTPConnection("127.0.0.1", self.larder.admin_port, timeout=60)
@@ -130,6 +145,43 @@ class Counted(Base):
         flood(6000, 6000)
         self.assertLessEqual(self.api("/api/v1/queries?limit=1")["total"], 2 * 2000)
         self.assertLess(self.larder.resident_bytes() - filled, 64 << 20)
+
+    def test_a_hundred_thousand_shapes(self):
+        def flood(first, count, at_once=500):
+            for start in range(first, first + count, at_once):
+                texts = [f"SELECT c{number} FROM (SELECT 1 AS c{number}) AS one" for number in range(start, start + at_once)]
+                self.run_pipelined(texts * 2)
+        flood(0, 20_000)
+        filled = self.larder.resident_bytes()
+        flood(20_000, 80_000)
+        self.assertLessEqual(self.api("/api/v1/queries?limit=1")["total"], 2 * 2000)
+        self.assertGreater(self.larder.metrics_by_label("larder_limit_hits_total", "limit").get("statements_max", 0), 90_000)
+        self.assertLess(self.larder.resident_bytes() - filled, 64 << 20)
+        # What is asked again after it was dropped is counted again.
+        text = "SELECT c0 FROM (SELECT 1 AS c0) AS one"
+        for _ in range(50):
+            self.run_sql(text)
+        most = self.api("/api/v1/queries?limit=1000&sort=calls")["queries"]
+        self.assertGreater(next(row["calls"] for row in most if "SELECT c0 FROM" in row["query"]), 45)
+
+    def test_a_loop_with_the_values_written_into_the_text_is_told(self):
+        connection = self.connect()
+        connection.autocommit = False
+        with connection.cursor() as cursor:
+            for customer in range(8):
+                cursor.execute("SELECT id FROM items ORDER BY id LIMIT 20")
+                for number in range(20 * customer, 20 * customer + 20):
+                    cursor.execute(f"SELECT name FROM items WHERE id = {number}")
+                    cursor.execute("SELECT note FROM orders WHERE id = %s LIMIT 1", (number,))
+                connection.commit()
+        self.assertEqual(self.advice_on("SELECT name FROM items")["found_by"], "sequence")
+
+    def test_who_asks_now_and_then_is_in_no_loop(self):
+        for _ in range(60):
+            self.run_sql("SELECT count(*) FROM items")
+            time.sleep(0.3)
+        row = self.api("/api/v1/queries/" + self.shape("FROM items")["id"])
+        self.assertEqual(row["sequences"], 0)
 
     def test_long_rows_of_one_statement_are_told(self):
         for _ in range(8):
@@ -227,6 +279,17 @@ class Advised(Base):
         self.console("REVERT DEPLOYMENT 1")
         eventually(lambda: len(self.indexes()) == 2, "it is made again")
 
+    def test_what_spoils_the_cache_is_named(self):
+        for _ in range(600):
+            self.run_sql("SELECT count(*) FROM orders")
+            self.run_sql("UPDATE orders SET note = note WHERE id = -1")
+        row = eventually(lambda: next((one for one in self.api("/api/v1/advice")["advice"] if one["found_by"] == "cache"), None), "caching is advised")
+        best = row["options"][0]
+        self.assertEqual(best["kind"], "cache")
+        self.assertIn("UPDATE orders SET note = note WHERE id = ", best["why"])
+        self.assertGreater(best["gain"], 0.9)
+        self.assertEqual(self.api(f"/api/v1/advice/{row['key']}")["id"], row["id"])
+
     def test_nothing_is_deployed_unasked(self):
         self.ask_orders(0)
         self.advice_on("FROM orders")
@@ -239,13 +302,21 @@ class Hidden(Base):
     SETTINGS = ("advisor.show_values=false", "log.level=debug")
 
     def test_constants_are_never_shown(self):
+        self.run_sql("CREATE PROCEDURE swallow(text) LANGUAGE sql AS 'SELECT 1'")
         for number in range(20):
+            self.run_sql(f"CALL swallow('{SECRET}{number}')")
+            self.run_sql(f"CREATE TEMP TABLE kept{number} AS SELECT '{SECRET}{number}'::text AS a")
+            self.run_sql(f"SELECT max(note) FROM orders WHERE customer = {number} -- {SECRET}")
+            self.run_sql(f"/* {SECRET} */ SELECT max(note) FROM orders WHERE customer = {number}")
             self.run_sql(f"SELECT count(*) FROM orders WHERE note = '{SECRET}{number}'")
             self.run_sql("SELECT count(*) FROM orders WHERE note LIKE %s", f"%{SECRET}{number}%")
         row = self.advice_on("note = $")
         shown = "\n".join((json.dumps(self.api("/api/v1/advice")), json.dumps(self.api("/api/v1/queries")), json.dumps(self.api("/api/v1/slow-queries")), self.larder.output(),
                            str(self.console(f"EXPLAIN ADVICE {row['id']}")), str(self.console("SHOW QUERIES"))))
         self.assertNotIn(SECRET, shown)
+        for query in self.api("/api/v1/queries?limit=1000")["queries"]:
+            self.assertNotIn(SECRET, query["query"])
+            self.assertEqual(self.get_with_token("/api/v1/queries/" + query["id"])["samples"], [])
 
 
 if __name__ == "__main__":

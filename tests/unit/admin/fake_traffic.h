@@ -12,7 +12,13 @@ namespace larder::admin {
 
 struct FakeTraffic final : StatementSource {
     std::vector<StatementRow> rows;
-    std::vector<StatementRow> statements(bool) const override { return rows; }
+    std::vector<StatementRow> statements(bool with_samples) const override {
+        auto shown = rows;
+        for (auto& row : shown) {
+            if (!with_samples) row.samples.clear();
+        }
+        return shown;
+    }
     StatementTotals statement_totals() const override { return {rows.size(), 100, 0}; }
     void set_advice(const std::string&, int) const override {}
 
@@ -37,7 +43,7 @@ struct FakeAdvice final : AdviceSource {
     FakeAdvice() {
         slow_rows.push_back({"00aa", "shop", "select $1", "slow", 10, 9, 150'000, 200'000, 1'350'000, 0.5, "looked at", 1});
         AdviceRow row;
-        row.id = 1, row.statement_id = "00aa", row.database = "shop", row.text = "select $1", row.found_by = "slow", row.plan = "Seq Scan on t\n  (a = 1)", row.server_mean_us = 150'000;
+        row.id = 1, row.key = "slow-00aa", row.statement_id = "00aa", row.database = "shop", row.text = "select $1", row.found_by = "slow", row.plan = "Seq Scan on t\n  (a = 1)", row.server_mean_us = 150'000;
         row.options.push_back({"btree_single", "Make an index", "It reads all.", {"CREATE INDEX CONCURRENTLY i ON t (a)"}, {"DROP INDEX CONCURRENTLY i"}, "", 0.9, "It takes disk.", ""});
         row.options.push_back({"rewrite", "Write the statement otherwise", "It is shorter.", {}, {}, "select 2", std::nullopt, "", "There is no statement to run."});
         row.deployment = 3;

@@ -124,12 +124,36 @@ TEST_CASE("queries over HTTP are sorted and come in pages") {
     }
 }
 
+TEST_CASE("one query over HTTP tells what it touches, and values only to who shows the token") {
+    World world;
+    auto& row = world.traffic.rows.front();
+    row.reads = {16'384}, row.sequences = 3, row.sequence_after = "00cc";
+    row.samples.push_back({"select 'secret'", {"secret", std::nullopt}, true, 5'000});
+    const auto path = "/api/v1/queries/" + row.id;
+    CHECK(world.read(path).at("reads").at(0) == 16'384);
+    CHECK(world.read(path).at("sequence_after") == "00cc");
+    CHECK(world.get(path).body.find("secret") == std::string::npos);
+    CHECK(answer("GET", path, world.sources, "Bearer wrong").body.find("secret") == std::string::npos);
+    CHECK(answer("GET", path, {world.snapshot, &world.traffic, &world.advice, ""}, "Bearer ").body.find("secret") == std::string::npos);
+    const auto told = boost::json::parse(answer("GET", path, world.sources, "Bearer the-token").body).at("samples").at(0);
+    CHECK(told.at("query") == "select 'secret'");
+    CHECK(told.at("parameters") == boost::json::array{"secret", nullptr});
+    CHECK(told.at("server_seconds") == 0.005);
+    row.samples.front().has_all_parameters = false;
+    CHECK(boost::json::parse(answer("GET", path, world.sources, "Bearer the-token").body).at("samples").at(0).at("parameters").is_null());
+    CHECK(world.get("/api/v1/queries/nothing").status == 404);
+    CHECK(answer("POST", path, world.sources, "Bearer the-token").status == 405);
+}
+
 TEST_CASE("advice and deployments over HTTP") {
     World world;
     CHECK(world.read("/api/v1/slow-queries").at("slow_queries").at(0).at("advice") == 1);
     CHECK(world.read("/api/v1/advice").at("advice").as_array().size() == 1);
     CHECK(world.read("/api/v1/advice/1").at("options").at(1).at("rewrite") == "select 2");
+    CHECK(world.read("/api/v1/advice/slow-00aa").at("id") == 1);
+    CHECK(world.read("/api/v1/advice/1").at("key") == "slow-00aa");
     CHECK(world.get("/api/v1/advice/2").status == 404);
+    CHECK(world.get("/api/v1/advice/").status == 404);
     CHECK(world.get("/api/v1/advice/x").status == 404);
     CHECK(world.read("/api/v1/deployments").at("deployments").at(0).at("progress") == "scanning table, 40 %");
     CHECK(world.get("/api/v1/deployments.md").content_type.starts_with("text/markdown"));

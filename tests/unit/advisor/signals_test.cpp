@@ -71,3 +71,50 @@ TEST_CASE("a read that is asked a lot and seldom found in the cache is told, wit
     read.hits = 9'000, read.calls = 10'000;
     CHECK(find_uncached({read}).empty());
 }
+
+namespace {
+
+// As if it had been sent with so many different values.
+void come_with(StatementRow& row, std::uint64_t values) {
+    std::uint64_t random = 88172645463325252;
+    for (std::uint64_t i = 0; i < values; ++i) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        row.distinct.add(random);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("the expected hit rate follows from values that come again and writes that come between") {
+    auto read = shape("read", 1000, 5'000);
+    CHECK_FALSE(expected_hit_rate(read, 0));
+    come_with(read, 10);
+    CHECK(*expected_hit_rate(read, 0) == Approx(0.99).epsilon(0.01));
+    CHECK(*expected_hit_rate(read, 100) == Approx(0.495).epsilon(0.15));  // as many writes as calls with each value
+    read.is_by_row = true;                                                // each write meets one value of ten
+    CHECK(*expected_hit_rate(read, 100) == Approx(0.9).epsilon(0.05));
+    auto other = shape("other", 1000, 5'000);
+    come_with(other, 1000);
+    CHECK(*expected_hit_rate(other, 0) < 0.25);
+    auto written_out = shape("written out", 1000, 5'000);                 // constants in the texts, of which few were looked at
+    come_with(written_out, 15);
+    written_out.texts = 960;
+    CHECK(*expected_hit_rate(written_out, 0) == Approx(0.04).epsilon(0.01));
+}
+
+TEST_CASE("caching is advised with what it would bring, and not where values never come again") {
+    auto read = shape("read", 1000, 5'000), write = shape("write", 900, 100);
+    write.is_read = false, write.writes = {100};
+    come_with(read, 10);
+    auto found = find_uncached({read, write});
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].advice.why.find("Without that statement about 99 %") != std::string::npos);
+    CHECK(*found[0].advice.gain == Approx(0.99).epsilon(0.01));
+    read.misses = 0, read.bypasses = 1000, read.bypass_reason = "time_dependent";
+    found = find_uncached({read});
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].advice.why.find("Without it about 99 %") != std::string::npos);
+    auto unique = shape("unique", 5'000, 5'000);
+    come_with(unique, 6'000);
+    CHECK(find_uncached({unique}).empty());
+}

@@ -50,17 +50,44 @@ TEST_CASE("a shape is one record, and role, database and search_path belong to i
     CHECK(key(1).hash() == key(1).hash());
 }
 
-TEST_CASE("shapes are bounded, and those used longest ago go first") {
-    TrafficRecords records(100);
-    const auto kept = records.find(key(0), Instant{0});
+TEST_CASE("shapes are bounded, and those asked least of what is old go first") {
+    TrafficRecords records(1000);
+    const auto often = records.find(key(0), Instant{0});
+    often->hits.add(1000);
     for (std::uint64_t i = 1; i <= 100'000; ++i) {
-        records.find(key(i), Instant{static_cast<std::int64_t>(i)});
-        kept->used(Instant{static_cast<std::int64_t>(i)});
-        REQUIRE(records.all().size() <= 100);
-        if (i > 5'000) i += 997;
+        const auto record = records.find(key(i), Instant{static_cast<std::int64_t>(i)});
+        record->misses.add();
+        if (i % 1000 == 0) REQUIRE(records.all().size() <= 1000);
     }
-    CHECK(records.find(key(0), Instant{0}) == kept);
-    CHECK(records.evicted.value() > 4'000);
+    CHECK(records.evicted.value() + records.all().size() == 100'001);
+    CHECK(records.find(key(0), Instant{0}) == often);  // used longest ago, but a thousand times
+    CHECK(records.find(key(100'000), Instant{0})->calls() == 1);  // asked once, but lately
+}
+
+TEST_CASE("a record that was dropped says so, and its shape gets another one") {
+    TrafficRecords records(10);
+    const auto dropped = records.find(key(1), Instant{1});
+    CHECK_FALSE(dropped->is_dropped());
+    for (std::uint64_t i = 2; i < 20; ++i) records.find(key(i), Instant{static_cast<std::int64_t>(i)});
+    CHECK(dropped->is_dropped());
+    CHECK(records.find(key(1), Instant{30}) != dropped);
+}
+
+TEST_CASE("how many different values came is told within a quarter") {
+    DistinctRanks none;
+    CHECK(none.estimate() == 0);
+    std::uint64_t random = 88172645463325252;
+    for (const std::size_t wanted : {1u, 10u, 100u, 1'000u, 30'000u}) {
+        DistinctRanks ranks;
+        for (std::size_t i = 0; i < wanted; ++i) {
+            random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+            for (int again = 0; again < 3; ++again) ranks.add(random);
+        }
+        CHECK(ranks.estimate() == Approx(static_cast<double>(wanted)).epsilon(0.25));
+    }
+    StatementRecord record(key(1), 1);
+    record.sent_with(0x123456789abcdef1), record.sent_with(0x123456789abcdef1), record.sent_with(0x23456789abcdef12);
+    CHECK(row_of(record).distinct.estimate() == Approx(2).epsilon(0.05));
 }
 
 TEST_CASE("the usual reason is told, not the last one") {
@@ -99,21 +126,4 @@ TEST_CASE("examples are taken at the first calls, then rarely, and of what takes
     }
     CHECK(fast_samples == 10);
     CHECK(slow_samples == 1000);
-}
-
-TEST_CASE("a session that asks one shape ten times in a row and more is seen, and what came before it") {
-    StatementRecord list(key(1), 1), item(key(2), 2);
-    SequenceWatch watch;
-    for (int round = 0; round < 3; ++round) {
-        watch.saw(list);
-        for (int i = 0; i < 25; ++i) watch.saw(item);
-    }
-    watch.saw(list);
-    for (int i = 0; i < 9; ++i) watch.saw(item);  // not enough
-    watch.saw(list);
-    const auto row = row_of(item);
-    CHECK(row.sequences == 3);
-    CHECK(row.sequence_calls == 75);
-    CHECK(row.sequence_after == list.id());
-    CHECK(row_of(list).sequences == 0);
 }

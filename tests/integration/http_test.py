@@ -19,7 +19,7 @@ DOCUMENTS = ("/", "/healthz", "/readyz", "/metrics", "/api/v1/status", "/api/v1/
 
 # Of statements and advice: with parameters of their own. The others are of one advice or deployment, or change something.
 TRAFFIC = ("/api/v1/queries", "/api/v1/slow-queries", "/api/v1/advice", "/api/v1/deployments")
-OTHERS = {"/api/v1/deployments.md", "/api/v1/advice/{id}", "/api/v1/advice/{id}/deploy", "/api/v1/advice/workload", "/api/v1/deployments/{id}/revert"}
+OTHERS = {"/api/v1/deployments.md", "/api/v1/queries/{id}", "/api/v1/advice/{id}", "/api/v1/advice/{id}/deploy", "/api/v1/advice/workload", "/api/v1/deployments/{id}/revert"}
 
 
 @unittest.skipIf(DIRECT, "tests Larder's own HTTP server")

@@ -76,6 +76,7 @@ struct World {
                     .unknown_outcomes = outcomes,
                     .rules = std::make_shared<rules::UserRules>(),
                     .has_upstream_login = true,
+                    .deferred_begin = true,
                     .limits = {.owed_max = 200},
                     .memo = &memo};
 };

@@ -76,6 +76,7 @@ Simulation::Simulation(std::uint64_t seed)
                .unknown_outcomes = outcomes_,
                .rules = std::make_shared<rules::UserRules>(),
                .has_upstream_login = true,
+               .deferred_begin = seed % 2 == 0,
                .memo = &memo_} {
     upstream_.set_instance_number(42);
     upstream_.set_not_serving(rules::Reason::none);
@@ -195,6 +196,8 @@ Outcome Simulation::outcome() const {
     for (const auto& link : links_) out.reads += link->client().reads();
     out.hits = context_.metrics.hits.value();
     out.joined = context_.metrics.joined_flights.value();
+    out.deferred = context_.metrics.deferred_begins.value();
+    out.made_real = context_.metrics.deferred_begins_made_real.value();
     out.unknown_outcomes = outcomes_.kept();
     out.loads = loads_;
     for (std::size_t i = 0; i < context_.metrics.bypasses.size(); ++i) {

@@ -81,6 +81,7 @@ private:
 };
 
 struct Outcome {
+    std::uint64_t deferred = 0, made_real = 0;  // blocks whose BEGIN waited, and those of them that the server came to know of
     Step steps = 0;
     std::uint64_t reads = 0, hits = 0, joined = 0, unknown_outcomes = 0, loads = 0;
     std::string bypasses;                    // how many for which reason

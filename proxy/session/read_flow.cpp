@@ -236,8 +236,8 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
     const auto& joinable = read_note.needs_proof ? kRefused : note;
     if (was_handed_the_lead) {
         context.cache.lead(view, joinable);
-    } else if (status == 'I' && taken_flight.state == Flight::State::none) {
-        // A block may hold locks that the leader waits for, so it never waits for a leader.
+    } else if ((status == 'I' || deferred.is_active) && taken_flight.state == Flight::State::none) {
+        // A block may hold locks that the leader waits for, so it never waits for a leader, unless the server does not know of it.
         switch (context.cache.join(view, joinable, &waiter)) {
             case cache::Join::leads: leads = true; break;
             case cache::Join::alone: break;

@@ -243,3 +243,34 @@ TEST_CASE("a block that is idle for too long is ended as PostgreSQL would") {
     env.settings = {{"idle_in_transaction_session_timeout", text}};
     CHECK(idle_in_transaction_us(env) == limit_us);
 }
+
+TEST_CASE("a block that is not real holds no locks, and may wait for another session's miss") {
+    Deferring world;
+    Client leader(world), client(world);
+    client.says(query("begin"));
+    client.got();
+    leader.says(query(kRead));
+    client.says(query(kRead));
+    check_untouched(client);
+    SECTION("which is answered") {
+        leader.server(answer("1"));
+        client.deliver_flights();
+        client.says("");
+        CHECK(client.got() == answer("1", 'T'));
+        check_untouched(client);
+    }
+    SECTION("or cancelled: the block has failed, real or not") {
+        client.event([&](Outputs& out) { client.session->on_cancel(out); });
+        client.says("");
+        CHECK(types_of(client.got()) == "EZ");
+        const bool commits = GENERATE(true, false);
+        if (commits) {
+            client.says(query("commit"));
+            CHECK(client.got() == complete("ROLLBACK") + ready('I'));
+            check_untouched(client);
+        } else {
+            client.says(query(kRead));
+            CHECK(types_of(client.server_got()) == std::string(kBeginTypes) + "PBECCSQ");
+        }
+    }
+}

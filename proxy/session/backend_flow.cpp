@@ -282,6 +282,9 @@ void Session::Impl::undo(Owed& undone, bool has_failed) {
     }
 }
 
+// A question of Larder's own that was sent ahead of a BEGIN that the client got its answer to long ago.
+bool Session::Impl::is_before_begin(const Owed& done, char new_status) const { return done.swallow && new_status == 'I' && block.is_understood; }
+
 void Session::Impl::on_ready_for_query(Bytes body, Bytes whole, Outputs& out) {
     const auto ready = protocol::ReadyForQuery::decode(body);
     if (!ready || owed.empty() || !owed.front().ends_with_ready()) {
@@ -305,7 +308,7 @@ void Session::Impl::on_ready_for_query(Bytes body, Bytes whole, Outputs& out) {
     // The marks come first: what is stored below must not be older than what this answer ended.
     const bool is_settled = owed.empty();
     if (is_settled) settle(new_status, out);
-    else if (!deferred.is_active) status = new_status;
+    else if (!deferred.is_active && !is_before_begin(done, new_status)) status = new_status;
     for (auto& capture : complete_captures) {
         if (new_status != 'E') capture->finish();
     }

@@ -155,6 +155,8 @@ std::shared_ptr<Statement> Session::Impl::statement_in(const protocol::Frame& fr
 // Before anything else goes to the server. `statement`: what follows; null if that is not known.
 void Session::Impl::make_block_real(Statement* statement, Outputs& out) {
     if (!deferred.is_active) return;
+    // Not in the block: SET TRANSACTION must not find that a query of Larder's came before it.
+    if (lock_may_be_gone && context.has_upstream_login) send_lock_query(out);
     constexpr Bytes kName = "larder's begin";
     auto& to = out.server.text();
     protocol::append_parse(to, kName, deferred.text);

@@ -180,6 +180,7 @@ struct Session::Impl {
     void on_row_run(Bytes run, std::int64_t rows, Outputs& out);
     void on_described(Bytes whole);
     void on_error_reply(Bytes body, Bytes whole, Outputs& out);
+    bool is_before_begin(const Owed& done, char new_status) const;
     void on_ready_for_query(Bytes body, Bytes whole, Outputs& out);
     void on_command_complete(char type, Bytes body, Bytes whole, Outputs& out);
     void on_parameter_status(Bytes body);

@@ -82,7 +82,8 @@ UserSecret::~UserSecret() {
 }
 
 const ScramVerifier* UserSecret::verifier() const {
-    if (kind_ == Kind::plain) std::call_once(once_, [this] { verifier_ = ScramVerifier::from_password(text_, salt_, kScramIterationsDefault); });
+    const Lock lock(mutex_);
+    if (kind_ == Kind::plain && !verifier_) verifier_ = ScramVerifier::from_password(text_, salt_, kScramIterationsDefault);
     return verifier_ ? &*verifier_ : nullptr;
 }
 

@@ -13,11 +13,11 @@
 #include <cstddef>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "base/bytes.h"
+#include "base/thread_annotations.h"
 #include "protocol/scram_keys.h"
 
 namespace larder::protocol {
@@ -45,8 +45,8 @@ public:
 private:
     Kind kind_ = Kind::none;
     std::string text_, salt_;
-    mutable std::once_flag once_;
-    mutable std::optional<ScramVerifier> verifier_;
+    mutable Mutex mutex_;
+    mutable std::optional<ScramVerifier> verifier_;  // plain: set under the mutex, once, and never changed after that
 };
 
 struct UserFileError {

@@ -60,7 +60,8 @@ Worker::Worker(Shared& shared, int index)
                .pool_mode = pool_mode(shared.config.pool.mode),
                .limits = {},
                .metrics = {},
-               .memo = &memo_},
+               .memo = &memo_,
+               .users = shared.users.get()},
       read_buffer_(kReadBufferBytes) {
     context_.limits.memo_statements_max = shared.config.cache.statements_max;
 }
@@ -201,6 +202,10 @@ void Worker::reconsider() {
 
 void Worker::post_rules(std::shared_ptr<const rules::UserRules> rules) {
     asio::post(io_, [this, rules = std::move(rules)]() mutable { context_.rules = std::move(rules); });
+}
+
+void Worker::post_users(std::shared_ptr<const protocol::UserFile> users) {
+    asio::post(io_, [this, users = std::move(users)]() mutable { context_.users = std::move(users); });
 }
 
 void Worker::post_server_version(std::string version) {

@@ -12,6 +12,7 @@
 #include "cache/cache.h"
 #include "proxy/session/pin.h"
 #include "proxy/session/upstream_state.h"
+#include "protocol/user_file.h"
 #include "rules/reason.h"
 #include "rules/session_env.h"
 #include "rules/user_rules.h"
@@ -56,6 +57,7 @@ struct Context {
     SessionLimits limits = {};
     SessionMetrics metrics = {};
     StatementMemo* memo = nullptr;        // owned by the worker
+    std::shared_ptr<const protocol::UserFile> users = {};  // null: logins are relayed; replaced on reload as the rules are
 };
 
 }  // namespace larder::session

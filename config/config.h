@@ -33,6 +33,7 @@ struct Listen {
     std::string unix_socket_dir;           // empty: no Unix socket
     TlsMode tls = TlsMode::prefer;         // prefer: offered if a certificate is there
     std::string tls_cert_file, tls_key_file, tls_ca_file;
+    std::string auth_file;                 // empty: logins are relayed to the server
     int clients_max = 10'000;
     int workers = 0;                       // 0: one for two cores, at least one
     milliseconds login_timeout{60'000};

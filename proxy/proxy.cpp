@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "config/load.h"
+#include "proxy/user_file_reader.h"
 
 namespace larder::proxy {
 namespace {
@@ -103,6 +104,7 @@ Proxy::Proxy(const config::Config& config) : shared_(config, random_process_numb
     shared_.unknown_outcomes = &outcomes_;
     shared_.has_upstream_login = !config.upstream.user.empty();
     shared_.rules.set(std::make_shared<rules::UserRules>(config));
+    shared_.users.set(read_user_file(config.listen.auth_file));
     shared_.client_tls.set(client_tls(config.listen));
     shared_.connector.set(std::make_shared<ServerConnector>(config.upstream));
     shared_.upstream.set_ttl_us_max(ttl_bound_us(config.freshness));
@@ -132,6 +134,7 @@ void Proxy::start() {
 void Proxy::reload(const config::Config& config) {
     // Everything that can fail first.
     auto rules = std::make_shared<rules::UserRules>(config);
+    auto users = read_user_file(config.listen.auth_file);
     auto tls = client_tls(config.listen);
     auto upstream = shared_.config.upstream;
     upstream.tls = config.upstream.tls;
@@ -141,10 +144,12 @@ void Proxy::reload(const config::Config& config) {
     init_log({log_level(config.log.level), config.log.format == config::LogFormat::json, config.log.file});
 
     shared_.rules.set(rules);
+    shared_.users.set(users);
     shared_.client_tls.set(std::move(tls));
     shared_.connector.set(std::move(connector));
     shared_.upstream.set_ttl_us_max(ttl_bound_us(config.freshness));
     for (const auto& worker : workers_) worker->post_rules(rules);
+    for (const auto& worker : workers_) worker->post_users(users);
     // Entries were stored under the old rules, perhaps for longer than the new ones allow.
     shared_.cache.purge_all();
     std::string restart;

@@ -16,6 +16,7 @@
 #include "proxy/server_pool.h"
 #include "proxy/session/upstream_state.h"
 #include "proxy/tls.h"
+#include "protocol/user_file.h"
 #include "rules/session_env.h"
 #include "rules/user_rules.h"
 
@@ -53,6 +54,7 @@ struct Shared {
     ConsoleHandler* console = nullptr;
     bool has_upstream_login = false;
     Replaceable<rules::UserRules> rules;
+    Replaceable<protocol::UserFile> users;     // null: logins are relayed
     Replaceable<TlsContext> client_tls;        // null: TLS is not offered
     Replaceable<ServerConnector> connector;
 

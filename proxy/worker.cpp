@@ -64,7 +64,8 @@ Worker::Worker(Shared& shared, int index)
                .metrics = {},
                .memo = &memo_,
                .traffic = shared.config.advisor.enabled ? &traffic_ : nullptr,
-               .clock_us = [] { return now().us; }},
+               .clock_us = [] { return now().us; },
+               .users = shared.users.get()},
       read_buffer_(kReadBufferBytes) {
     context_.limits.memo_statements_max = shared.config.cache.statements_max;
 }
@@ -205,6 +206,10 @@ void Worker::reconsider() {
 
 void Worker::post_rules(std::shared_ptr<const rules::UserRules> rules) {
     asio::post(io_, [this, rules = std::move(rules)]() mutable { context_.rules = std::move(rules); });
+}
+
+void Worker::post_users(std::shared_ptr<const protocol::UserFile> users) {
+    asio::post(io_, [this, users = std::move(users)]() mutable { context_.users = std::move(users); });
 }
 
 void Worker::post_server_version(std::string version) {

@@ -12,6 +12,7 @@
 #include "cache/cache.h"
 #include "proxy/session/pin.h"
 #include "proxy/session/upstream_state.h"
+#include "protocol/user_file.h"
 #include "rules/reason.h"
 #include "rules/session_env.h"
 #include "rules/user_rules.h"
@@ -62,6 +63,7 @@ struct Context {
     TrafficRecords* traffic = nullptr;    // the same; null: statements are not counted by shape
     // The time as it is now, in us like `now`: for statistics of what goes to the server. Null: `now` has to do.
     std::int64_t (*clock_us)() = nullptr;
+    std::shared_ptr<const protocol::UserFile> users = {};  // null: logins are relayed; replaced on reload as the rules are
 };
 
 }  // namespace larder::session

@@ -139,7 +139,12 @@ std::size_t Session::Impl::on_second_login_reply(Bytes in, Outputs& out) {
 void Session::Impl::on_second_login_message(const protocol::Frame& frame, Outputs& out) {
     switch (frame.type) {
         case protocol::Authentication::kType: {
-            // Larder has no password of the client's to answer with.
+            if (own_login != nullptr) {
+                const auto step = answer_authentication(frame, out);
+                if (step != protocol::ServerLogin::Step::more && step != protocol::ServerLogin::Step::accepted) second_login_failed();
+                return;
+            }
+            // The login was relayed: Larder has no password of the client's to answer with.
             const auto request = protocol::Authentication::decode(frame.body);
             if (!request || request->kind != protocol::Authentication::Kind::ok) second_login_failed();
             return;

@@ -93,7 +93,10 @@ std::size_t Session::on_client_bytes(Bytes in, Outputs& out) {
     auto& s = *impl_;
     switch (s.phase) {
         case Impl::Phase::startup: return s.on_startup(in, out);
+        case Impl::Phase::own_login: return s.on_own_login_bytes(in, out);
         case Impl::Phase::login:
+            if (s.own_login != nullptr) return 0;  // Larder answers the server; what the client sends early is for later
+            [[fallthrough]];
         case Impl::Phase::ready:
             if (s.has_terminated) return in.size();
             return s.pause == Impl::Pause::none ? s.on_ready_bytes(in, out) : 0;
@@ -286,7 +289,8 @@ Needs Session::take_needs() {
 }
 bool Session::is_paused() const {
     const auto phase = impl_->phase;
-    return impl_->pause != Impl::Pause::none || phase == Impl::Phase::tls_handshake || phase == Impl::Phase::connecting || phase == Impl::Phase::set_up;
+    return impl_->pause != Impl::Pause::none || phase == Impl::Phase::tls_handshake || phase == Impl::Phase::connecting || phase == Impl::Phase::set_up ||
+           (phase == Impl::Phase::login && impl_->own_login != nullptr);
 }
 bool Session::is_logged_in() const { return impl_->phase == Impl::Phase::ready || impl_->phase == Impl::Phase::console; }
 bool Session::is_idle() const { return impl_->is_idle() || impl_->phase == Impl::Phase::console; }
@@ -309,6 +313,7 @@ std::string_view Session::state_name() const {
     switch (s.phase) {
         case Impl::Phase::startup:
         case Impl::Phase::tls_handshake:
+        case Impl::Phase::own_login:
         case Impl::Phase::connecting:
         case Impl::Phase::login:
         case Impl::Phase::set_up: return "login";

@@ -1,6 +1,7 @@
 // The inside of a session. One class, in files by what they do:
 //   session.cpp        events, needs and the pauses
 //   startup_flow.cpp   the client's first packets, the relayed login, the set-up of the server connection
+//   login_flow.cpp     logins by Larder's user file: the client's, and then the one at the server
 //   frontend_flow.cpp  the client's messages: forward them in order, and remember what they will change
 //   read_flow.cpp      a cacheable read: lookup, flight, capture
 //   backend_flow.cpp   the server's messages: to whom they belong, what they settle
@@ -30,6 +31,7 @@
 #include "proxy/session/statement_memo.h"
 #include "proxy/session/writes.h"
 #include "protocol/backend.h"
+#include "protocol/client_login.h"
 #include "protocol/frame.h"
 #include "protocol/frontend.h"
 
@@ -42,6 +44,7 @@ struct Session::Impl {
     enum class Phase : std::uint8_t {
         startup,        // waiting for the client's first packets
         tls_handshake,  // the I/O layer shakes hands
+        own_login,      // Larder asks by its user file, the client answers
         connecting,     // to the server
         login,          // the server asks, the client answers
         set_up,         // logged in; Larder verifies the server and reads the environment
@@ -69,6 +72,14 @@ struct Session::Impl {
         std::shared_ptr<Statement> statement;                 // null: Larder does not know what it is
         std::shared_ptr<const KeptParameters> parameters;     // null: none, or none that matter
         std::shared_ptr<const rules::SessionEnv> parsed_under;  // as Prepared has it
+    };
+    // A login by the user file. Kept as long as the session, which may need further server connections.
+    struct OwnLogin {
+        OwnLogin(std::shared_ptr<const protocol::UserFile> users, Bytes user) : client(std::in_place, std::move(users), user) {}
+
+        std::optional<protocol::ClientLogin> client;           // until it is accepted
+        protocol::Credentials credentials;
+        std::optional<protocol::ServerLogin> server;           // of the newest server connection; borrows the credentials
     };
     enum class ReadStep : std::uint8_t { hit, pause, fetch };
 
@@ -99,6 +110,13 @@ struct Session::Impl {
     void send_environment_query(Outputs& out);
     void on_own_row(const protocol::Frame& frame, Owed& owed);
     void verified(const std::vector<std::optional<std::string>>& columns);
+
+    // --- login_flow.cpp
+    void begin_own_login(Outputs& out);
+    std::size_t on_own_login_bytes(Bytes in, Outputs& out);
+    void own_login_stepped(protocol::ClientLogin::Step step);
+    protocol::ServerLogin::Step answer_authentication(const protocol::Frame& frame, Outputs& out);
+    void answer_first_authentication(const protocol::Frame& frame, Outputs& out);
 
     // --- frontend_flow.cpp
     std::size_t on_ready_bytes(Bytes in, Outputs& out);
@@ -273,6 +291,7 @@ struct Session::Impl {
     bool shutdown_wanted = false, error_was_forwarded = false;
     bool has_terminated = false;             // the client has said goodbye: the server finishes what it was asked, then all ends
     LoginParameters login;
+    std::unique_ptr<OwnLogin> own_login;     // null: the login is relayed
     protocol::CancelKey cancel_request, server_key;
 
     // --- the server connection

@@ -135,11 +135,13 @@ void Session::Impl::on_startup_message(const protocol::StartupMessage& message, 
         pool = std::make_unique<PoolState>();
         pool->mode = context.pool_mode;
     }
+    if (context.users != nullptr) return begin_own_login(out);
     phase = Phase::connecting;
     needs.connect_server = true;
 }
 
 void Session::Impl::send_startup(Outputs& out) {
+    if (own_login != nullptr) own_login->server.emplace(own_login->credentials, login.user);
     protocol::StartupParametersBuilder parameters;
     if (is_console) {
         parameters.add("user", login.user).add("database", context.console_database).add("application_name", "larder console");
@@ -198,7 +200,8 @@ bool Session::Impl::on_login_message(const protocol::Frame& frame, Outputs& out)
         case protocol::Authentication::kType:
             // The server that took our version without a word has said all it will before it asks for a password.
             negotiate(protocol::kNewestMinor, out);
-            relay_authentication(frame, out);
+            if (own_login != nullptr) answer_first_authentication(frame, out);
+            else relay_authentication(frame, out);
             return phase != Phase::closed;
         case protocol::BackendKeyData::kType: {
             const auto data = protocol::BackendKeyData::decode(frame.body);

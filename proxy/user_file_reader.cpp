@@ -1,0 +1,41 @@
+#include "proxy/user_file_reader.h"
+
+#include <fstream>
+
+#include <openssl/crypto.h>
+
+#include "config/config.h"
+
+namespace larder::proxy {
+
+namespace {
+
+constexpr std::size_t kSaltSecretBytes = 32;
+
+const std::string& salt_secret() {
+    static const std::string secret = [] {
+        auto bytes = protocol::random_bytes(kSaltSecretBytes);
+        if (!bytes) throw config::ConfigError("listen.auth_file", 0, "the system gives no random bytes");
+        return *bytes;
+    }();
+    return secret;
+}
+
+}  // namespace
+
+std::shared_ptr<const protocol::UserFile> read_user_file(const std::string& path) {
+    if (path.empty()) return nullptr;
+    std::ifstream in(path, std::ios::binary);
+    // One byte more than allowed: parse() then says that the file is too large.
+    std::string text(protocol::kUserFileBytesMax + 1, '\0');
+    if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (!in.is_open() || in.bad()) throw config::ConfigError(path, 0, "cannot be read (listen.auth_file)");
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    protocol::UserFileError error;
+    auto file = protocol::UserFile::parse(text, salt_secret(), error);
+    OPENSSL_cleanse(text.data(), text.size());
+    if (!file) throw config::ConfigError(path, error.line, error.problem);
+    return file;
+}
+
+}  // namespace larder::proxy

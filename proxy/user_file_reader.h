@@ -1,0 +1,15 @@
+// Reads listen.auth_file at start-up and on SIGHUP. Threads: any; reads a file.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "protocol/user_file.h"
+
+namespace larder::proxy {
+
+// Null for an empty path. Throws config::ConfigError with file and line, and without any of the file's content. All files that this
+// process reads are given the same salt secret, drawn at the first call.
+std::shared_ptr<const protocol::UserFile> read_user_file(const std::string& path);
+
+}  // namespace larder::proxy

@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+"""Logins by the user file: a server that demands passwords, clients that Larder lets in, pools that open connections in their name."""
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import psycopg2  # noqa: E402
+from support.larder_process import DIRECT, Larder, binary  # noqa: E402
+from support.own_cluster import OwnCluster, eventually  # noqa: E402
+
+ROLES = ("scram", "plain", "digest")
+CLIENTS = 50
+
+
+@unittest.skipIf(DIRECT, "tests Larder's own logins")
+class Logins(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = OwnCluster()
+        cls.cluster.run("CREATE ROLE scram LOGIN PASSWORD 'pencil'", "CREATE ROLE plain LOGIN PASSWORD 'pencil'", "CREATE ROLE other LOGIN PASSWORD 'pencil'",
+                        "CREATE ROLE barred NOLOGIN PASSWORD 'pencil'", "SET password_encryption = 'md5'; CREATE ROLE digest LOGIN PASSWORD 'pencil'")
+        # Larder's own login and the tests' stay postgres, who is let in without.
+        with open(os.path.join(cls.cluster.data, "pg_hba.conf"), "w", encoding="ascii") as hba:
+            hba.write("local all all trust\nhost all postgres 127.0.0.1/32 trust\nhost all digest 127.0.0.1/32 md5\nhost all all 127.0.0.1/32 scram-sha-256\n")
+        cls.cluster.run("SELECT pg_reload_conf()")
+        cls.secrets = dict(cls.cluster.run("SELECT rolname, rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL"))
+        cls.secrets["plain"] = "pencil"
+        cls.secrets.pop("other")
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.path = os.path.join(self.folder.name, "users.txt")
+
+    def write(self, secrets):
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.writelines(f'"{name}" "{secret}"\n' for name, secret in secrets.items())
+
+    def larder(self, *settings):
+        self.write(self.secrets)
+        larder = Larder(self.cluster.server, (f"listen.auth_file={self.path}", *settings))
+        self.addCleanup(larder.stop)
+        return larder
+
+    def connect(self, port, user, password="pencil"):
+        connection = psycopg2.connect(host="127.0.0.1", port=port, user=user, password=password, dbname="postgres", connect_timeout=60)
+        self.addCleanup(connection.close)
+        connection.autocommit = True
+        return connection
+
+    def error(self, port, user, password):
+        with self.assertRaises(psycopg2.OperationalError) as caught:
+            self.connect(port, user, password)
+        return str(caught.exception).split("FATAL:", 1)[1]
+
+    @staticmethod
+    def value(connection, sql):
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchone()[0]
+
+    def test_each_kind_of_secret_logs_in_at_larder_and_at_the_server(self):
+        larder = self.larder()
+        for role in ROLES:
+            with self.subTest(role):
+                self.assertEqual(self.value(self.connect(larder.port, role), "SELECT current_user"), role)
+
+    def test_a_wrong_password_reads_as_it_does_directly_and_costs_the_server_nothing(self):
+        larder = self.larder()
+        for role in (*ROLES, "nobody"):
+            with self.subTest(role):
+                refused = self.refused_by_server()
+                by_larder = self.error(larder.port, role, "eraser")
+                self.assertEqual(self.refused_by_server(), refused)
+                self.assertEqual(by_larder, self.error(self.cluster.server.port, role, "eraser"))
+                eventually(lambda n=refused: self.refused_by_server() > n, "the server logs what it refuses")
+
+    def test_who_is_not_in_the_file_is_not_let_in_though_the_server_would(self):
+        self.assertIn('password authentication failed for user "other"', self.error(self.larder().port, "other", "pencil"))
+
+    def test_a_role_that_may_not_log_in_gets_the_servers_own_error(self):
+        self.assertEqual(self.error(self.larder().port, "barred", "pencil"), self.error(self.cluster.server.port, "barred", "pencil"))
+
+    def test_a_verifier_that_is_not_the_servers_any_more_ends_in_the_servers_error(self):
+        larder = self.larder()
+        self.cluster.run("SET password_encryption = 'scram-sha-256'; ALTER ROLE scram PASSWORD 'pencil'")
+        self.addCleanup(self.cluster.run, f"ALTER ROLE scram PASSWORD '{self.secrets['scram']}'")
+        self.assertIn('password authentication failed for user "scram"', self.error(larder.port, "scram", "pencil"))
+
+    def test_pools_open_further_connections_in_the_clients_name(self):
+        larder = self.larder("pool.mode=transaction", "pool.size=2")
+        for role in ROLES:
+            with self.subTest(role):
+                clients = [self.connect(larder.port, role) for _ in range(CLIENTS)]
+                count = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'"
+                eventually(lambda q=count: int(self.cluster.run(q)[0][0]) <= 2, "the pool is at its size")
+                self.cluster.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'")
+                eventually(lambda q=count: int(self.cluster.run(q)[0][0]) == 0, "the server connections are gone")
+                self.assertEqual([self.value(client, "SELECT current_user") for client in clients], [role] * CLIENTS)
+                self.assertLessEqual(int(self.cluster.run(count)[0][0]), 2)
+
+    def test_the_file_is_read_again_on_sighup_and_a_broken_one_changes_nothing(self):
+        larder = self.larder()
+        self.write({"scram": "eraser"})
+        os.kill(larder.pid(), signal.SIGHUP)
+        eventually(lambda: "configuration reloaded" in larder.output(), "the reload")
+        eventually(lambda: self.lets_in(larder, "eraser") == "server", "the new secret is the one that counts")
+        with open(self.path, "w", encoding="ascii") as file:
+            file.write('"scram" "hush')
+        os.kill(larder.pid(), signal.SIGHUP)
+        eventually(lambda: f"{self.path}:1: a secret in quotation marks is missing" in larder.output(), "the error")
+        self.assertEqual(self.lets_in(larder, "eraser"), "server")
+        self.assertNotIn("hush", larder.output())
+
+    def lets_in(self, larder, password):
+        """Who refused it: Larder, which asks no server, or the server, which keeps another password."""
+        refused = self.refused_by_server()
+        self.error(larder.port, "scram", password)
+        return "server" if self.refused_by_server() > refused else "larder"
+
+    def refused_by_server(self):
+        with open(os.path.join(self.cluster.folder, "log"), encoding="utf-8") as log:
+            return log.read().count("password authentication failed")
+
+    def test_a_broken_file_is_told_by_its_line_at_the_start(self):
+        with open(self.path, "w", encoding="ascii") as file:
+            file.write('"a" "b"\n"a" "hush"\n')
+        ended = subprocess.run([binary(), "--check", "--set", f"listen.auth_file={self.path}"], capture_output=True, text=True, check=False, timeout=60)
+        self.assertNotEqual(ended.returncode, 0)
+        self.assertIn(f"{self.path}:2: this user has a line already", ended.stdout + ended.stderr)
+        self.assertNotIn("hush", ended.stdout + ended.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -93,6 +93,8 @@ ClientLogin::Step ClientLogin::on_first(Bytes data, std::string& out) {
 ClientLogin::Step ClientLogin::on_final(Bytes data, std::string& out) {
     const auto signature = scram_->on_final(data);
     if (!signature) return wrong_scram(out, signature.error());
+    // A made-up verifier lets nobody in, whatever is proved.
+    if (!secret_ || secret_->verifier() == nullptr) return wrong_password(out);
     append_sasl(out, Authentication::Kind::sasl_final, *signature);
     credentials_.keys = scram_->client_keys();
     if (secret_ && secret_->kind() == UserSecret::Kind::plain) credentials_.secret = secret_;

@@ -75,6 +75,7 @@ void Session::Impl::end_deferred(bool commits) {
     deferred.text.clear();
     status = 'I';
     own.block_ended(commits);
+    sequence.block_ended();
     block = {};
     portals.clear();
     last_hit = {};

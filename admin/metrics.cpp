@@ -93,7 +93,7 @@ void add_connections(Families& out, const Snapshot& s) {
     out.gauge("larder_statement_shapes", "Shapes of statements that are counted.", real(s.statement_shapes));
     out.counter("larder_logins_total", "Logins that PostgreSQL accepted.", real(s.logins));
     out.counter("larder_login_failures_total", "Logins that failed.", real(s.login_failures));
-    out.counter("larder_statements_total", "Statements that clients sent.", real(s.statements));
+    out.counter("larder_statements_total", "Statements that clients had executed: each Query, and each Execute.", real(s.statements));
     out.counter("larder_deferred_begins_total", "BEGINs that were answered without the server.", real(s.deferred_begins));
     out.counter("larder_deferred_begins_made_real_total", "Those of them that were sent later, since something in their block needed the server.", real(s.deferred_begins_made_real));
     out.counter("larder_environment_reads_total", "Times that a session's settings were read back.", real(s.environment_reads));

@@ -139,6 +139,7 @@ std::optional<std::size_t> Session::Impl::on_begin_before_batch(Bytes in, Output
         case Match::incomplete: return std::nullopt;
         case Match::yes: break;
     }
+    context.metrics.statements.add();
     answer_steps_here(first, source, out);
     return first.bytes;
 }

@@ -4,7 +4,6 @@
 namespace larder::session {
 
 void Session::Impl::on_parse(const protocol::Parse& parse, Bytes whole, Outputs& out) {
-    context.metrics.statements.add();
     auto entry = std::make_shared<Prepared>();
     entry->statement = context.memo->find(parse.text, is_lexing_safe());
     before_sending(entry->statement.get(), out);
@@ -67,6 +66,7 @@ void Session::Impl::on_bind(const protocol::Bind& bind, Bytes whole, Outputs& ou
 }
 
 void Session::Impl::on_execute(const protocol::Execute& execute, Bytes whole, Outputs& out) {
+    count_statement();
     if (last_hit && execute.portal.empty() && owed.empty()) {
         // The portal of a read that was answered from the cache: it is at its end.
         protocol::CommandComplete{"SELECT 0"}.append_to(out.client.text());

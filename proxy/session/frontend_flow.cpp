@@ -115,6 +115,7 @@ std::optional<std::size_t> Session::Impl::on_frame_start(Bytes in, Outputs& out)
             case Match::incomplete: return std::nullopt;
             case Match::yes:
                 if (!on_batch(batch, in.substr(0, batch.bytes), out)) return std::nullopt;
+                is_counted = false;
                 return batch.bytes;
             case Match::no: break;
         }
@@ -122,6 +123,7 @@ std::optional<std::size_t> Session::Impl::on_frame_start(Bytes in, Outputs& out)
     }
     const Frame frame{header->type, in.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes), in.substr(0, total)};
     if (!on_frontend_frame(frame, out)) return std::nullopt;
+    is_counted = false;
     return phase == Phase::closed ? in.size() : total;
 }
 
@@ -211,8 +213,13 @@ bool Session::Impl::ends_batch_first(Outputs& out) {
     return false;
 }
 
+// Once for each Query and Execute, however often it has to wait.
+void Session::Impl::count_statement() {
+    if (!std::exchange(is_counted, true)) context.metrics.statements.add();
+}
+
 bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
-    context.metrics.statements.add();
+    count_statement();
     const auto statement = context.memo->find(text, is_lexing_safe());
     if (statement->command().kind != LarderCommand::Kind::none && status != 'E') {
         if (!ends_batch_first(out)) return false;

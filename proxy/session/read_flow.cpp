@@ -342,6 +342,7 @@ void Session::Impl::serve_batch(const Batch& batch, const std::shared_ptr<Prepar
 
 // A whole batch of the servable shape. False: paused, it has to be given again.
 bool Session::Impl::on_batch(const Batch& batch, Bytes frames, Outputs& out) {
+    count_statement();
     auto source = source_of(batch);
     Statement* statement = source == nullptr ? nullptr : source->statement.get();
     std::unique_ptr<Capture> capture;

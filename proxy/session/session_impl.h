@@ -123,6 +123,7 @@ struct Session::Impl {
     std::optional<std::size_t> on_frame_start(Bytes in, Outputs& out);
     std::optional<bool> wants_server_first(const protocol::Frame& frame, Outputs& out);
     bool on_frontend_frame(const protocol::Frame& frame, Outputs& out);
+    void count_statement();
     bool on_query(Bytes text, Bytes whole, Outputs& out);
     bool is_lexing_safe() const;
     std::shared_ptr<Prepared> prepared_named(Bytes name) const;
@@ -340,6 +341,7 @@ struct Session::Impl {
     bool question_failed = false;                      // the question of Larder's own that is being answered
 
     Pause pause = Pause::none;
+    bool is_counted = false;                           // the message in hand was looked at before, and had to wait
     Flight flight;
     bool cancelled = false;                            // while it waited: the message in hand is answered with 57014
     std::string key;                                   // scratch of the read in hand

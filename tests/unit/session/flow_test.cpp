@@ -323,3 +323,24 @@ TEST_CASE("a cancel reaches the server only while it owes an answer") {
     client.session->on_cancel(out);
     CHECK(client.session->take_needs().cancel_server);
 }
+
+TEST_CASE("a statement is counted once for each Query and Execute, also if it has to wait") {
+    World world;
+    const auto counted = [&] { return world.context.metrics.statements.value(); };
+    Client leader(world), waiting(world);
+    leader.says(query("select n from t"));
+    waiting.says(query("select n from t"));
+    CHECK(counted() == 2);
+    leader.server(answer("1"));
+    waiting.deliver_flights();
+    waiting.says("");
+    CHECK(waiting.got() == answer("1"));
+    CHECK(counted() == 2);
+    const auto batch = parse("", "select m from t") + bind("", "") + execute("") + sync_message();
+    leader.says(batch);
+    CHECK(counted() == 3);
+    leader.says(parse("s", "select n from u"));
+    CHECK(counted() == 3);
+    leader.says(bind("", "s") + execute("", 1) + execute("") + sync_message());
+    CHECK(counted() == 5);
+}

@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 
 // How soon a session's wish is noticed, and how finely time in flight is sampled.
 constexpr milliseconds kInterval{5};
+constexpr milliseconds kIdleInterval{100};  // without clients: a machine that has nothing to do shall sleep
 constexpr milliseconds kQueryTimeout{10'000};
 constexpr milliseconds kBackoffFirst{100};
 constexpr milliseconds kBackoffMax{30'000};
@@ -63,7 +64,8 @@ void CatalogueService::run() {
     Instant before = now();
     while (!stopping_.load()) {
         pollfd descriptor{stop_wakeup_.descriptor(), POLLIN, 0};
-        ::poll(&descriptor, 1, static_cast<int>(kInterval.count()));
+        const auto interval = shared_.clients.load(std::memory_order_relaxed) > 0 ? kInterval : kIdleInterval;
+        ::poll(&descriptor, 1, static_cast<int>(interval.count()));
         const Instant at = now();
         for (session::DatabaseState* state : shared_.upstream.databases()) {
             Database& database = databases_[state];

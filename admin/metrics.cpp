@@ -92,6 +92,7 @@ void add_connections(Families& out, const Snapshot& s) {
     Families::put(limits, {{"limit", "statements_max"}}, real(s.dropped_shapes));
     out.gauge("larder_statement_shapes", "Shapes of statements that are counted.", real(s.statement_shapes));
     out.counter("larder_logins_total", "Logins that PostgreSQL accepted.", real(s.logins));
+    out.counter("larder_known_logins_total", "Logins for which the server was not asked, since it had just said yes to the same.", real(s.known_logins));
     out.counter("larder_login_failures_total", "Logins that failed.", real(s.login_failures));
     out.counter("larder_statements_total", "Statements that clients had executed: each Query, and each Execute.", real(s.statements));
     out.counter("larder_deferred_begins_total", "BEGINs that were answered without the server.", real(s.deferred_begins));

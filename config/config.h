@@ -57,6 +57,7 @@ struct Pool {
     milliseconds max_wait{120'000};        // how long a client queues for one
     milliseconds idle_timeout{600'000};
     milliseconds lifetime{3'600'000};      // a connection this old is closed when it is given back; 0: never
+    milliseconds login_max_age{1'000};     // with a user file: what the server said to a login is good for the next ones; 0: never
 };
 
 struct CacheConfig {

@@ -193,6 +193,7 @@ constexpr std::array kOptions{
     option<Duration<MEMBER(pool.max_wait), 100, kDayMs>>("pool", "max_wait", duration, true, "from 100ms to 1d", "how long a client may wait for a server connection"),
     option<Duration<MEMBER(pool.idle_timeout), 0, 365 * kDayMs>>("pool", "idle_timeout", duration, true, "from 0 to 365d", "a shared connection idle for longer is closed; 0: never"),
     option<Duration<MEMBER(pool.lifetime), 0, 365 * kDayMs>>("pool", "lifetime", duration, true, "from 0 to 365d", "a shared connection older than this is closed when it is given back, up to a tenth earlier; 0: never"),
+    option<Duration<MEMBER(pool.login_max_age), 0, kDayMs>>("pool", "login_max_age", duration, true, "from 0 to 1d", "with listen.auth_file: for so long the server's answer to a login lets in others with the same user, database and parameters; 0: each asks the server"),
     option<Boolean<MEMBER(cache.enabled)>>("cache", "enabled", boolean, false, "", "false: everything is passed through"),
     option<Size<MEMBER(cache.bytes_max), kMiB, 1ull << 42>>("cache", "bytes_max", size, true, "from 1MB to 4TB", "memory for cached answers"),
     option<Size<MEMBER(cache.entry_bytes_max), 1024, 1ull << 30>>("cache", "entry_bytes_max", size, true, "from 1kB to 1GB", "larger answers are not kept"),

@@ -92,6 +92,7 @@ private:
     void cancel_server();
     void drop_server();
     void carry_out_pool_needs(const session::Needs& needs);
+    void enter_pool();
     void acquire_server();
     void take_lent(const PooledServerRef& server);
     void release_server();

@@ -58,7 +58,14 @@ void ClientConnection::carry_out_pool_needs(const session::Needs& needs) {
     }
 }
 
+void ClientConnection::enter_pool() {
+    if (!pool_name_.empty()) return;
+    pool_name_ = session_->pool_key();
+    worker_.shared().servers.enter(pool_name_);
+}
+
 void ClientConnection::acquire_server() {
+    enter_pool();
     PooledServerRef server;
     switch (worker_.shared().servers.acquire(pool_name_, worker_, id_, worker_.context().now, server)) {
         case ServerPool::Answer::lent: return take_lent(server);
@@ -86,10 +93,7 @@ void ClientConnection::take_lent(const PooledServerRef& server) {
 void ClientConnection::release_server() {
     auto link = session_->take_link();
     if (!server_) return;
-    if (pool_name_.empty()) {
-        pool_name_ = session_->pool_key();
-        worker_.shared().servers.enter(pool_name_);
-    }
+    enter_pool();
     // Everything was answered, so nothing can be left in either direction.
     if (!link || server_->failed || !server_->pending.empty() || !server_->rest.empty()) return drop_server();
     std::unique_ptr<TlsSession> tls;

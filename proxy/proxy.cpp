@@ -80,6 +80,31 @@ std::string mode_name(config::PoolMode mode) {
     return "session";
 }
 
+// What a worker has counted since the start.
+void add_worker(Snapshot& out, const Worker& worker) {
+    const session::SessionMetrics& m = worker.metrics();
+    out.hits += m.hits.value();
+    out.misses += m.misses.value();
+    out.stored += m.stored.value();
+    out.joined_flights += m.joined_flights.value();
+    out.hit_bytes += m.hit_bytes.value();
+    out.saved_server_us += m.saved_server_us.value();
+    out.statements += m.statements.value();
+    out.write_marks += m.write_marks.value();
+    out.opaque_marks += m.opaque_marks.value();
+    out.environment_reads += m.environment_reads.value();
+    out.deferred_begins += m.deferred_begins.value();
+    out.deferred_begins_made_real += m.deferred_begins_made_real.value();
+    out.logins += m.logins.value();
+    out.known_logins += m.known_logins.value();
+    out.login_failures += m.login_failures.value();
+    out.protocol_errors += m.protocol_errors.value();
+    out.broken_invariants += m.broken_invariants.value();
+    out.client_bytes_in += worker.bytes_in.value();
+    out.client_bytes_out += worker.bytes_out.value();
+    out.servers += worker.lent_servers.value();
+}
+
 void add_pools(Snapshot& out, const std::vector<PoolRow>& pools) {
     for (const auto& pool : pools) {
         out.idle_servers += pool.idle;
@@ -193,26 +218,8 @@ Snapshot Proxy::snapshot() const {
     std::vector<std::uint64_t> bypasses(static_cast<std::size_t>(rules::Reason::count_));
     std::vector<std::uint64_t> pinned(static_cast<std::size_t>(session::Pin::count_));
     for (const auto& worker : workers_) {
+        add_worker(out, *worker);
         const session::SessionMetrics& m = worker->metrics();
-        out.hits += m.hits.value();
-        out.misses += m.misses.value();
-        out.stored += m.stored.value();
-        out.joined_flights += m.joined_flights.value();
-        out.hit_bytes += m.hit_bytes.value();
-        out.saved_server_us += m.saved_server_us.value();
-        out.statements += m.statements.value();
-        out.write_marks += m.write_marks.value();
-        out.opaque_marks += m.opaque_marks.value();
-        out.environment_reads += m.environment_reads.value();
-        out.deferred_begins += m.deferred_begins.value();
-        out.deferred_begins_made_real += m.deferred_begins_made_real.value();
-        out.logins += m.logins.value();
-        out.login_failures += m.login_failures.value();
-        out.protocol_errors += m.protocol_errors.value();
-        out.broken_invariants += m.broken_invariants.value();
-        out.client_bytes_in += worker->bytes_in.value();
-        out.client_bytes_out += worker->bytes_out.value();
-        out.servers += worker->lent_servers.value();
         for (std::size_t i = 0; i < bypasses.size(); ++i) bypasses[i] += m.bypasses[i].value();
         for (std::size_t i = 0; i < pinned.size(); ++i) pinned[i] += m.pinned[i].value();
     }

@@ -76,6 +76,12 @@ ServerPool::Answer ServerPool::acquire(const std::string& key, PoolClient& worke
     return Answer::queued;
 }
 
+bool ServerPool::has_any(const std::string& key) const {
+    const Lock lock(mutex_);
+    const auto found = pools_.find(key);
+    return found != pools_.end() && found->second.counted > 0;
+}
+
 bool ServerPool::leave(const std::string& key, std::uint64_t connection) {
     const Lock lock(mutex_);
     const auto found = pools_.find(key);
@@ -87,7 +93,8 @@ void ServerPool::give_back(PooledServerRef server, Instant now) {
     PooledServerRef closed;
     const Lock lock(mutex_);
     Pool& pool = pools_[server->key];
-    const bool may_stay = !is_closed_ && !is_too_old(*server, pool, now) && (server->is_counted || pool.counted < limits_.size);
+    const bool is_needed = !std::exchange(server->link->is_spare, false) || pool.idle.empty();
+    const bool may_stay = !is_closed_ && is_needed && !is_too_old(*server, pool, now) && (server->is_counted || pool.counted < limits_.size);
     if (!may_stay) {
         if (server->is_counted) --pool.counted;
         closed = std::move(server);

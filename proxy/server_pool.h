@@ -2,7 +2,7 @@
 //
 // A pool holds connections that are alike (session::PoolState::key). Of those at most `size` are *counted*: idle, lent, or
 // being opened. A client that logs in brings a connection of its own, which joins the pool when it is given back if there is
-// room, and is closed if not. A connection that is pinned to its client is not counted until it is given back after all, so
+// room, and is closed if not; one that only a check of the login brought (ServerLink::is_spare) joins if none is idle. A connection that is pinned to its client is not counted until it is given back after all, so
 // that clients who need one for themselves do not starve those who share.
 // Who finds none idle and no room waits; a connection that is given back goes to whoever waits longest, on whichever worker.
 //
@@ -22,6 +22,7 @@
 #include "base/snapshot.h"
 #include "base/thread_annotations.h"
 #include "config/config.h"
+#include "proxy/session/known_login.h"
 #include "proxy/session/server_link.h"
 #include "proxy/tls.h"
 
@@ -54,7 +55,7 @@ protected:
     ~PoolClient() = default;
 };
 
-class ServerPool {
+class ServerPool final : public session::SharedServers {
 public:
     explicit ServerPool(const config::Pool& limits) : limits_(limits) {}
 
@@ -64,6 +65,7 @@ public:
         queued,   // post_lent() or post_may_connect() will come
     };
     Answer acquire(const std::string& key, PoolClient& worker, std::uint64_t connection, Instant now, PooledServerRef& server);
+    bool has_any(const std::string& key) const override;
     // False: it is in no queue (any more); what was posted to it is under way.
     bool leave(const std::string& key, std::uint64_t connection);
     void give_back(PooledServerRef server, Instant now);

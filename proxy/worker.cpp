@@ -47,6 +47,7 @@ Worker::Worker(Shared& shared, int index)
       timer_(io_.get_executor()),
       memo_(shared.config.cache.statements_max, session::SessionLimits{}.memo_bytes_max),
       traffic_(static_cast<std::size_t>(shared.config.advisor.statements_max), shared.config.advisor.show_values),
+      known_logins_(shared.config.pool.login_max_age),
       context_{.now = now(),
                .upstream = shared.upstream,
                .cache = shared.cache,
@@ -65,7 +66,9 @@ Worker::Worker(Shared& shared, int index)
                .memo = &memo_,
                .traffic = shared.config.advisor.enabled ? &traffic_ : nullptr,
                .clock_us = [] { return now().us; },
-               .users = shared.users.get()},
+               .users = shared.users.get(),
+               .known_logins = &known_logins_,
+               .shared_servers = &shared.servers},
       read_buffer_(kReadBufferBytes) {
     context_.limits.memo_statements_max = shared.config.cache.statements_max;
 }

@@ -20,6 +20,7 @@
 #include "proxy/client_connection.h"
 #include "proxy/forwarding_waiter.h"
 #include "proxy/session/context.h"
+#include "proxy/session/known_login.h"
 #include "proxy/session/statement_memo.h"
 #include "proxy/shared.h"
 
@@ -103,6 +104,7 @@ private:
     Timer timer_;
     session::StatementMemo memo_;
     session::TrafficRecords traffic_;
+    session::KnownLogins known_logins_;
     session::Context context_;
     std::vector<char> read_buffer_;
     session::OutputQueue client_scratch_, server_scratch_;

@@ -332,7 +332,7 @@ void Session::Impl::on_parameter_status(Bytes body) {
     note_parameter(parameter->name, parameter->value);
     if (pool != nullptr) {
         if (pool->step != PoolState::Step::none) return;
-        pool->told_parameters[std::string(parameter->name)] = std::string(parameter->value);
+        pool->told.tell(parameter->name, parameter->value);
         if (phase == Phase::ready) {
             pool->has_moved_state = true;
             pool->are_settings_known = false;

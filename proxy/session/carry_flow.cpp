@@ -88,7 +88,12 @@ void Session::Impl::note_pins() {
 
 void Session::Impl::on_pool_row(Question question, const std::vector<std::optional<std::string>>& columns) {
     if (question == Question::login_settings) {
-        if (columns.size() == 1) (pool->step == Step::checking ? pool->second_login_settings : pool->login_settings) = columns[0].value_or("");
+        if (columns.empty()) return;
+        // It would run for each client that logs in directly.
+        const bool has_login_triggers = columns.size() > 1 && columns[1] == "true";
+        if (pool->beginning != nullptr && has_login_triggers) pool->beginning->may_be_given_again = false;
+        if (pool->step == Step::checking) pool->second_login_settings = columns[0].value_or("");
+        else if (pool->beginning != nullptr) pool->beginning->settings = columns[0].value_or("");
         return;
     }
     if (question != Question::leftovers || columns.size() != 3 || !columns[0] || columns[0]->size() != 1) return;

@@ -19,6 +19,8 @@
 
 namespace larder::session {
 
+class KnownLogins;
+class SharedServers;
 class StatementMemo;
 class TrafficRecords;
 
@@ -28,6 +30,7 @@ struct SessionMetrics {
     std::array<Count, static_cast<std::size_t>(rules::Reason::count_)> bypasses;    // by reason
     Count hit_bytes, saved_server_us;                    // what hits spared the server
     Count client_connections, logins, login_failures;
+    Count known_logins;                                  // of the logins, those for which the server was not asked
     Count server_connections;
     Count statements, write_marks, opaque_marks;         // opaque: moved `any` or `catalogue`
     Count deferred_begins, deferred_begins_made_real;
@@ -64,6 +67,8 @@ struct Context {
     // The time as it is now, in us like `now`: for statistics of what goes to the server. Null: `now` has to do.
     std::int64_t (*clock_us)() = nullptr;
     std::shared_ptr<const protocol::UserFile> users = {};  // null: logins are relayed; replaced on reload as the rules are
+    KnownLogins* known_logins = nullptr;          // owned by the worker
+    const SharedServers* shared_servers = nullptr;  // null: nobody is let in without the server
 };
 
 }  // namespace larder::session

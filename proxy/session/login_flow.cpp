@@ -2,6 +2,8 @@
 // connection, at which Larder logs in with what the proof gave. A wrong password so never costs the server anything.
 //
 // The client hears AuthenticationOk when the server has said so: a role that may not log in there gets PostgreSQL's own error.
+// In the pooled modes what the server has said is kept for a moment, and given again to the next client that comes with the same
+// request (known_login.h): it holds no server connection then, like a client between two transactions.
 #include "proxy/session/session_impl.h"
 #include "protocol/error.h"
 
@@ -10,7 +12,7 @@ namespace larder::session {
 void Session::Impl::begin_own_login(Outputs& out) {
     own_login = std::make_unique<OwnLogin>(context.users, login.user);
     phase = Phase::own_login;
-    own_login_stepped(own_login->client->start(out.client.text()));
+    own_login_stepped(own_login->client->start(out.client.text()), out);
 }
 
 std::size_t Session::Impl::on_own_login_bytes(Bytes in, Outputs& out) {
@@ -33,12 +35,12 @@ std::size_t Session::Impl::on_own_login_bytes(Bytes in, Outputs& out) {
         const auto total = limit ? static_cast<std::size_t>(header->total_bytes) : rest.size();
         const auto body = limit ? rest.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes) : Bytes{};
         consumed += total;
-        own_login_stepped(own_login->client->on_message(header->type, body, out.client.text()));
+        own_login_stepped(own_login->client->on_message(header->type, body, out.client.text()), out);
     }
     return phase == Phase::closed ? in.size() : consumed;
 }
 
-void Session::Impl::own_login_stepped(protocol::ClientLogin::Step step) {
+void Session::Impl::own_login_stepped(protocol::ClientLogin::Step step, Outputs& out) {
     switch (step) {
         case protocol::ClientLogin::Step::more: return;
         case protocol::ClientLogin::Step::refused:
@@ -48,6 +50,7 @@ void Session::Impl::own_login_stepped(protocol::ClientLogin::Step step) {
         case protocol::ClientLogin::Step::accepted:
             own_login->credentials = own_login->client->take_credentials();
             own_login->client.reset();
+            if (give_known_login(out)) return;
             phase = Phase::connecting;
             needs.connect_server = true;
             return;
@@ -74,6 +77,75 @@ void Session::Impl::answer_first_authentication(const protocol::Frame& frame, Ou
             context.metrics.login_failures.add();
             return fail_client(out, protocol::sqlstate::kProtocolViolation, "the server did not prove that it knows the password");
     }
+}
+
+// --- logins that are known
+
+std::string Session::Impl::login_request() const {
+    std::string request = login.database + '\0' + login.user + '\0';
+    for (const auto& [name, value] : login.all) ((request += name) += '\0') += value + '\0';
+    for (const auto& option : login.unknown_options) (request += option) += '\0';
+    return request += std::to_string(login.minor);
+}
+
+LoginWords Session::Impl::login_words() const {
+    return {database->server().server.load(), database->counters().catalogue.load(), context.upstream.instance_number()};
+}
+
+// Before the server hears of it: what changes from here on makes the login old.
+void Session::Impl::note_login_begins() {
+    pool->beginning = std::make_unique<PoolState::Beginning>();
+    pool->beginning->request = login_request();
+    pool->beginning->words = login_words();
+    pool->beginning->begun = context.now;
+}
+
+// False: the server has to be asked.
+bool Session::Impl::give_known_login(Outputs& out) {
+    if (pool == nullptr || context.known_logins == nullptr || context.shared_servers == nullptr) return false;
+    const auto* known = context.known_logins->find(login_request(), login_words(), context.now);
+    if (known == nullptr || !context.shared_servers->has_any(known->facts->pool_key)) return false;
+    pool->login = known->facts;
+    pool->told.rest_on(known->facts);
+    env = known->env;
+    env_server_word = known->words.server;
+    verified_number = asked_number = known->words.instance_number;
+    const auto& parameters = known->facts->parameters;
+    if (const auto name = parameters.find("application_name"); name != parameters.end()) login.application_name = name->second;
+    negotiate(known->facts->minor, out);
+    out.client.append(protocol::kAuthenticationOk);
+    out.client.text().append(known->facts->parameter_messages);
+    send_client_key(out);
+    out.client.append(protocol::ready_for_query('I'));
+    phase = Phase::ready;
+    context.metrics.logins.add();
+    context.metrics.known_logins.add();
+    return true;
+}
+
+// The login at the server is over.
+void Session::Impl::keep_login(LoginFacts facts, PoolState::Beginning beginning) {
+    KnownLogin known;
+    known.env = env;
+    known.words = beginning.words;
+    known.begun = beginning.begun;
+    known.may_be_given_again = own_login != nullptr && beginning.may_be_given_again && verified_number != 0 && verified_number == beginning.words.instance_number;
+    facts.request = std::move(beginning.request);
+    facts.parameter_messages = std::move(beginning.parameter_messages);
+    facts.minor = login.minor;
+    known.facts = std::make_shared<const LoginFacts>(std::move(facts));
+    pool->login = context.known_logins == nullptr ? known.facts : context.known_logins->keep(std::move(known));
+    pool->told.rest_on(pool->login);
+}
+
+// A role that may not log in (any more), a database that is gone or forbidden: no other connection would do. A server that is full
+// or about to start is another matter.
+bool Session::Impl::is_login_refused_for_good(const protocol::Frame& frame) const {
+    if (own_login == nullptr || frame.type != protocol::ErrorResponse::kType) return false;
+    const auto error = protocol::ErrorResponse::decode(frame.body);
+    if (!error) return false;
+    const auto sqlstate = error->sqlstate();
+    return sqlstate.starts_with("28") || sqlstate.starts_with("3D") || sqlstate.starts_with("42");
 }
 
 }  // namespace larder::session

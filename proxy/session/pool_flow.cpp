@@ -43,17 +43,22 @@ bool Session::Impl::needs_server(bool is_cancellable) {
 // The login is over: from here on its connection may go to others.
 void Session::Impl::begin_pooling() {
     if (pool == nullptr) return;
+    const auto beginning = std::exchange(pool->beginning, nullptr);
     if (env == nullptr || pool->has_check_failed || env->current_user != env->session_user) {
         pool->lasting.add(env == nullptr || pool->has_check_failed ? Pin::unknown_state : Pin::role);
         return note_pins();
     }
-    std::string alike = login.database + '\0' + login.user + '\0';  // ServerPool::rows() reads these two
+    LoginFacts facts;
+    std::string& alike = facts.pool_key;
+    alike = login.database + '\0' + login.user + '\0';  // ServerPool::rows() reads these two
     for (const auto& [name, value] : login.all) ((alike += name) += '\0') += value + '\0';
     alike += std::to_string(login.minor) + '\0';
-    pool->login_environment = login_environment_of(*env);
-    (alike += pool->login_settings + '\0') += pool->login_environment;
-    pool->key = std::move(alike);
-    for (const auto& [name, value] : pool->link->parameters) pool->told_parameters[name] = value;
+    facts.settings = std::move(beginning->settings);
+    facts.environment = login_environment_of(*env);
+    (alike += facts.settings + '\0') += facts.environment;
+    facts.parameters = pool->link->parameters;
+    pool->link->is_spare = own_login != nullptr;
+    keep_login(std::move(facts), std::move(*beginning));
 }
 
 void Session::Impl::on_server_lent(std::unique_ptr<ServerLink> link, Outputs& out) {
@@ -83,10 +88,7 @@ void Session::Impl::borrowed(Outputs& out) {
 // What another connection reports otherwise, as after a reload of the server's configuration.
 void Session::Impl::tell_parameters(Outputs& out) {
     for (const auto& [name, value] : pool->link->parameters) {
-        auto& told = pool->told_parameters[name];
-        if (told == value) continue;
-        told = value;
-        protocol::ParameterStatus{name, value}.append_to(out.client.text());
+        if (pool->told.tell(name, value)) protocol::ParameterStatus{name, value}.append_to(out.client.text());
     }
 }
 
@@ -168,8 +170,20 @@ void Session::Impl::on_second_login_message(const protocol::Frame& frame, Output
             return;
         case protocol::ErrorResponse::kNoticeType:
         case protocol::NegotiateProtocolVersion::kType: return;
+        case protocol::ErrorResponse::kType:
+            if (!is_login_refused_for_good(frame)) return second_login_failed();
+            context.metrics.login_failures.add();
+            forget_login();
+            pool->step = Step::none;
+            out.client.append_borrowed(frame.whole);
+            return close_all();
         default: second_login_failed(); return;
     }
+}
+
+// The next client that comes with the same request is let in by the server, or is not.
+void Session::Impl::forget_login() {
+    if (context.known_logins != nullptr && pool->login != nullptr) context.known_logins->forget(pool->login->request);
 }
 
 // The server does not let this session in a second time. The pool decides whether there is another way.
@@ -181,11 +195,12 @@ void Session::Impl::second_login_failed() {
 }
 
 void Session::Impl::second_login_done(Outputs& out) {
-    const bool is_alike = !pool->has_check_failed && env_being_read != nullptr && pool->second_login_settings == pool->login_settings &&
-                          login_environment_of(*env_being_read) == pool->login_environment;
+    const bool is_alike = !pool->has_check_failed && env_being_read != nullptr && pool->second_login_settings == pool->login->settings &&
+                          login_environment_of(*env_being_read) == pool->login->environment;
     env_being_read.reset();
     if (is_alike) return begin_carry(out);
     pool->step = Step::none;
+    forget_login();
     fail_client(out, "57P01", "terminating connection because a login now begins with other settings than this one did",
                 "A role's or database's settings were changed, and the server connections from before are gone.");
 }
@@ -199,7 +214,7 @@ void Session::Impl::note_parameter(Bytes name, Bytes value) {
 bool Session::Impl::may_give_back() const {
     return pool != nullptr && pool->link != nullptr && pool->step == Step::none && phase == Phase::ready && has_server && status == 'I' && owed.empty() &&
            !batch_is_open && !is_skipping && !copy_in && pause == Pause::none && !has_terminated && client_relay_bytes == 0 && server_relay_bytes == 0 &&
-           pool->cancels == 0 && !needs.cancel_server && !pool->key.empty() && !writes.is_marked() && !needs.close_server;
+           pool->cancels == 0 && !needs.cancel_server && pool->login != nullptr && !writes.is_marked() && !needs.close_server;
 }
 
 // Called whenever nothing is owed and the message in hand is done. Gives the connection back unless something keeps it.

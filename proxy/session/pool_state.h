@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/session/known_login.h"
 #include "proxy/session/pin.h"
 #include "proxy/session/reply_queue.h"
 #include "proxy/session/server_link.h"
@@ -27,11 +28,9 @@ struct PoolState {
     PoolMode mode = PoolMode::automatic;
     std::unique_ptr<ServerLink> link;         // of the connection that is held; null: none is
 
-    // Which connections are alike: database, role, start-up parameters, and what ALTER ROLE and the like had given to the login.
-    std::string key;                          // empty: not known yet
-    std::string login_settings, second_login_settings;
-    std::string login_environment;
-    std::map<std::string, std::string, std::less<>> told_parameters;  // the client's view of ParameterStatus
+    LoginFactsRef login;                      // what the login gave; null: not known yet
+    std::string second_login_settings;
+    ToldParameters told;
 
     SettingsRef settings;                     // of the session; what the link has may differ until it was carried
     ParseKey parse_key;
@@ -56,6 +55,16 @@ struct PoolState {
     int attempts = 0;                         // connections lost before they could be used, for the message in hand
     int cancels = 0;                          // CancelRequests on their way to the connection
     bool is_message_cancellable = false;      // the message in hand: a Query, or a batch that is one statement
+
+    // While the login goes to the server.
+    struct Beginning {
+        std::string request;                  // LoginFacts::request
+        std::string settings, parameter_messages;
+        LoginWords words;
+        Instant begun{};
+        bool may_be_given_again = true;       // false: the server said more than a login says
+    };
+    std::unique_ptr<Beginning> beginning;
 
     bool is_pinned() const { return !lasting.empty() || !seen.empty(); }
 };

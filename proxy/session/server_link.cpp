@@ -82,8 +82,9 @@ std::string leftovers_query(std::int32_t backend_lock_class) {
 
 std::string login_settings_query() {
     return "SELECT COALESCE(pg_catalog.string_agg(setdatabase::pg_catalog.text OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) "
-           "setrole::pg_catalog.text OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) setconfig::pg_catalog.text, ' ' ORDER BY setdatabase, setrole), '') "
-           "FROM pg_catalog.pg_db_role_setting WHERE (setdatabase OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR setdatabase OPERATOR(pg_catalog.=) "
+           "setrole::pg_catalog.text OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) setconfig::pg_catalog.text, ' ' ORDER BY setdatabase, setrole), ''), "
+           "(SELECT pg_catalog.to_jsonb(d) OPERATOR(pg_catalog.->>) 'dathasloginevt' FROM pg_catalog.pg_database d "
+           "WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) FROM pg_catalog.pg_db_role_setting WHERE (setdatabase OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR setdatabase OPERATOR(pg_catalog.=) "
            "(SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database())) "
            "AND (setrole OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR setrole OPERATOR(pg_catalog.=) "
            "(SELECT oid FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) session_user))";

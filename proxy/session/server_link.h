@@ -22,6 +22,9 @@ namespace larder::session {
 using Settings = std::map<std::string, std::string, std::less<>>;
 using SettingsRef = std::shared_ptr<const Settings>;
 
+// By ParameterStatus, the last value of each.
+using Parameters = std::map<std::string, std::string, std::less<>>;
+
 bool equal(const SettingsRef& a, const SettingsRef& b);
 
 // The settings under which a text may be parsed to another meaning, as one text to compare: all but those that surely have no
@@ -49,10 +52,12 @@ struct ServerLink {
     bool is_replica = false, lock_may_be_gone = false, has_unnamed = false;
 
     SettingsRef settings;                                   // as they are on it now
-    std::map<std::string, std::string, std::less<>> parameters;  // by ParameterStatus, the last value of each
+    Parameters parameters;
     ByName<LinkStatement> statements;
     std::uint64_t uses = 0;
     std::uint64_t last_client = 0;                          // who held it last: its settings and statements fit best
+    // A login brought it, and when one is needed another can be opened: it only stays if there is none idle.
+    bool is_spare = false;
     // All its prepared statements are those of the session that holds it, under its names, so none need be compared.
     bool is_own = true;
 };
@@ -75,7 +80,7 @@ std::string set_config_query(std::size_t count);
 // `backend_lock_class`: the class of Larder's own advisory lock, which does not count.
 std::string leftovers_query(std::int32_t backend_lock_class);
 
-// What ALTER ROLE and ALTER DATABASE give to a login: one row, one text.
+// What ALTER ROLE and ALTER DATABASE give to a login: one row, one text; and whether event triggers run at a login (null before 17).
 std::string login_settings_query();
 
 }  // namespace larder::session

@@ -147,6 +147,7 @@ void Session::on_server_connected(bool over_tls, Outputs& out) {
     if (s.pool != nullptr) {
         s.pool->link = std::make_unique<ServerLink>();
         s.pool->link->last_client = s.client.id;
+        s.note_login_begins();
     }
     s.send_startup(out);
 }
@@ -254,7 +255,10 @@ std::unique_ptr<ServerLink> Session::take_link() { return std::move(impl_->pool-
 bool Session::awaits_server() const {
     return impl_->pool != nullptr && impl_->phase == Impl::Phase::ready && impl_->pool->step == PoolState::Step::queued && !impl_->has_server;
 }
-const std::string& Session::pool_key() const { return impl_->pool->key; }
+const std::string& Session::pool_key() const {
+    static const std::string kNone;
+    return impl_->pool->login == nullptr ? kNone : impl_->pool->login->pool_key;
+}
 std::uint64_t Session::link_number() const { return impl_->pool == nullptr ? 0 : impl_->pool->link_number; }
 std::string_view Session::pinned_by() const {
     return impl_->pool != nullptr && impl_->pool->counted ? name(*impl_->pool->counted) : std::string_view{};

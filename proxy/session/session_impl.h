@@ -114,9 +114,15 @@ struct Session::Impl {
     // --- login_flow.cpp
     void begin_own_login(Outputs& out);
     std::size_t on_own_login_bytes(Bytes in, Outputs& out);
-    void own_login_stepped(protocol::ClientLogin::Step step);
+    void own_login_stepped(protocol::ClientLogin::Step step, Outputs& out);
     protocol::ServerLogin::Step answer_authentication(const protocol::Frame& frame, Outputs& out);
     void answer_first_authentication(const protocol::Frame& frame, Outputs& out);
+    std::string login_request() const;
+    LoginWords login_words() const;
+    void note_login_begins();
+    bool give_known_login(Outputs& out);
+    void keep_login(LoginFacts facts, PoolState::Beginning beginning);
+    bool is_login_refused_for_good(const protocol::Frame& error) const;
 
     // --- frontend_flow.cpp
     std::size_t on_ready_bytes(Bytes in, Outputs& out);
@@ -223,6 +229,7 @@ struct Session::Impl {
     void on_second_login_message(const protocol::Frame& frame, Outputs& out);
     void second_login_failed();
     void second_login_done(Outputs& out);
+    void forget_login();
     void note_parameter(Bytes name, Bytes value);
     bool may_give_back() const;
     void give_back(Outputs& out);

@@ -218,13 +218,16 @@ bool Session::Impl::on_login_message(const protocol::Frame& frame, Outputs& out)
         case protocol::ErrorResponse::kType:
             context.metrics.login_failures.add();
             error_was_forwarded = true;
+            if (pool != nullptr && pool->beginning != nullptr && context.known_logins != nullptr) context.known_logins->forget(pool->beginning->request);
             out.client.append_borrowed(frame.whole);
             return true;
         case protocol::ParameterStatus::kType:
             on_parameter_status(frame.body);
+            if (pool != nullptr && pool->beginning != nullptr) pool->beginning->parameter_messages += frame.whole;
             if (!is_console) out.client.append_borrowed(frame.whole);
             return true;
         case protocol::ErrorResponse::kNoticeType:
+            if (pool != nullptr && pool->beginning != nullptr) pool->beginning->may_be_given_again = false;
             out.client.append_borrowed(frame.whole);
             return true;
         default:

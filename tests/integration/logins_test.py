@@ -2,13 +2,16 @@
 """Logins by the user file: a server that demands passwords, clients that Larder lets in, pools that open connections in their name."""
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import psycopg2  # noqa: E402
+from support import wire  # noqa: E402
 from support.larder_process import DIRECT, Larder, binary  # noqa: E402
 from support.own_cluster import OwnCluster, eventually  # noqa: E402
 
@@ -21,7 +24,7 @@ class Logins(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.cluster = OwnCluster()
-        cls.cluster.run("CREATE ROLE scram LOGIN PASSWORD 'pencil'", "CREATE ROLE plain LOGIN PASSWORD 'pencil'", "CREATE ROLE other LOGIN PASSWORD 'pencil'",
+        cls.cluster.run("CREATE ROLE scram LOGIN PASSWORD 'pencil'", "CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'pencil'", "CREATE ROLE plain LOGIN PASSWORD 'pencil'", "CREATE ROLE other LOGIN PASSWORD 'pencil'",
                         "CREATE ROLE barred NOLOGIN PASSWORD 'pencil'", "SET password_encryption = 'md5'; CREATE ROLE digest LOGIN PASSWORD 'pencil'")
         # Larder's own login and the tests' stay postgres, who is let in without.
         with open(os.path.join(cls.cluster.data, "pg_hba.conf"), "w", encoding="ascii") as hba:
@@ -46,8 +49,8 @@ class Logins(unittest.TestCase):
         self.addCleanup(larder.stop)
         return larder
 
-    def connect(self, port, user, password="pencil"):
-        connection = psycopg2.connect(host="127.0.0.1", port=port, user=user, password=password, dbname="postgres", connect_timeout=60)
+    def connect(self, port, user, password="pencil", **parameters):
+        connection = psycopg2.connect(host="127.0.0.1", port=port, user=user, password=password, dbname="postgres", connect_timeout=60, **parameters)
         self.addCleanup(connection.close)
         connection.autocommit = True
         return connection
@@ -102,6 +105,81 @@ class Logins(unittest.TestCase):
                 eventually(lambda q=count: int(self.cluster.run(q)[0][0]) == 0, "the server connections are gone")
                 self.assertEqual([self.value(client, "SELECT current_user") for client in clients], [role] * CLIENTS)
                 self.assertLessEqual(int(self.cluster.run(count)[0][0]), 2)
+
+    def sharing(self, *settings):
+        """A Larder that lets clients in without the server, as the test wishes for no longer than it does something."""
+        return self.larder("pool.mode=transaction", "pool.login_max_age=1h", "listen.workers=1", *settings)
+
+    def let_in(self, larder, role="scram", **parameters):
+        """A new connection, and whether the server was asked for it."""
+        known = larder.metric("larder_known_logins_total")
+        connection = self.connect(larder.port, role, **parameters)
+        return connection, larder.metric("larder_known_logins_total") > known
+
+    def let_in_without_server(self, larder, role="scram", **parameters):
+        def attempt():
+            connection, is_known = self.let_in(larder, role, **parameters)
+            return connection if is_known else connection.close()
+        return eventually(attempt, "a login that the server is not asked for")
+
+    def test_who_comes_again_is_let_in_without_the_server_and_told_the_same(self):
+        larder = self.sharing()
+        for role in ROLES:
+            with self.subTest(role):
+                direct = self.connect(self.cluster.server.port, role, options="-c TimeZone=Europe/Zurich", application_name="it")
+                known = self.let_in_without_server(larder, role, options="-c TimeZone=Europe/Zurich", application_name="it")
+                for name in ("TimeZone", "application_name", "client_encoding", "DateStyle", "server_version", "is_superuser", "session_authorization"):
+                    self.assertEqual(known.get_parameter_status(name), direct.get_parameter_status(name), name)
+                self.assertEqual(self.value(known, "SELECT current_user || current_setting('TimeZone')"), role + "Europe/Zurich")
+
+    def test_many_logins_leave_few_connections_at_the_server(self):
+        larder = self.larder("pool.mode=transaction", "pool.login_max_age=1ms", "pool.size=10")
+        for _ in range(CLIENTS):
+            self.connect(larder.port, "scram").close()
+        eventually(lambda: self.server_connections("scram") == 1, "what the logins brought is closed but for one")
+
+    def server_connections(self, role):
+        return int(self.cluster.run(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'")[0][0])
+
+    def test_what_a_login_gives_is_right_after_it_was_changed_through_larder(self):
+        larder = self.sharing()
+        admin = self.connect(larder.port, "boss")
+        self.let_in_without_server(larder)
+        self.addCleanup(self.cluster.run, "ALTER ROLE scram RESET ALL", "ALTER DATABASE postgres RESET ALL")
+        for statement, name, value in (("ALTER ROLE scram SET IntervalStyle = 'iso_8601'", "IntervalStyle", "iso_8601"),
+                                       ("ALTER DATABASE postgres SET TimeZone = 'Asia/Tokyo'", "TimeZone", "Asia/Tokyo"),
+                                       ("DO $$ BEGIN EXECUTE 'ALTER ROLE scram SET IntervalStyle = sql_standard'; END $$", "IntervalStyle", "sql_standard")):
+            with self.subTest(statement):
+                admin.cursor().execute(statement)
+                connection, is_known = self.let_in(larder)
+                self.assertFalse(is_known)
+                self.assertEqual(connection.get_parameter_status(name), value)
+                again = self.let_in_without_server(larder)
+                self.assertEqual(again.get_parameter_status(name), value)
+                self.assertEqual(self.value(again, f"SELECT current_setting('{name}')"), value)
+
+    def test_a_change_elsewhere_counts_for_logins_after_the_stated_age(self):
+        larder = self.larder("pool.mode=transaction", "pool.login_max_age=200ms")
+        self.let_in_without_server(larder)
+        self.addCleanup(self.cluster.run, "ALTER ROLE scram RESET ALL")
+        self.cluster.run("ALTER ROLE scram SET IntervalStyle = 'iso_8601'")
+        time.sleep(0.2)
+        self.assertEqual(self.connect(larder.port, "scram").get_parameter_status("IntervalStyle"), "iso_8601")
+
+    def test_who_may_not_log_in_any_more_is_told_at_the_login_or_at_the_first_statement(self):
+        larder = self.sharing()
+        self.let_in_without_server(larder)
+        self.addCleanup(self.cluster.run, "ALTER ROLE scram LOGIN")
+        self.cluster.run("ALTER ROLE scram NOLOGIN")
+        known = self.let_in_without_server(larder)
+        self.cluster.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'scram'")
+        eventually(lambda: self.server_connections("scram") == 0, "the server connections are gone")
+        with socket.socket(fileno=os.dup(known.fileno())) as raw:  # libpq does not always show what came with the end
+            raw.setblocking(True)
+            raw.sendall(wire.query("SELECT 1 /* larder: off */"))
+            said = b"".join(iter(lambda: raw.recv(4096), b""))
+        self.assertIn(b'FATAL\0C28000\0Mrole "scram" is not permitted to log in\0', said)
+        self.assertEqual(self.error(larder.port, "scram", "pencil"), self.error(self.cluster.server.port, "scram", "pencil"))
 
     def test_the_file_is_read_again_on_sighup_and_a_broken_one_changes_nothing(self):
         larder = self.larder()

@@ -138,8 +138,8 @@ void Client::answer_set_up(char status) {
     const auto answer_login_settings = [&] {
         if (asked.find("pg_db_role_setting") == std::string::npos) return;
         std::string row;
-        const protocol::ValueList::Value none = Bytes("");
-        protocol::append_data_row(row, std::span(&none, 1));
+        const protocol::ValueList::Value values[] = {Bytes(""), Bytes(login_triggers)};
+        protocol::append_data_row(row, values);
         server("1\0\0\0\4" "2\0\0\0\4"s + row + complete("SELECT 1") + "3\0\0\0\4" "3\0\0\0\4"s + ready(status));
     };
     const bool comes_first = asked.find("pg_db_role_setting") < asked.find("pg_is_in_recovery");

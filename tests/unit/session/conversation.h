@@ -155,7 +155,7 @@ public:
     World& world;
     std::unique_ptr<Session> session;
     bool split_bytes = false;
-    std::string search_path = "{pg_catalog,public}", current_user = "app", isolation = "read committed", client_encoding = "UTF8", has_instance_lock = "t";
+    std::string search_path = "{pg_catalog,public}", current_user = "app", isolation = "read committed", client_encoding = "UTF8", has_instance_lock = "t", login_triggers = "false";
     Needs needs;
 
 private:

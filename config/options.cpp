@@ -189,7 +189,7 @@ constexpr std::array kOptions{
     option<String<MEMBER(upstream.tls_ca_file)>>("upstream", "tls_ca_file", string, true, "", "authorities (PEM) for sslmode verify-ca and verify-full; sslrootcert in the URI is the same"),
     option<Duration<MEMBER(upstream.connect_timeout), 100, kDayMs>>("upstream", "connect_timeout", duration, true, "from 100ms to 1d", "how long connecting to the server may take"),
     option<PoolModeName>("pool", "mode", choice, true, "session, auto, transaction or statement", "when a client gives its server connection back: at its end, or after each transaction"),
-    option<Integer<MEMBER(pool.size), 1, 100'000>>("pool", "size", integer, true, "from 1 to 100000", "server connections that clients of one database and role share"),
+    option<Integer<MEMBER(pool.size), 1, 100'000>>("pool", "size", integer, true, "from 1 to 100000", "server connections that clients of one database and role share; in mode session: that are kept for the next clients"),
     option<Duration<MEMBER(pool.max_wait), 100, kDayMs>>("pool", "max_wait", duration, true, "from 100ms to 1d", "how long a client may wait for a server connection"),
     option<Duration<MEMBER(pool.idle_timeout), 0, 365 * kDayMs>>("pool", "idle_timeout", duration, true, "from 0 to 365d", "a shared connection idle for longer is closed; 0: never"),
     option<Duration<MEMBER(pool.lifetime), 0, 365 * kDayMs>>("pool", "lifetime", duration, true, "from 0 to 365d", "a shared connection older than this is closed when it is given back, up to a tenth earlier; 0: never"),

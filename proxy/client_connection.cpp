@@ -392,6 +392,7 @@ void ClientConnection::finish() {
         try {
             tell([this](session::Outputs& out) { session_->on_client_closed(out); });
             if (needs_.cancel_server) cancel_server();
+            if (needs_.release_server) release_server();
         } catch (const std::exception& e) {
             worker_.client_scratch().clear();
             worker_.server_scratch().clear();

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "protocol/backend.h"
+#include "protocol/frame.h"
 #include "protocol/frontend.h"
 
 namespace larder::proxy {
@@ -15,8 +17,49 @@ namespace {
 // After a refused login the next attempt waits: whoever queues is better served by what others give back.
 constexpr std::chrono::seconds kNoLogin{1};
 
+// What has come must be the answer to DISCARD ALL as a whole, and nothing behind it. False: it is not that.
+bool is_discard_reply(Bytes in, session::Parameters& parameters) {
+    bool is_complete = false;
+    while (!in.empty() && !is_complete) {
+        const auto header = protocol::peek_header(in);
+        if (!header || header->total_bytes < protocol::kHeaderBytes || header->total_bytes > in.size()) return false;
+        const auto body = in.substr(protocol::kHeaderBytes, static_cast<std::size_t>(header->total_bytes) - protocol::kHeaderBytes);
+        in.remove_prefix(static_cast<std::size_t>(header->total_bytes));
+        switch (header->type) {
+            case protocol::ParameterStatus::kType:
+                if (const auto parameter = protocol::ParameterStatus::decode(body)) parameters[std::string(parameter->name)] = parameter->value;
+                break;
+            case protocol::CommandComplete::kType:
+            case protocol::ErrorResponse::kNoticeType:
+            case protocol::NotificationResponse::kType: break;  // for the client that is gone
+            case protocol::ReadyForQuery::kType: is_complete = body == "I"; break;
+            default: return false;
+        }
+    }
+    return is_complete && in.empty();
+}
+
+// False: the connection is of no use. It may be that the answer is still to come: then whoever borrows it waits for that.
+bool take_discard_reply(PooledServer& server) {
+    if (!server.link->owes_discard) return true;
+    char buffer[8192];  // a dozen parameters at the most
+    std::size_t bytes = 0;
+    if (server.tls) {
+        const IoResult got = server.tls->read(buffer, sizeof buffer);
+        if (got.status != IoStatus::done) return got.status != IoStatus::closed;
+        bytes = got.bytes;
+    } else {
+        const ssize_t got = ::recv(server.descriptor, buffer, sizeof buffer, MSG_DONTWAIT);
+        if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+        bytes = static_cast<std::size_t>(got);
+    }
+    server.link->owes_discard = false;
+    return is_discard_reply(Bytes(buffer, bytes), server.link->parameters);
+}
+
 // Nothing may have come from an idle server; what has come is its farewell.
-bool is_alive(const PooledServer& server) {
+bool is_alive(PooledServer& server) {
+    if (!take_discard_reply(server)) return false;
     char byte;
     const ssize_t got = ::recv(server.descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
@@ -59,6 +102,9 @@ PooledServerRef ServerPool::take_idle(Pool& pool, std::uint64_t connection, Inst
     return nullptr;
 }
 
+// In mode session each client has a connection of its own, and only idle ones are counted.
+bool ServerPool::has_room(const Pool& pool) const { return limits_.mode == config::PoolMode::session || pool.counted < limits_.size; }
+
 ServerPool::Answer ServerPool::acquire(const std::string& key, PoolClient& worker, std::uint64_t connection, Instant now, PooledServerRef& server) {
     std::vector<PooledServerRef> dead;  // closed outside the lock
     const Lock lock(mutex_);
@@ -67,7 +113,7 @@ ServerPool::Answer ServerPool::acquire(const std::string& key, PoolClient& worke
     if (pool.waiting.empty()) {
         server = take_idle(pool, connection, now, dead);
         if (server) return Answer::lent;
-        if (pool.counted < limits_.size && now >= pool.no_login_until) {
+        if (has_room(pool) && now >= pool.no_login_until) {
             ++pool.counted;
             return Answer::connect;
         }

@@ -3,7 +3,7 @@
 // A pool holds connections that are alike (session::PoolState::key). Of those at most `size` are *counted*: idle, lent, or
 // being opened. A client that logs in brings a connection of its own, which joins the pool when it is given back if there is
 // room, and is closed if not; one that only a check of the login brought (ServerLink::is_spare) joins if none is idle. A connection that is pinned to its client is not counted until it is given back after all, so
-// that clients who need one for themselves do not starve those who share.
+// that clients who need one for themselves do not starve those who share. In mode session every lent one is such a connection.
 // Who finds none idle and no room waits; a connection that is given back goes to whoever waits longest, on whichever worker.
 //
 // Idle sockets are watched by nobody: before one is lent it is looked at, and whatever has come (its end, or the reason) rules
@@ -99,6 +99,7 @@ private:
     };
     PooledServerRef take_idle(Pool& pool, std::uint64_t connection, Instant now, std::vector<PooledServerRef>& dead) LARDER_REQUIRES(mutex_);
     void let_connect(const std::string& key, Pool& pool, Instant now) LARDER_REQUIRES(mutex_);
+    bool has_room(const Pool& pool) const LARDER_REQUIRES(mutex_);
     bool is_too_old(const PooledServer& server, const Pool& pool, Instant now) const LARDER_REQUIRES(mutex_);
 
     const config::Pool limits_;

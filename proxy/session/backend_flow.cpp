@@ -190,6 +190,8 @@ void Session::Impl::on_unasked(char type, Bytes body, Bytes whole, Outputs& out)
     } else if (type == protocol::ParameterStatus::kType) {
         on_parameter_status(body);
         if (pool != nullptr && pool->step != PoolState::Step::none) return;  // tell_parameters() compares in the end
+    } else if (pool != nullptr && pool->step != PoolState::Step::none) {
+        return;  // for the client before this one, who listened
     } else if (deferred.is_active || !deferred.notifications.empty()) {
         // In a block the server would have kept it back.
         if (deferred.notifications.size() + whole.size() <= DeferredBlock::kNotificationBytesMax) return void(deferred.notifications.append(whole));

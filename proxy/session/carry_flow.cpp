@@ -40,9 +40,10 @@ void Session::Impl::begin_carry(Outputs& out) {
     // Meanwhile the control connection may have found another server, or another life of it.
     const auto instance = context.upstream.instance_number();
     const bool is_verified = instance == 0 || verified_number == instance || server_is_replica;
-    if (change.empty() && is_verified) return borrowed(out);
+    if (change.empty() && is_verified && !pool->link->owes_discard) return borrowed(out);
     pool->step = Step::carrying;
     pool->has_check_failed = pool->is_foreign_server = false;
+    if (pool->link->owes_discard) owed.push({.kind = Owed::Kind::query, .swallow = true, .question = Question::carry});
     if (!is_verified) send_lock_query(out);
     for (const auto& name : change.resets) ask_server("RESET " + name, Question::carry, out);
     if (change.sets.empty()) return;
@@ -72,10 +73,12 @@ void Session::Impl::sending_leftovers(const Statement* statement, const Resolved
     }
     pool->lasting.add(leftovers.pins);
     if (leftovers.moves_state) pool->has_moved_state = true;
+    if (leftovers.makes_temp) pool->has_made_temp = true;
     if (leftovers.changes_settings) pool->are_settings_known = false;
 }
 
 void Session::Impl::note_pins() {
+    if (pool->mode == PoolMode::session) return;  // it stays with its client anyway
     std::optional<Pin> pin;
     if (!pool->lasting.empty()) pin = pool->lasting.first();
     else if (!pool->seen.empty()) pin = pool->seen.first();

@@ -12,6 +12,7 @@ void Session::Impl::on_parse(const protocol::Parse& parse, Bytes whole, Outputs&
     if (!entry->statement->is_ascii()) entry->parsed_under = env;
     if (pool != nullptr) {
         note_parsed(*entry);
+        pool->has_named_statement |= !parse.statement.empty();
         // A name that another client gave on this connection is not taken; one that the session has is, wherever.
         if (!parse.statement.empty() && !pool->link->is_own) ensure_named(parse.statement, out);
     }

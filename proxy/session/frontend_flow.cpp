@@ -150,7 +150,7 @@ bool Session::Impl::on_frontend_frame(const Frame& frame, Outputs& out) {
         return true;
     }
     if (frame.type == protocol::kTerminateType) {
-        if (has_server) out.server.append(protocol::kTerminate);
+        if (has_server && !leave_server(out)) out.server.append(protocol::kTerminate);
         if (owed.empty()) close_all();
         else has_terminated = true;  // it is answered as far as the client listens; then the server closes
         return true;
@@ -345,7 +345,7 @@ void Session::Impl::apply_effects(const Statement* statement, const rules::Plan&
 // a hit; remembering one that is gone would answer where PostgreSQL gives an error.
 void Session::Impl::forget_statements(const sql::Facts& facts) {
     const bool all = facts.kind == sql::Kind::deallocate || (facts.kind == sql::Kind::discard && facts.discard == sql::Discard::all);
-    if (pool != nullptr) {
+    if (pool != nullptr && pool->mode != PoolMode::session) {
         // Whether it succeeds is seen by what is left; DISCARD ALL in a block never does.
         if (facts.kind == sql::Kind::discard && status == 'T') return;
         for (const auto& [name, statement] : prepared) {

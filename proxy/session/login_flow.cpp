@@ -2,7 +2,7 @@
 // connection, at which Larder logs in with what the proof gave. A wrong password so never costs the server anything.
 //
 // The client hears AuthenticationOk when the server has said so: a role that may not log in there gets PostgreSQL's own error.
-// In the pooled modes what the server has said is kept for a moment, and given again to the next client that comes with the same
+// What the server has said is kept for a moment, and given again to the next client that comes with the same
 // request (known_login.h): it holds no server connection then, like a client between two transactions.
 #include "proxy/session/session_impl.h"
 #include "protocol/error.h"

@@ -50,7 +50,7 @@ bool reads_names(const sql::Facts& facts) {
 
 class Finder {
 public:
-    Finder(Bytes text, PoolMode mode) : text_(text), is_strict_(mode == PoolMode::automatic) {}
+    Finder(Bytes text, PoolMode mode) : text_(text), is_strict_(mode == PoolMode::automatic || mode == PoolMode::session) {}
 
     void add(const sql::Facts& facts) {
         add_kind(facts);
@@ -78,7 +78,10 @@ private:
             case Kind::set_transaction:
                 if (facts.is_session_default) found.moves_state = found.changes_settings = true;
                 return;
-            case Kind::create_temp: case Kind::listen: case Kind::unlisten: case Kind::close_cursor:
+            case Kind::create_temp:
+                found.moves_state = found.makes_temp = true;
+                return;
+            case Kind::listen: case Kind::unlisten: case Kind::close_cursor:
                 found.moves_state = true;
                 return;
             case Kind::declare_cursor:
@@ -89,7 +92,7 @@ private:
                 return;
             default: break;
         }
-        if (facts.creates_temp || facts.selects_into) found.moves_state = true;
+        if (facts.creates_temp || facts.selects_into) found.moves_state = found.makes_temp = true;
     }
 
     void add_settings(const sql::Facts& facts) {

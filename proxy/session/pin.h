@@ -59,6 +59,7 @@ private:
 struct Leftovers {
     Pins pins;                        // that only the client's end takes away
     bool moves_state = false;         // the server has to be asked what is left
+    bool makes_temp = false;          // the connection has a temporary schema from then on, be it empty
     bool changes_settings = false;    // also only for this transaction: what is parsed until its end is parsed under unknown ones
     bool needs_exact_names = false;   // it may see which prepared statements there are
 };

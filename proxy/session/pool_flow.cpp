@@ -57,7 +57,7 @@ void Session::Impl::begin_pooling() {
     facts.environment = login_environment_of(*env);
     (alike += facts.settings + '\0') += facts.environment;
     facts.parameters = pool->link->parameters;
-    pool->link->is_spare = own_login != nullptr;
+    pool->link->is_spare = own_login != nullptr && context.shared_servers != nullptr && context.shared_servers->has_any(facts.pool_key);
     keep_login(std::move(facts), std::move(*beginning));
 }
 
@@ -79,8 +79,13 @@ void Session::Impl::on_server_lent(std::unique_ptr<ServerLink> link, Outputs& ou
 // It is what the session would have had all along: on with the message that waits.
 void Session::Impl::borrowed(Outputs& out) {
     pool->step = Step::none;
+    pool->link->owes_discard = false;
     pool->link->settings = pool->settings;
     ++pool->link_number;
+    if (pool->mode == PoolMode::session) {
+        pool->link->is_own = true;  // there are no statements on it
+        needs.pinned = true;        // until the client leaves
+    }
     tell_parameters(out);
     if (pause == Pause::server) pause = Pause::none;
 }
@@ -127,7 +132,7 @@ std::size_t Session::Impl::on_second_login_reply(Bytes in, Outputs& out) {
         if (!header) break;
         const auto limit = protocol::backend_body_bytes_max(header->type);
         if (!limit || header->check(std::min<std::uint32_t>(*limit, kWholeFrameBytesMax))) {
-            second_login_failed();
+            second_login_failed(protocol::sqlstate::kProtocolViolation, "the server sent a message that does not belong into a login", out);
             return in.size();
         }
         if (rest.size() < header->total_bytes) break;
@@ -143,8 +148,8 @@ void Session::Impl::on_second_login_message(const protocol::Frame& frame, Output
         case protocol::Authentication::kType: {
             if (own_login != nullptr) {
                 const auto step = answer_authentication(frame, out);
-                if (step != protocol::ServerLogin::Step::more && step != protocol::ServerLogin::Step::accepted) second_login_failed();
-                return;
+                if (step == protocol::ServerLogin::Step::more || step == protocol::ServerLogin::Step::accepted) return;
+                return second_login_failed(protocol::sqlstate::kInvalidAuthorizationSpecification, "the server asks for a secret that this login did not give", out);
             }
             // The login was relayed: Larder has no password of the client's to answer with.
             const auto request = protocol::Authentication::decode(frame.body);
@@ -170,15 +175,25 @@ void Session::Impl::on_second_login_message(const protocol::Frame& frame, Output
             return;
         case protocol::ErrorResponse::kNoticeType:
         case protocol::NegotiateProtocolVersion::kType: return;
-        case protocol::ErrorResponse::kType:
-            if (!is_login_refused_for_good(frame)) return second_login_failed();
-            context.metrics.login_failures.add();
-            forget_login();
-            pool->step = Step::none;
-            out.client.append_borrowed(frame.whole);
-            return close_all();
-        default: second_login_failed(); return;
+        case protocol::ErrorResponse::kType: return second_login_refused(frame, out);
+        default: return second_login_failed(protocol::sqlstate::kProtocolViolation, "the server sent a message that does not belong into a login", out);
     }
+}
+
+void Session::Impl::second_login_refused(const protocol::Frame& error, Outputs& out) {
+    if (pool->mode != PoolMode::session && !is_login_refused_for_good(error)) return second_login_failed();
+    context.metrics.login_failures.add();
+    forget_login();
+    pool->step = Step::none;
+    out.client.append_borrowed(error.whole);
+    close_all();
+}
+
+// In mode session there is nobody to wait for.
+void Session::Impl::second_login_failed(std::string_view sqlstate, std::string_view message, Outputs& out) {
+    if (pool->mode != PoolMode::session) return second_login_failed();
+    pool->step = Step::none;
+    fail_client(out, sqlstate, message);
 }
 
 // The next client that comes with the same request is let in by the server, or is not.
@@ -211,11 +226,14 @@ void Session::Impl::note_parameter(Bytes name, Bytes value) {
 
 // --- giving back
 
-bool Session::Impl::may_give_back() const {
+// Nothing is under way on the connection, and it is one that others could use.
+bool Session::Impl::is_at_rest() const {
     return pool != nullptr && pool->link != nullptr && pool->step == Step::none && phase == Phase::ready && has_server && status == 'I' && owed.empty() &&
            !batch_is_open && !is_skipping && !copy_in && pause == Pause::none && !has_terminated && client_relay_bytes == 0 && server_relay_bytes == 0 &&
            pool->cancels == 0 && !needs.cancel_server && pool->login != nullptr && !writes.is_marked() && !needs.close_server;
 }
+
+bool Session::Impl::may_give_back() const { return is_at_rest() && pool->mode != PoolMode::session; }
 
 // Called whenever nothing is owed and the message in hand is done. Gives the connection back unless something keeps it.
 void Session::Impl::give_back(Outputs& out) {

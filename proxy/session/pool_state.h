@@ -36,6 +36,8 @@ struct PoolState {
     ParseKey parse_key;
     bool are_settings_known = true;           // false: until the transaction's end, when they are read back
     bool has_moved_state = false;             // a statement may have left something behind: ask before giving back
+    bool has_made_temp = false;               // the connection may have a temporary schema
+    bool has_named_statement = false;         // the client has named one: in mode session, the connection may have one
     bool has_old_statements = false;          // some prepared statements may have been parsed under other settings
     Pins lasting;                             // until the client leaves, or DISCARD
     Pins seen;                                // by the last question

@@ -56,7 +56,9 @@ struct ServerLink {
     ByName<LinkStatement> statements;
     std::uint64_t uses = 0;
     std::uint64_t last_client = 0;                          // who held it last: its settings and statements fit best
-    // A login brought it, and when one is needed another can be opened: it only stays if there is none idle.
+    // Its last client has left, and the answer to a DISCARD ALL is the first thing that comes from it.
+    bool owes_discard = false;
+    // A login brought it although there were others, and more can be opened when they are needed: it only stays if none is idle.
     bool is_spare = false;
     // All its prepared statements are those of the session that holds it, under its names, so none need be compared.
     bool is_own = true;

@@ -155,14 +155,15 @@ void Session::on_server_connected(bool over_tls, Outputs& out) {
 void Session::on_server_failed(std::string_view sqlstate, std::string_view message, Outputs& out) {
     auto& s = *impl_;
     if (s.phase == Impl::Phase::connecting) return s.fail_client(out, sqlstate, message);
-    if (s.pool != nullptr && s.pool->step == PoolState::Step::connecting && s.phase == Impl::Phase::ready) s.second_login_failed();
+    if (s.pool != nullptr && s.pool->step == PoolState::Step::connecting && s.phase == Impl::Phase::ready) s.second_login_failed(sqlstate, message, out);
 }
 
 void Session::on_server_closed(Outputs& out) {
     auto& s = *impl_;
     if (!s.has_server) return;
     if (s.pool != nullptr && s.phase == Impl::Phase::ready && s.pool->step != PoolState::Step::none) {
-        return s.pool->step == PoolState::Step::login ? s.second_login_failed() : s.lose_before_use(out);
+        if (s.pool->step != PoolState::Step::login) return s.lose_before_use(out);
+        return s.second_login_failed("08006", "server closed the connection unexpectedly", out);
     }
     s.drop_server();
     if (s.phase == Impl::Phase::closed) return;
@@ -179,7 +180,9 @@ void Session::on_client_closed(Outputs& out) {
         // time; a write runs to its end, as it would have without Larder.
         if (s.has_terminated) {
             // It has been told already, and does what it was asked before as far as it can.
-        } else if (s.owed.empty() && s.phase == Impl::Phase::ready) out.server.append(protocol::kTerminate);
+        } else if (s.owed.empty() && s.phase == Impl::Phase::ready) {
+            if (!s.leave_server(out)) out.server.append(protocol::kTerminate);
+        }
         else if (s.owed_reads_only && !s.server_key.secret().empty()) s.needs.cancel_server = true;
     }
     s.close_all();

@@ -7,6 +7,7 @@
 //   backend_flow.cpp   the server's messages: to whom they belong, what they settle
 //   pool_flow.cpp      in the pooled modes: when a server connection is asked for, and when it is given back
 //   carry_flow.cpp     what a session takes with it from one server connection to the next
+//   leave_flow.cpp     what becomes of its server connection when the client leaves
 //   deferred_flow.cpp  BEGIN, COMMIT and ROLLBACK that Larder answers itself
 //   traffic_flow.cpp   what is counted of each statement
 //   console_flow.cpp   the virtual database `larder`
@@ -228,14 +229,22 @@ struct Session::Impl {
     std::size_t on_second_login_reply(Bytes in, Outputs& out);
     void on_second_login_message(const protocol::Frame& frame, Outputs& out);
     void second_login_failed();
+    void second_login_failed(std::string_view sqlstate, std::string_view message, Outputs& out);
+    void second_login_refused(const protocol::Frame& error, Outputs& out);
     void second_login_done(Outputs& out);
     void forget_login();
     void note_parameter(Bytes name, Bytes value);
+    bool is_at_rest() const;
     bool may_give_back() const;
     void give_back(Outputs& out);
     void hand_over();
     void pool_question_answered(Question question);
     void on_step_done(Outputs& out);
+
+    // --- leave_flow.cpp
+    bool has_hidden_state();
+    bool needs_discard() const;
+    bool leave_server(Outputs& out);
 
     // --- carry_flow.cpp
     void begin_carry(Outputs& out);

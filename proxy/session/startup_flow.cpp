@@ -131,7 +131,9 @@ void Session::Impl::on_startup_message(const protocol::StartupMessage& message, 
         database = &context.upstream.database(login.database);
         if (context.has_upstream_login && database->facts() == nullptr) database->want_facts();  // loaded while the login is under way
     }
-    if (context.pool_mode != PoolMode::session && context.has_upstream_login && !is_console && !login.is_replication) {
+    // Whose login was relayed needs the connection that it was made on.
+    const bool may_share = context.pool_mode != PoolMode::session || context.users != nullptr;
+    if (may_share && context.has_upstream_login && !is_console && !login.is_replication) {
         pool = std::make_unique<PoolState>();
         pool->mode = context.pool_mode;
     }

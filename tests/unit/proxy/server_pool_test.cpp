@@ -1,5 +1,6 @@
 // Who gets a server connection, in what order, and which are never lent again.
 #include "proxy/server_pool.h"
+#include "protocol/backend.h"
 
 #include <catch2/catch.hpp>
 
@@ -40,6 +41,12 @@ struct Server {
         auto link = std::make_unique<session::ServerLink>();
         link->verified_number = 42;
         return std::make_shared<PooledServer>(kKey, ends[0], nullptr, std::move(link), opened);
+    }
+    // Its last client has left.
+    PooledServerRef owing() {
+        auto server = pooled();
+        server->link->owes_discard = true;
+        return server;
     }
     bool is_closed() {
         char byte;
@@ -88,6 +95,66 @@ TEST_CASE("a connection that a login brings joins if there is room") {
     pool.give_back(b.pooled(), f.at);
     CHECK_FALSE(a.is_closed());
     CHECK(b.is_closed());
+}
+
+TEST_CASE("one that a login brought although there were others joins only if none is idle") {
+    Fixture f;
+    ServerPool pool(f.limits);
+    Server a, b;
+    auto first = a.pooled(), second = b.pooled();
+    first->link->is_spare = second->link->is_spare = true;
+    CHECK_FALSE(pool.has_any(kKey));
+    pool.give_back(std::move(first), f.at);
+    CHECK(pool.has_any(kKey));
+    pool.give_back(std::move(second), f.at);
+    CHECK_FALSE(a.is_closed());
+    CHECK(b.is_closed());
+    // It is as good as any other now.
+    REQUIRE(pool.acquire(kKey, f.worker, 1, f.at, f.server) == Answer::lent);
+    CHECK(pool.has_any(kKey));
+    CHECK_FALSE(f.server->link->is_spare);
+}
+
+TEST_CASE("in mode session nobody waits, and the size is that of what is kept idle") {
+    Fixture f;
+    f.limits.mode = config::PoolMode::session;
+    ServerPool pool(f.limits);
+    std::array<Server, 3> servers;
+    for (std::uint64_t i = 0; i < 5; ++i) CHECK(pool.acquire(kKey, f.worker, i, f.at, f.server) == Answer::connect);
+    for (int i = 0; i < 5; ++i) pool.closed(kKey);  // each stays with its client
+    for (auto& server : servers) pool.give_back(server.pooled(), f.at);
+    CHECK_FALSE(servers[1].is_closed());
+    CHECK(servers[2].is_closed());
+}
+
+TEST_CASE("the answer to a DISCARD ALL may wait in an idle connection, or be still to come, but nothing else") {
+    Fixture f;
+    ServerPool pool(f.limits);
+    Server a;
+    pool.give_back(a.owing(), f.at);
+    std::string answer;
+    protocol::ParameterStatus{"TimeZone", "UTC"}.append_to(answer);
+    protocol::CommandComplete{"DISCARD ALL"}.append_to(answer);
+    answer += protocol::ready_for_query('I');
+    const auto said = GENERATE_REF(std::string(), answer, answer + "E", answer.substr(1), answer.substr(0, answer.size() - 1), answer + answer, std::string("E\0\0\0\4", 5));
+    const bool is_good = said.empty() || said == answer;
+    REQUIRE(::send(a.ends[1], said.data(), said.size(), 0) == static_cast<ssize_t>(said.size()));
+    CHECK(pool.acquire(kKey, f.worker, 1, f.at, f.server) == (is_good ? Answer::lent : Answer::connect));
+    CHECK(a.is_closed() != is_good);
+    if (!is_good) return;
+    CHECK(f.server->link->owes_discard == said.empty());
+    CHECK((f.server->link->parameters["TimeZone"] == "UTC") != said.empty());
+}
+
+TEST_CASE("a server that ends after its answer to a DISCARD ALL is seen to be gone") {
+    Fixture f;
+    ServerPool pool(f.limits);
+    Server a;
+    pool.give_back(a.owing(), f.at);
+    const std::string answer(protocol::ready_for_query('I'));
+    REQUIRE(::send(a.ends[1], answer.data(), answer.size(), 0) == static_cast<ssize_t>(answer.size()));
+    ::close(std::exchange(a.ends[1], -1));
+    CHECK(pool.acquire(kKey, f.worker, 1, f.at, f.server) == Answer::connect);
 }
 
 TEST_CASE("what has ended, or has something to say, is not lent") {

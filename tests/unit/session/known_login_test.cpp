@@ -1,75 +1,14 @@
 // Logins that are given again without the server, as conversations.
-#include <catch2/catch.hpp>
-
-#include "proxy/session/known_login.h"
-#include "protocol/md5.h"
-#include "protocol/startup.h"
-#include "unit/session/conversation.h"
+#include "unit/session/own_login.h"
 
 namespace larder::session::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-struct Servers final : SharedServers {
-    bool has_any(const std::string& pool_key) const override {
-        asked = pool_key;
-        return has;
-    }
-    mutable std::string asked;
-    bool has = true;
+struct KnownWorld : OwnLoginWorld {
+    explicit KnownWorld(PoolMode mode = PoolMode::automatic) : OwnLoginWorld(mode) {}
 };
-
-struct KnownWorld : World {
-    explicit KnownWorld(PoolMode mode = PoolMode::automatic) {
-        protocol::UserFileError error;
-        context.users = protocol::UserFile::parse("\"app\" \"" + *protocol::md5_verifier("pencil", "app") + "\"", "0123456789abcdef", error);
-        context.pool_mode = mode;
-        context.known_logins = &known;
-        context.shared_servers = &servers;
-    }
-    KnownLogins known{1000ms};
-    Servers servers;
-};
-
-using Parameter = std::pair<const char*, const char*>;
-
-// As far as Larder's word that the password is right.
-void prove(Client& client, std::vector<Parameter> more = {}, const char* password = "pencil") {
-    protocol::StartupParametersBuilder parameters;
-    parameters.add("user", "app").add("database", "shop");
-    for (const auto& [name, value] : more) parameters.add(name, value);
-    std::string startup;
-    parameters.append_message_to(startup);
-    client.says(startup);
-    const auto asked = client.got();
-    const auto request = protocol::Authentication::decode(Bytes(asked).substr(protocol::kHeaderBytes));
-    std::string answer;
-    protocol::PasswordMessage{*protocol::md5_response(*protocol::md5_verifier(password, "app"), request->data)}.append_to(answer);
-    client.says(answer);
-}
-
-std::string parameter(Bytes name, Bytes value) {
-    std::string out;
-    protocol::ParameterStatus{name, value}.append_to(out);
-    return out;
-}
-
-const std::string kParameters = parameter("TimeZone", "UTC") + parameter("DateStyle", "ISO, MDY");
-
-// The server's part of a login. Returns what the client got.
-std::string log_in(Client& client, const std::string& notice = {}) {
-    REQUIRE(client.needs.connect_server);
-    client.event([&](Outputs& out) { client.session->on_server_connected(false, out); });
-    client.server_got();
-    std::string login(protocol::kAuthenticationOk);
-    login += notice + kParameters;
-    protocol::BackendKeyData{7, "1234"}.append_to(login);
-    client.server(login + ready('I'));
-    client.answer_set_up();
-    REQUIRE(client.session->is_logged_in());
-    return client.got();
-}
 
 bool is_let_in(KnownWorld& world, std::vector<Parameter> more = {}) {
     Client client(world, false);
@@ -78,7 +17,7 @@ bool is_let_in(KnownWorld& world, std::vector<Parameter> more = {}) {
 }
 
 TEST_CASE("who comes as another did a moment ago is let in with the same words, and the server does not hear of it") {
-    KnownWorld world(GENERATE(PoolMode::automatic, PoolMode::transaction));
+    KnownWorld world(GENERATE(PoolMode::automatic, PoolMode::transaction, PoolMode::session));
     Client first(world, false);
     prove(first);
     const auto told = log_in(first);
@@ -103,7 +42,6 @@ TEST_CASE("who was let in without the server reads from the cache, and takes a c
     log_in(first);
     first.needs = {};
     auto link = first.session->take_link();
-    CHECK(link->is_spare);
     first.says(query("select n from t"));
     first.lend(std::move(link));
     first.says("").server(answer("5"));
@@ -119,7 +57,7 @@ TEST_CASE("who was let in without the server reads from the cache, and takes a c
     SECTION("and hears what that reports otherwise") {
         link->parameters["TimeZone"] = "CET";
         second.lend(std::move(link));
-        CHECK(second.got() == parameter("TimeZone", "CET"));
+        CHECK(second.got() == parameter_status("TimeZone", "CET"));
         return;
     }
     second.lend(std::move(link));
@@ -197,6 +135,7 @@ TEST_CASE("half-way through its age one login goes to the server, and the others
     CHECK(asks.needs.connect_server);
     CHECK(is_let_in(world));
     log_in(asks);
+    CHECK(asks.session->take_link()->is_spare);
     world.context.now = world.context.now + 499ms;
     CHECK(is_let_in(world));
 }

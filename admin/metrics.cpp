@@ -88,6 +88,7 @@ void add_connections(Families& out, const Snapshot& s) {
     out.gauge("larder_waiting_clients", "Clients that wait for a server connection.", real(s.waiting_clients));
     auto& limits = out.add("larder_limit_hits_total", "How often a limit was met.", MetricType::Counter);
     Families::put(limits, {{"limit", "clients_max"}}, real(s.refused_clients));
+    Families::put(limits, {{"limit", "login_clients_max"}}, real(s.refused_logins));
     Families::put(limits, {{"limit", "pool_max_wait"}}, real(s.wait_timeouts));
     Families::put(limits, {{"limit", "statements_max"}}, real(s.dropped_shapes));
     out.gauge("larder_statement_shapes", "Shapes of statements that are counted.", real(s.statement_shapes));

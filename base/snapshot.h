@@ -26,6 +26,7 @@ struct Snapshot {
     std::uint64_t known_logins = 0;
     std::uint64_t logins = 0, login_failures = 0, protocol_errors = 0, broken_invariants = 0;
     std::uint64_t client_bytes_in = 0, client_bytes_out = 0;
+    std::uint64_t refused_logins = 0;      // over listen.login_clients_max
     std::uint64_t refused_clients = 0;     // over listen.clients_max
     std::uint64_t unknown_outcomes_kept = 0, unknown_outcomes_open = 0;
     std::vector<std::pair<std::string, std::uint64_t>> bypasses;  // by reason, all reasons

@@ -35,6 +35,7 @@ struct Listen {
     std::string tls_cert_file, tls_key_file, tls_ca_file;
     std::string auth_file;                 // empty: logins are relayed to the server
     int clients_max = 10'000;
+    int login_clients_max = 2'000;         // of them, those that are not logged in yet
     int workers = 0;                       // 0: one for two cores, at least one
     milliseconds login_timeout{60'000};
     milliseconds tcp_keepalive_idle{60'000};

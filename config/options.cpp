@@ -182,6 +182,7 @@ constexpr std::array kOptions{
     option<String<MEMBER(listen.tls_ca_file)>>("listen", "tls_ca_file", string, true, "", "authorities (PEM) by which client certificates are checked; empty: they are not asked for"),
     option<String<MEMBER(listen.auth_file)>>("listen", "auth_file", string, false, "", "users whom Larder itself lets in (docs/logins.md), in the format of PgBouncer's auth_file; empty: the server decides"),
     option<Integer<MEMBER(listen.clients_max), 1, 1'000'000>>("listen", "clients_max", integer, false, "from 1 to 1000000", "clients beyond this number are refused"),
+    option<Integer<MEMBER(listen.login_clients_max), 1, 1'000'000>>("listen", "login_clients_max", integer, false, "from 1 to 1000000", "of the clients, those that are not logged in yet: who comes while there are so many is refused"),
     option<Integer<MEMBER(listen.workers), 0, 1024>>("listen", "workers", integer, true, "from 0 to 1024", "threads that serve clients; 0: one for two cores, at least one"),
     option<Duration<MEMBER(listen.login_timeout), 1'000, kDayMs>>("listen", "login_timeout", duration, false, "from 1s to 1d", "how long a client may take to log in"),
     option<Duration<MEMBER(listen.tcp_keepalive_idle), 1'000, kDayMs>>("listen", "tcp_keepalive_idle", duration, true, "from 1s to 1d", "idle time after which a client's connection is probed"),

@@ -87,7 +87,7 @@ const ScramVerifier* UserSecret::verifier() const {
     return verifier_ ? &*verifier_ : nullptr;
 }
 
-std::shared_ptr<const UserFile> UserFile::parse(Bytes text, Bytes salt_secret, UserFileError& error) {
+std::shared_ptr<const UserFile> UserFile::parse(Bytes text, Bytes salt_secret, UserFileError& error, const UserFile* before) {
     error = {};
     auto file = std::make_shared<UserFile>();
     file->salt_secret_ = salt_secret;
@@ -108,7 +108,8 @@ std::shared_ptr<const UserFile> UserFile::parse(Bytes text, Bytes salt_secret, U
             OPENSSL_cleanse(line.secret.data(), line.secret.size());
             return error.problem = line.problem, nullptr;
         }
-        auto secret = std::make_shared<UserSecret>(line.secret, std::string(as_bytes(*salt).substr(0, kScramSaltBytes)));
+        auto secret = before == nullptr ? nullptr : before->find(line.name);
+        if (secret == nullptr || secret->text() != line.secret) secret = std::make_shared<const UserSecret>(line.secret, std::string(as_bytes(*salt).substr(0, kScramSaltBytes)));
         OPENSSL_cleanse(line.secret.data(), line.secret.size());
         file->users_.emplace(std::move(line.name), std::move(secret));
     }

@@ -58,7 +58,8 @@ class UserFile {
 public:
     // `salt_secret` (at least 16 random bytes, the same as long as the process lives) makes the salts of plain secrets, and those of
     // unknown users: a user who is added or taken out keeps the salt, so that it does not tell which of both happened.
-    static std::shared_ptr<const UserFile> parse(Bytes text, Bytes salt_secret, UserFileError& error);
+    // `before`: a user whose secret stands there as well keeps its object, with the verifier that was derived.
+    static std::shared_ptr<const UserFile> parse(Bytes text, Bytes salt_secret, UserFileError& error, const UserFile* before = nullptr);
 
     // Null: no such user. Lives as long as somebody holds it, also after a reload.
     std::shared_ptr<const UserSecret> find(Bytes name) const;

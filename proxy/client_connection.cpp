@@ -74,11 +74,17 @@ void ClientConnection::pump() {
     guarded([this] {
         for (int round = 0; round < kRoundsMax; ++round) {
             if (is_over_ || is_closing_) return;
+            if (is_logging_in_ && session_->is_logged_in()) note_login();
             if (needs_.any()) carry_out_needs();
             if (is_over_ || is_closing_ || !step()) return;
         }
         worker_.pump_later(id_);
     });
+}
+
+// It has logged in, or will not any more.
+void ClientConnection::note_login() {
+    if (std::exchange(is_logging_in_, false)) worker_.shared().logging_in.fetch_sub(1, std::memory_order_relaxed);
 }
 
 bool ClientConnection::step() {
@@ -387,6 +393,7 @@ void ClientConnection::client_gone() {
 void ClientConnection::finish() {
     if (is_over_) return;
     is_over_ = true;
+    note_login();
     if (!is_broken_) {
         // The session says farewell to the server, if one is lent to it, and hands over what is still open.
         try {

@@ -61,6 +61,7 @@ public:
 
 private:
     void pump();
+    void note_login();
     bool step();                                       // one side, one read; false: nothing to do
     bool may_read_client() const;
     bool may_read_server() const;
@@ -120,6 +121,7 @@ private:
     bool is_waiting_ = false;                          // a deadline for wait_number_ is set
     bool is_counted_ = false;                          // the server connection, or the one being opened, counts in the pool
     std::int64_t connected_us_;                        // wall clock
+    bool is_logging_in_ = true;                        // counted in Shared::logging_in
     bool rest_is_due_ = false;                         // client_->rest may hold what the session can decide now
     bool client_lost_ = false;                         // a write to the client failed
     bool is_closing_ = false;                          // only client_->pending is left to be done

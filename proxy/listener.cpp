@@ -176,7 +176,13 @@ bool Listener::accept_one(Socket& socket) {
         return errno == EINTR || errno == ECONNABORTED;
     }
     if (shared_.clients.load(std::memory_order_relaxed) >= shared_.config.listen.clients_max) {
-        refuse(descriptor, address.ss_family);
+        shared_.refused_clients.fetch_add(1, std::memory_order_relaxed);
+        refuse(descriptor, address.ss_family, "sorry, too many clients already");
+        return true;
+    }
+    if (shared_.logging_in.load(std::memory_order_relaxed) >= shared_.config.listen.login_clients_max) {
+        shared_.refused_logins.fetch_add(1, std::memory_order_relaxed);
+        refuse(descriptor, address.ss_family, "sorry, too many clients that are not logged in yet");
         return true;
     }
     set_client_options(descriptor, address.ss_family, shared_.config.listen.tcp_keepalive_idle);
@@ -190,18 +196,18 @@ void Listener::hand_over(int descriptor, int family, std::string address) {
         if (worker->client_count() < chosen->client_count()) chosen = worker.get();
     }
     shared_.clients.fetch_add(1, std::memory_order_relaxed);
+    shared_.logging_in.fetch_add(1, std::memory_order_relaxed);
     chosen->adopt(descriptor, family, std::move(address));
 }
 
-void Listener::refuse(int descriptor, int family) {
-    shared_.refused_clients.fetch_add(1, std::memory_order_relaxed);
+void Listener::refuse(int descriptor, int family, Bytes why) {
     if (refusing_ >= kRefusingMax) {
         ::close(descriptor);
         return;
     }
     ++refusing_;
     std::string error;
-    protocol::append_error(error, {protocol::severity::kFatal, protocol::sqlstate::kTooManyConnections, "sorry, too many clients already"});
+    protocol::append_error(error, {protocol::severity::kFatal, protocol::sqlstate::kTooManyConnections, why});
     const auto cancel = [this](const protocol::CancelKey& key, std::function<void()> delivered) {
         const auto target = shared_.cancels.find(key);
         if (target.worker == nullptr) return delivered();

@@ -42,7 +42,7 @@ private:
     void accept_all(Socket& socket);
     bool accept_one(Socket& socket);        // false: nothing more now
     void hand_over(int descriptor, int family, std::string address);
-    void refuse(int descriptor, int family);
+    void refuse(int descriptor, int family, Bytes why);
     void pause(int error);
 
     Shared& shared_;

@@ -159,7 +159,7 @@ void Proxy::start() {
 void Proxy::reload(const config::Config& config) {
     // Everything that can fail first.
     auto rules = std::make_shared<rules::UserRules>(config);
-    auto users = read_user_file(config.listen.auth_file);
+    auto users = read_user_file(config.listen.auth_file, shared_.users.get().get());
     auto tls = client_tls(config.listen);
     auto upstream = shared_.config.upstream;
     upstream.tls = config.upstream.tls;
@@ -230,6 +230,7 @@ Snapshot Proxy::snapshot() const {
     out.wait_timeouts = shared_.wait_timeouts.load(std::memory_order_relaxed);
     out.pool_mode = mode_name(shared_.config.pool.mode);
     for (std::size_t i = 1; i < bypasses.size(); ++i) out.bypasses.emplace_back(rules::name(static_cast<rules::Reason>(i)), bypasses[i]);
+    out.refused_logins = shared_.refused_logins.load();
     out.refused_clients = shared_.refused_clients.load();
     out.unknown_outcomes_open = outcomes_.open();
     out.unknown_outcomes_kept = outcomes_.kept();

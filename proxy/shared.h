@@ -60,7 +60,9 @@ struct Shared {
 
     std::atomic<std::uint64_t> next_connection{1};
     std::atomic<int> clients{0};               // in all workers, adopted or on their way to one
+    std::atomic<int> logging_in{0};            // of them, those that have not logged in yet
     std::atomic<std::uint64_t> refused_clients{0};
+    std::atomic<std::uint64_t> refused_logins{0};  // there were too many that had not logged in
     std::atomic<std::uint64_t> wait_timeouts{0};   // clients that got no server connection in time
     mutable std::atomic<std::int64_t> rows_wanted_us{0};  // when SHOW CLIENTS was last asked, on the monotonic clock
 };

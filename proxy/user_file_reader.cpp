@@ -23,7 +23,7 @@ const std::string& salt_secret() {
 
 }  // namespace
 
-std::shared_ptr<const protocol::UserFile> read_user_file(const std::string& path) {
+std::shared_ptr<const protocol::UserFile> read_user_file(const std::string& path, const protocol::UserFile* before) {
     if (path.empty()) return nullptr;
     std::ifstream in(path, std::ios::binary);
     // One byte more than allowed: parse() then says that the file is too large.
@@ -32,7 +32,7 @@ std::shared_ptr<const protocol::UserFile> read_user_file(const std::string& path
     if (!in.is_open() || in.bad()) throw config::ConfigError(path, 0, "cannot be read (listen.auth_file)");
     text.resize(static_cast<std::size_t>(in.gcount()));
     protocol::UserFileError error;
-    auto file = protocol::UserFile::parse(text, salt_secret(), error);
+    auto file = protocol::UserFile::parse(text, salt_secret(), error, before);
     OPENSSL_cleanse(text.data(), text.size());
     if (!file) throw config::ConfigError(path, error.line, error.problem);
     return file;

@@ -10,6 +10,6 @@ namespace larder::proxy {
 
 // Null for an empty path. Throws config::ConfigError with file and line, and without any of the file's content. All files that this
 // process reads are given the same salt secret, drawn at the first call.
-std::shared_ptr<const protocol::UserFile> read_user_file(const std::string& path);
+std::shared_ptr<const protocol::UserFile> read_user_file(const std::string& path, const protocol::UserFile* before = nullptr);
 
 }  // namespace larder::proxy

@@ -145,6 +145,7 @@ void Worker::admit(int descriptor, int family, std::string address) {
             return;
         }
         if (peer) peer->close();
+        shared_.logging_in.fetch_sub(1, std::memory_order_relaxed);
         shared_.clients.fetch_sub(1, std::memory_order_relaxed);
         client_count_.fetch_sub(1, std::memory_order_relaxed);
     }

@@ -96,6 +96,10 @@ class Cluster:
         command = [f"{BIN}/psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", user, "-d", database, "-qAtX", "-v", "ON_ERROR_STOP=1"]
         return self._run(command, text)
 
+    def user_file(self):
+        """The verifiers that the server keeps, as a file for poolers."""
+        return self.sql("SELECT format('\"%s\" \"%s\"', rolname, rolpassword) FROM pg_authid WHERE rolpassword IS NOT NULL")
+
     def stop(self):
         self.server.stop(signal.SIGINT)
 

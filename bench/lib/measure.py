@@ -45,7 +45,7 @@ class Runner:
         return seen
 
     def _command(self, workload, peer, arguments):
-        command = [self._tools.load, "--host", peer.host, "--port", str(peer.port), "--user", workload.user, "--database", peer.database(workload.mode),
+        command = [self._tools.load, "--host", peer.host, "--port", str(peer.port), "--user", workload.user, "--database", peer.database(workload),
                    "--mode", workload.mode, *arguments]
         if workload.password:
             command += ["--password", workload.password]
@@ -82,7 +82,7 @@ class Runner:
                    "-j", "1", "-T", str(max(1, round(workload.seconds or self._seconds)))]
         command += ["-S"] if workload.arguments == ["-S"] else ["-f", self._pgbench_script]
         meter.start()
-        done = subprocess.run(command + [peer.database(workload.mode)], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        done = subprocess.run(command + [peer.database(workload)], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         cpu = meter.stop()
         count = re.search(r"transactions actually processed: (\d+)", done.stdout)
         rate = re.search(r"tps = ([\d.]+) ", done.stdout)

@@ -22,15 +22,15 @@ class Peer:
         self.host, self.port, self.roots = host, port, roots
         self.server = None
 
-    def database(self, mode):  # pylint: disable=unused-argument
+    def database(self, workload):  # pylint: disable=unused-argument
         return "bench"
 
     def refuses(self, workload):  # pylint: disable=unused-argument
         """Why this peer cannot run the workload; None if it can."""
         return None
 
-    def another(self, cache):  # pylint: disable=unused-argument
-        """A fresh process of the same kind, with that size of its cache; itself where there is no process of its own."""
+    def another(self, workload):  # pylint: disable=unused-argument
+        """A fresh process of the same kind, with the workload's size of its cache and way of logins; itself where there is no process of its own."""
         return self
 
     def enter(self):
@@ -63,7 +63,7 @@ class Responder(Peer):
     def refuses(self, workload):
         return None if workload.on_responder else "the responder has one answer only"
 
-    def another(self, cache):
+    def another(self, workload):
         return Responder(self._tools, self._folder)
 
     def for_large_answers(self):
@@ -100,7 +100,7 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = hba
 auth_hba_file = {folder}/pgbouncer_hba.conf
-auth_file = {folder}/pgbouncer_users.txt
+auth_file = {folder}/pgbouncer_users-{port}.txt
 pool_mode = transaction
 max_client_conn = 12000
 default_pool_size = 20
@@ -110,14 +110,15 @@ log_disconnections = 0
 log_stats = 0
 """
 
-    def __init__(self, cluster, folder):
+    def __init__(self, cluster, folder, users=None):
         self._arguments = (cluster, folder)
         super().__init__("127.0.0.1", free_port(), [])
+        users = users or "".join(f'"bench_{kind}" "{PASSWORD}"\n' for kind in ("md5", "scram", "plain"))
         files = {
             f"pgbouncer-{self.port}.ini": self.CONF.format(upstream=cluster.port, port=self.port, folder=folder),
             "pgbouncer_hba.conf": "host all bench_md5 127.0.0.0/8 md5\nhost all bench_scram 127.0.0.0/8 scram-sha-256\n"
                                   "host all bench_plain 127.0.0.0/8 password\nhost all all 127.0.0.0/8 trust\n",
-            "pgbouncer_users.txt": '"bench" ""\n' + "".join(f'"bench_{kind}" "{PASSWORD}"\n' for kind in ("md5", "scram", "plain")),
+            f"pgbouncer_users-{self.port}.txt": '"bench" ""\n' + users,
         }
         for name, text in files.items():
             _write(os.path.join(folder, name), text)
@@ -125,11 +126,11 @@ log_stats = 0
                              os.path.join(folder, "pgbouncer.log"))
         self.roots = [self.server.pid]
 
-    def another(self, cache):
-        return PgBouncer(*self._arguments)
+    def another(self, workload):
+        return PgBouncer(*self._arguments, users=self._arguments[0].user_file() if workload.user_file else None)
 
-    def database(self, mode):
-        return "bench_session" if mode == "prepared" else "bench"
+    def database(self, workload):
+        return "bench_session" if workload.mode == "prepared" or workload.pool == "session" else "bench"
 
 
 class Pgpool(Peer):
@@ -195,8 +196,8 @@ cache_unsafe_memqcache_table_list = 'bench_uncached,bench_large_uncached'
             return "updates by prepared statements deadlock in 4.3.5 and hang"
         return "needs its own copy of the passwords" if workload.password else None
 
-    def another(self, cache):
-        return Pgpool(self._cluster, self._folder, cache)
+    def another(self, workload):
+        return Pgpool(self._cluster, self._folder, workload.cache)
 
 
 class Larder(Peer):
@@ -229,8 +230,13 @@ class Larder(Peer):
         if Larder._current is self:
             Larder._current = None
 
-    def another(self, cache):
-        return Larder(*self._arguments, cache=cache, name=self.name)
+    def another(self, workload):
+        cluster, folder, binary, settings = self._arguments
+        if workload.user_file:
+            users = os.path.join(folder, "larder_users.txt")
+            _write(users, cluster.user_file())
+            settings = [*settings, f"listen.auth_file={users}", f"pool.mode={workload.pool}"]
+        return Larder(cluster, folder, binary, settings, cache=workload.cache, name=self.name)
 
 
 class External(Peer):

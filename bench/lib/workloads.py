@@ -30,6 +30,8 @@ class Workload:
     password: Optional[str] = None
     user: str = "bench"
     cache: str = "normal"
+    user_file: bool = False             # the proxy judges logins, by the server's own verifiers
+    pool: str = "transaction"           # of those
     seconds: Optional[float] = None     # None: as the command line says
     warmup: Optional[float] = None
     quick: bool = False
@@ -89,6 +91,17 @@ def _login(kind):
                     on_responder=kind == "trust", quick=kind == "trust", unit="connection")
 
 
+def _user_file_login(kind, pool):
+    return Workload(f"connect-userfile-{kind}-{pool}", f"connect (user file, {kind}, {pool} mode), SELECT 1, close, 8 clients", "connections", "simple", 8,
+                    ["--workload", "connect", "--sources", "200"], user=f"bench_{kind}", password=PASSWORD, user_file=True, pool=pool, on_responder=False,
+                    quick=(kind, pool) == ("scram", "transaction"), unit="connection")
+
+
+def _user_file_idle(pool):
+    return Workload(f"idle-userfile-2000-{pool}", f"memory per idle client (user file, scram, {pool} mode), 2 000 clients", "memory", "simple", 2000, tool="memory",
+                    user="bench_scram", password=PASSWORD, user_file=True, pool=pool, on_responder=False, unit="client")
+
+
 def _pgbench(mode, hot):
     return Workload(f"pgbench-{'hot' if hot else 'S'}-{mode}-8", f"pgbench {'hot keys' if hot else '-S'}, {mode}, 8 clients", "pgbench cross-check", mode, 8,
                     ["hot"] if hot else ["-S"], tool="pgbench", is_hit=hot, on_responder=hot, quick=hot and mode == "prepared")
@@ -112,6 +125,8 @@ def all_workloads():
                            "SELECT count(*), sum(length(pad)) FROM bench_rows WHERE k <= 50000 AND k <> {n}"],
                           on_responder=False, seconds=60, warmup=0, quick=True))
     found += [_login(kind) for kind in ("trust", "md5", "scram", "plain")]
+    found += [_user_file_login(kind, pool) for kind in ("md5", "scram") for pool in ("transaction", "session")]
+    found.append(_user_file_idle("transaction"))
     found.append(Workload("idle-2000", "memory per idle client, 2 000 clients", "memory", "simple", 2000, tool="memory", on_responder=True, quick=True, unit="client"))
     found.append(Workload("idle-200", "memory per idle client, 200 clients", "memory", "simple", 200, tool="memory", on_responder=True, unit="client"))
     found += [_pgbench(mode, True) for mode in MODES] + [_pgbench(mode, False) for mode in MODES]

@@ -195,6 +195,29 @@ class Connections(unittest.TestCase):
 
     # -- limits
 
+    def test_login_clients_max(self):
+        larder = self.larder("listen.login_clients_max=3")
+        served = self.client(larder)
+        silent = [socket.create_connection(("127.0.0.1", larder.port)) for _ in range(3)]
+
+        def hits():
+            return larder.metrics_by_label("larder_limit_hits_total", "limit").get("login_clients_max", 0)
+
+        def is_refused():
+            with wire.Connection("127.0.0.1", larder.port, seconds_max=60) as client:
+                return error_of(client.login("postgres", "postgres")).get("C") == "53300"
+        eventually(is_refused, "there are too many that have not logged in")
+        self.assertGreaterEqual(hits(), 1)
+        self.assertEqual(served.values("SELECT 7 /* larder: off */"), [("7",)])
+        silent.pop().close()
+        eventually(lambda: not is_refused(), "a place that became free is given away")
+        for _ in range(10):  # who has logged in takes none
+            eventually(lambda: not is_refused(), "and again")
+        self.client(larder)
+        self.client(larder)
+        for connection in silent:
+            connection.close()
+
     def test_clients_max(self):
         larder = self.larder("listen.clients_max=3")
         kept = [self.client(larder) for _ in range(3)]
@@ -266,7 +289,7 @@ class Connections(unittest.TestCase):
             self.skipTest(f"only {hard} files may be open")
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        larder = self.larder("listen.login_timeout=600s")
+        larder = self.larder("listen.login_timeout=600s", f"listen.login_clients_max={2 * IDLE_CLIENTS}")
         reader = self.client(larder)
         wait_for_hit(larder, lambda: reader.values(READ))
         files, memory = steady_descriptors(larder), larder.resident_bytes()

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -114,6 +115,35 @@ class Logins(OwnLogins):
             said = b"".join(iter(lambda: raw.recv(4096), b""))
         self.assertIn(b'FATAL\0C28000\0Mrole "scram" is not permitted to log in\0', said)
         self.assertEqual(self.error(larder.port, "scram", "pencil"), self.error(self.cluster.server.port, "scram", "pencil"))
+
+    def test_a_storm_of_wrong_passwords_starves_nobody(self):
+        larder = self.larder("pool.mode=transaction", "listen.workers=1")
+        served = self.connect(larder.port, "scram")
+        stop = threading.Event()
+        refused = [0] * 8
+
+        def storm(index):
+            while not stop.is_set():
+                try:
+                    psycopg2.connect(host="127.0.0.1", port=larder.port, user=(*ROLES, "nobody")[index % 4], password="eraser", dbname="postgres")
+                except psycopg2.OperationalError as error:
+                    refused[index] += "password authentication failed" in str(error)
+        threads = [threading.Thread(target=storm, args=(index,)) for index in range(len(refused))]
+        for thread in threads:
+            thread.start()
+        try:
+            eventually(lambda: min(refused) > 0, "the storm has begun")
+            before = sum(refused)
+            for number in range(200):
+                self.assertEqual(self.value(served, f"SELECT {number} /* larder: off */"), number)
+                if number % 20 == 0:
+                    self.connect(larder.port, "plain").close()
+            eventually(lambda: sum(refused) >= before + 100, "the storm goes on")
+            self.assertEqual(self.value(served, "SELECT 7 /* larder: off */"), 7)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
 
     def test_the_file_is_read_again_on_sighup_and_a_broken_one_changes_nothing(self):
         larder = self.larder()

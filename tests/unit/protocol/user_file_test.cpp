@@ -74,6 +74,17 @@ TEST_CASE("what is wrong with a user file is told by its line and without its co
     check("\"a\" \"" + costly.to_string() + "\"", 1, "the SCRAM-SHA-256 verifier has more than a million iterations");
 }
 
+TEST_CASE("a user whose secret is the same after a reload keeps the verifier that was derived") {
+    const auto before = parse("\"anna\" \"pencil\"\n\"bert\" \"pencil\"");
+    const auto* const verifier = before->find("anna")->verifier();
+    UserFileError error;
+    const auto after = UserFile::parse("\"anna\" \"pencil\"\n\"bert\" \"eraser\"\n\"carl\" \"pencil\"", kSaltSecret, error, before.get());
+    REQUIRE(after != nullptr);
+    CHECK(after->find("anna")->verifier() == verifier);
+    CHECK(after->find("bert")->text() == "eraser");
+    CHECK(after->find("carl")->verifier()->salt != verifier->salt);
+}
+
 TEST_CASE("a secret outlives the file that it was read from") {
     auto file = parse("\"anna\" \"pencil\"");
     const auto secret = file->find("anna");

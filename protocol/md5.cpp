@@ -1,6 +1,6 @@
 #include "protocol/md5.h"
 
-#include <openssl/evp.h>
+#include "protocol/digest.h"
 
 namespace larder::protocol {
 
@@ -10,14 +10,13 @@ constexpr Bytes kPrefix = "md5";
 constexpr std::size_t kVerifierBytes = 3 + 32;
 
 std::optional<std::string> prefixed_digest(Bytes text) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    if (EVP_Digest(text.data(), text.size(), digest, &size, EVP_md5(), nullptr) != 1) return std::nullopt;
+    const auto digest = md5({text});
+    if (!digest) return std::nullopt;
     constexpr char kDigits[] = "0123456789abcdef";
     std::string out{kPrefix};
-    for (unsigned int i = 0; i < size; ++i) {
-        out.push_back(kDigits[digest[i] >> 4]);
-        out.push_back(kDigits[digest[i] & 15]);
+    for (const unsigned char byte : *digest) {
+        out.push_back(kDigits[byte >> 4]);
+        out.push_back(kDigits[byte & 15]);
     }
     return out;
 }

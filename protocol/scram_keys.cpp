@@ -5,8 +5,9 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
+
+#include "protocol/digest.h"
 
 namespace larder::protocol {
 
@@ -15,6 +16,7 @@ namespace {
 constexpr Bytes kVerifierPrefix = "SCRAM-SHA-256$";
 constexpr std::size_t kNonceRawBytes = 18;  // as PostgreSQL: 24 characters without padding
 constexpr std::size_t kBase64BytesMax = 1 << 20;
+constexpr std::size_t kRandomPoolBytes = 1024;  // some ten logins
 constexpr std::size_t kPasswordBytesMax = 1 << 16;
 
 const unsigned char* unsigned_data(Bytes bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
@@ -39,19 +41,27 @@ std::optional<Bytes> cut(Bytes& text, char separator) {
 }  // namespace
 
 std::optional<ScramKey> hmac_sha256(Bytes key, Bytes text) {
-    ScramKey out;
-    unsigned int size = 0;
-    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), unsigned_data(text), text.size(), out.data(), &size) == nullptr) {
-        return std::nullopt;
+    constexpr std::size_t kBlockBytes = 64;
+    std::array<char, kBlockBytes> inner{}, outer{};
+    std::optional<ScramKey> long_key;
+    if (key.size() > kBlockBytes) {
+        if (!(long_key = sha256({key}))) return std::nullopt;
+        key = as_bytes(*long_key);
     }
-    return out;
+    std::copy(key.begin(), key.end(), inner.begin());
+    for (std::size_t i = 0; i < kBlockBytes; ++i) {
+        outer[i] = static_cast<char>(inner[i] ^ 0x5c);
+        inner[i] = static_cast<char>(inner[i] ^ 0x36);
+    }
+    const auto digest = sha256({Bytes(inner.data(), kBlockBytes), text});
+    const auto code = digest ? sha256({Bytes(outer.data(), kBlockBytes), as_bytes(*digest)}) : std::nullopt;
+    OPENSSL_cleanse(inner.data(), kBlockBytes);
+    OPENSSL_cleanse(outer.data(), kBlockBytes);
+    return code;
 }
 
 std::optional<ScramKey> sha256(Bytes text) {
-    ScramKey out;
-    unsigned int size = 0;
-    if (EVP_Digest(text.data(), text.size(), out.data(), &size, EVP_sha256(), nullptr) != 1) return std::nullopt;
-    return out;
+    return sha256({text});
 }
 
 ScramKey exclusive_or(const ScramKey& left, const ScramKey& right) {
@@ -150,8 +160,19 @@ std::optional<std::string> from_base64(Bytes text) {
 }
 
 std::optional<std::string> random_bytes(std::size_t count) {
+    // A call of the generator costs some microseconds, whatever it gives, and a login takes a handful.
+    thread_local std::array<char, kRandomPoolBytes> pool;
+    thread_local std::size_t left = 0;
     std::string out(count, '\0');
-    if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(count)) != 1) return std::nullopt;
+    if (count > pool.size()) return RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(count)) == 1 ? std::optional(out) : std::nullopt;
+    if (left < count) {
+        left = 0;
+        if (RAND_bytes(reinterpret_cast<unsigned char*>(pool.data()), static_cast<int>(pool.size())) != 1) return std::nullopt;
+        left = pool.size();
+    }
+    left -= count;
+    std::copy_n(pool.data() + left, count, out.data());
+    OPENSSL_cleanse(pool.data() + left, count);  // nobody gets them twice
     return out;
 }
 

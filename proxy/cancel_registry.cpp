@@ -1,8 +1,7 @@
 #include "proxy/cancel_registry.h"
 
-#include <openssl/rand.h>
-
 #include "base/check.h"
+#include "protocol/scram_keys.h"
 
 namespace larder::proxy {
 namespace {
@@ -11,10 +10,10 @@ constexpr std::size_t kShortSecretBytes = 4;
 constexpr std::size_t kLongSecretBytes = 32;
 
 std::string random_bytes(std::size_t size) {
-    std::string bytes(size, '\0');
+    auto bytes = protocol::random_bytes(size);
     // Without randomness every cancel key could be guessed; nothing may go on.
-    LARDER_ASSERT_SHARED(RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(size)) == 1);
-    return bytes;
+    LARDER_ASSERT_SHARED(bytes.has_value());
+    return std::move(*bytes);
 }
 
 }  // namespace

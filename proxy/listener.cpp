@@ -98,6 +98,7 @@ void Listener::listen_tcp(const config::Endpoint& endpoint) {
             continue;
         }
         setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        set_client_options(socket.get(), address->ai_family, shared_.config.listen.tcp_keepalive_idle);  // what is accepted inherits them
         if (address->ai_family == AF_INET6) setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
         if (::bind(socket.get(), address->ai_addr, address->ai_addrlen) != 0 || ::listen(socket.get(), kBacklog) != 0) {
             last_error = errno;
@@ -185,7 +186,6 @@ bool Listener::accept_one(Socket& socket) {
         refuse(descriptor, address.ss_family, "sorry, too many clients that are not logged in yet");
         return true;
     }
-    set_client_options(descriptor, address.ss_family, shared_.config.listen.tcp_keepalive_idle);
     hand_over(descriptor, address.ss_family, shown(address));
     return true;
 }

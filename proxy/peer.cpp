@@ -31,7 +31,8 @@ void Peer::close() {
     owner_ = nullptr;
     if (!is_open()) return;
     if (tls_ && !failed) tls_->shut_down();
-    ::shutdown(descriptor(), SHUT_WR);
+    // What was sent last must arrive: with input unread, close() alone would reset the connection.
+    if (readable || !is_client_) ::shutdown(descriptor(), SHUT_WR);
     close_descriptor();
 }
 

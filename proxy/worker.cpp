@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 
 #include "base/check.h"
@@ -112,7 +113,8 @@ void Worker::forget_connections() {
 
 void Worker::adopt(int descriptor, int family, std::string address) {
     client_count_.fetch_add(1, std::memory_order_relaxed);
-    asio::post(io_, [this, descriptor, family, address = std::move(address)]() mutable { admit(descriptor, family, std::move(address)); });
+    // At once if this is its own thread: the listener's worker.
+    asio::dispatch(io_, [this, descriptor, family, address = std::move(address)]() mutable { admit(descriptor, family, std::move(address)); });
 }
 
 void Worker::admit(int descriptor, int family, std::string address) {

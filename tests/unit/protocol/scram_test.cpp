@@ -1,5 +1,6 @@
 #include "protocol/scram.h"
 
+#include <set>
 #include <catch2/catch.hpp>
 
 #include "protocol/md5.h"
@@ -28,6 +29,33 @@ std::optional<ScramError> talk(ScramClient& client, ScramServer& other) {
     const auto done = client.on_server_final(*server_final);
     if (!done) return done.error();
     return std::nullopt;
+}
+
+std::string hex(Bytes bytes) {
+    std::string out;
+    for (const char c : bytes) {
+        constexpr char kDigits[] = "0123456789abcdef";
+        out.push_back(kDigits[static_cast<unsigned char>(c) >> 4]);
+        out.push_back(kDigits[static_cast<unsigned char>(c) & 15]);
+    }
+    return out;
+}
+
+// RFC 4231, cases 2, 6 and 7.
+TEST_CASE("the message authentication code is that of the standard, for keys of any length") {
+    CHECK(hex(as_bytes(*hmac_sha256("Jefe", "what do ya want for nothing?"))) == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    const std::string long_key(131, '\xaa');
+    CHECK(hex(as_bytes(*hmac_sha256(long_key, "Test Using Larger Than Block-Size Key - Hash Key First"))) == "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+    CHECK(hex(as_bytes(*hmac_sha256(long_key, "This is a test using a larger than block-size key and a larger than block-size data. The key needs to be hashed before being used by the HMAC algorithm."))) ==
+          "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
+}
+
+TEST_CASE("no random bytes are given out twice") {
+    std::set<std::string> seen;
+    for (int i = 0; i < 1000; ++i) CHECK(seen.insert(*random_bytes(16)).second);
+    CHECK(random_bytes(5000)->size() == 5000);
+    CHECK(random_bytes(5000)->find(std::string(64, '\0')) == std::string::npos);
+    CHECK(random_bytes(0)->empty());
 }
 
 TEST_CASE("the example of RFC 7677 comes out at the client") {

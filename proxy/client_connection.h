@@ -115,10 +115,10 @@ private:
     std::unique_ptr<session::Session> session_;
     session::Needs needs_;
     std::function<void()> cancel_delivered_;
-    std::string pool_name_;                            // the pool that this client has entered; empty: none
     Instant server_opened_;
     std::uint64_t wait_number_ = 0;
     bool is_waiting_ = false;                          // a deadline for wait_number_ is set
+    bool has_entered_pool_ = false;                    // the one of session_->pool_key()
     bool is_counted_ = false;                          // the server connection, or the one being opened, counts in the pool
     std::int64_t connected_us_;                        // wall clock
     bool is_logging_in_ = true;                        // counted in Shared::logging_in

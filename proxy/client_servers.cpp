@@ -51,7 +51,7 @@ void ClientConnection::carry_out_pool_needs(const session::Needs& needs) {
     if (needs.reconsider) worker_.reconsider_later(id_);
     if (is_over_) return;
     if (needs.login_refused) {
-        worker_.shared().servers.login_failed(pool_name_, worker_, id_, worker_.context().now);
+        worker_.shared().servers.login_failed(session_->pool_key(), worker_, id_, worker_.context().now);
         wait_for_server();
     } else if (needs.acquire_server) {
         acquire_server();
@@ -59,15 +59,13 @@ void ClientConnection::carry_out_pool_needs(const session::Needs& needs) {
 }
 
 void ClientConnection::enter_pool() {
-    if (!pool_name_.empty()) return;
-    pool_name_ = session_->pool_key();
-    worker_.shared().servers.enter(pool_name_);
+    if (!std::exchange(has_entered_pool_, true)) worker_.shared().servers.enter(session_->pool_key());
 }
 
 void ClientConnection::acquire_server() {
     enter_pool();
     PooledServerRef server;
-    switch (worker_.shared().servers.acquire(pool_name_, worker_, id_, worker_.context().now, server)) {
+    switch (worker_.shared().servers.acquire(session_->pool_key(), worker_, id_, worker_.context().now, server)) {
         case ServerPool::Answer::lent: return take_lent(server);
         case ServerPool::Answer::connect:
             is_counted_ = true;
@@ -100,7 +98,7 @@ void ClientConnection::release_server() {
     const int descriptor = server_->detach(tls);
     server_.reset();
     worker_.lent_servers.sub();
-    auto server = std::make_shared<PooledServer>(pool_name_, descriptor, std::move(tls), std::move(link), server_opened_);
+    auto server = std::make_shared<PooledServer>(session_->pool_key(), descriptor, std::move(tls), std::move(link), server_opened_);
     server->is_counted = std::exchange(is_counted_, false);
     worker_.shared().servers.give_back(std::move(server), worker_.context().now);
 }
@@ -113,18 +111,18 @@ void ClientConnection::wait_for_server() {
 
 void ClientConnection::leave_queue() {
     is_waiting_ = false;
-    worker_.shared().servers.leave(pool_name_, id_);
+    worker_.shared().servers.leave(session_->pool_key(), id_);
 }
 
 void ClientConnection::stop_counting() {
-    if (std::exchange(is_counted_, false)) worker_.shared().servers.closed(pool_name_);
+    if (std::exchange(is_counted_, false)) worker_.shared().servers.closed(session_->pool_key());
 }
 
 void ClientConnection::leave_pool() {
-    if (pool_name_.empty()) return;
+    if (!has_entered_pool_) return;
     if (is_waiting_) leave_queue();
     stop_counting();
-    worker_.shared().servers.exit(pool_name_);
+    worker_.shared().servers.exit(session_->pool_key());
 }
 
 void ClientConnection::on_lent(PooledServerRef server) {
@@ -149,7 +147,7 @@ void ClientConnection::on_wait_deadline(std::uint64_t number) {
     if (is_over_ || is_broken_ || is_closing_ || !is_waiting_ || number != wait_number_) return;
     is_waiting_ = false;
     // False: one is on its way here.
-    if (!session_->awaits_server() || !worker_.shared().servers.leave(pool_name_, id_)) return;
+    if (!session_->awaits_server() || !worker_.shared().servers.leave(session_->pool_key(), id_)) return;
     worker_.shared().wait_timeouts.fetch_add(1, std::memory_order_relaxed);
     guarded([&] {
         tell([&](session::Outputs& out) { session_->on_no_server(protocol::sqlstate::kTooManyConnections, "no server connection became free within pool.max_wait", out); });

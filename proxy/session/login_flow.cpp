@@ -60,8 +60,10 @@ void Session::Impl::own_login_stepped(protocol::ClientLogin::Step step, Outputs&
 // Answers a server's question in the client's name.
 protocol::ServerLogin::Step Session::Impl::answer_authentication(const protocol::Frame& frame, Outputs& out) {
     const auto request = protocol::Authentication::decode(frame.body);
-    if (!request) return protocol::ServerLogin::Step::not_trusted;
-    return own_login->server->on_request(*request, out.server.text());
+    if (!request || own_login->server == nullptr) return protocol::ServerLogin::Step::not_trusted;  // null: it has said yes already
+    const auto step = own_login->server->on_request(*request, out.server.text());
+    if (step == protocol::ServerLogin::Step::accepted) own_login->server.reset();
+    return step;
 }
 
 // At the session's first server connection, which its login waits for.

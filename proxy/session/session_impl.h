@@ -74,13 +74,14 @@ struct Session::Impl {
         std::shared_ptr<const KeptParameters> parameters;     // null: none, or none that matter
         std::shared_ptr<const rules::SessionEnv> parsed_under;  // as Prepared has it
     };
-    // A login by the user file. Kept as long as the session, which may need further server connections.
+    // A login by the user file. Kept as long as the session, which may need further server connections; of that only the
+    // credentials, since what is under way takes ten times as much.
     struct OwnLogin {
-        OwnLogin(std::shared_ptr<const protocol::UserFile> users, Bytes user) : client(std::in_place, std::move(users), user) {}
+        OwnLogin(std::shared_ptr<const protocol::UserFile> users, Bytes user) : client(std::make_unique<protocol::ClientLogin>(std::move(users), user)) {}
 
-        std::optional<protocol::ClientLogin> client;           // until it is accepted
+        std::unique_ptr<protocol::ClientLogin> client;         // until it is accepted
         protocol::Credentials credentials;
-        std::optional<protocol::ServerLogin> server;           // of the newest server connection; borrows the credentials
+        std::unique_ptr<protocol::ServerLogin> server;         // until it is accepted; borrows the credentials
     };
     enum class ReadStep : std::uint8_t { hit, pause, fetch };
 

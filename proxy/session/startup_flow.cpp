@@ -143,7 +143,7 @@ void Session::Impl::on_startup_message(const protocol::StartupMessage& message, 
 }
 
 void Session::Impl::send_startup(Outputs& out) {
-    if (own_login != nullptr) own_login->server.emplace(own_login->credentials, login.user);
+    if (own_login != nullptr) own_login->server = std::make_unique<protocol::ServerLogin>(own_login->credentials, login.user);
     protocol::StartupParametersBuilder parameters;
     if (is_console) {
         parameters.add("user", login.user).add("database", context.console_database).add("application_name", "larder console");

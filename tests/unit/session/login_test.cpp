@@ -62,6 +62,20 @@ TEST_CASE("no server is asked before the client has proved its password") {
     CHECK(client.got() == protocol::kAuthenticationOk);
 }
 
+TEST_CASE("a server that asks again after it has said yes is not trusted") {
+    LoginWorld world;
+    Client client(world, false);
+    client.says(startup());
+    client.says(password_for(client.got(), "pencil"));
+    client.event([&](Outputs& out) { client.session->on_server_connected(false, out); });
+    client.server_got();
+    client.server(std::string(protocol::kAuthenticationOk));
+    client.server(GENERATE(md5_request("salt"), std::string(protocol::kAuthenticationOk)));
+    CHECK(client.server_got().empty());
+    CHECK(client.got().find("C08P01") != std::string::npos);
+    CHECK(client.needs.close_client);
+}
+
 TEST_CASE("a wrong password ends at Larder") {
     LoginWorld world;
     Client client(world, false);

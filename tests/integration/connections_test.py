@@ -195,6 +195,18 @@ class Connections(unittest.TestCase):
 
     # -- limits
 
+    def test_a_silent_client_is_probed(self):
+        larder = self.larder()
+        connection = self.client(larder)
+        connection.values(READ)
+
+        def timers():
+            with open("/proc/net/tcp", encoding="ascii") as table:
+                rows = [line.split() for line in table.readlines()[1:]]
+            # Established at Larder's port: what its timer is set for; 02 is keepalive.
+            return {row[5].split(":")[0] for row in rows if int(row[1].split(":")[1], 16) == larder.port and row[3] == "01"}
+        eventually(lambda: timers() == {"02"}, "the accepted socket has a keepalive timer")
+
     def test_login_clients_max(self):
         larder = self.larder("listen.login_clients_max=3")
         served = self.client(larder)

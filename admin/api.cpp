@@ -62,6 +62,7 @@ json::object cache_object(const Snapshot& s) {
         {"misses", s.misses},
         {"hit_ratio", looked_up == 0 ? 0.0 : static_cast<double>(s.hits) / static_cast<double>(looked_up)},
         {"joined_flights", s.joined_flights},
+        {"stale_hits", s.stale_hits},
         {"hit_bytes", s.hit_bytes},
         {"saved_server_seconds", static_cast<double>(s.saved_server_us) / 1e6},
         {"entries", s.cache.entries},

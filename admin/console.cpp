@@ -44,6 +44,7 @@ ConsoleReply show_cache(SnapshotSource& source) {
         {"misses", number(s.misses)},
         {"hit_ratio", looked_up == 0 ? "0" : number(static_cast<double>(s.hits) / static_cast<double>(looked_up), 4)},
         {"joined_flights", number(s.joined_flights)},
+        {"stale_hits", number(s.stale_hits)},
         {"hit_bytes", number(s.hit_bytes)},
         {"saved_server_us", number(s.saved_server_us)},
         {"entries", number(s.cache.entries)},

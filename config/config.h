@@ -110,7 +110,7 @@ struct Rule {
     RuleMatch match;
     std::optional<bool> cache;
     std::optional<milliseconds> ttl;
-    std::optional<milliseconds> max_stale;  // refused when it is read: no answer outlives its counters in this version
+    std::optional<milliseconds> max_stale;  // so old may an answer be that a write has made old; 0: none is given
     std::vector<std::string> tags;
     int line = 0;
 };

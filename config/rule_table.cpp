@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kTagsMax = 16;
 constexpr std::size_t kRuleTextBytesMax = 4096;  // of each string
+constexpr milliseconds kMaxStaleMax = std::chrono::hours(24);
 
 class RuleReader {
 public:
@@ -51,11 +52,12 @@ private:
         } else if (key == "tags") {
             read_tags(node);
         } else if (key == "max_stale") {
-            fail(node, "max_stale is not available in this version: no answer outlives a write to what it depends on");
+            rule_.max_stale = parse_duration(text(node, key));
+            if (!rule_.max_stale || *rule_.max_stale > kMaxStaleMax) fail(node, "max_stale must be a duration of a day at most, such as \"5s\"");
         } else if (key == "freshness") {
             fail(node, "freshness is not available in this version");
         } else {
-            unknown(node, key, {"name", "match", "cache", "ttl", "tags"});
+            unknown(node, key, {"name", "match", "cache", "ttl", "max_stale", "tags"});
         }
     }
 
@@ -123,6 +125,7 @@ std::string print_rule(const Rule& rule) {
     out += " }\n";
     if (rule.cache) out += std::string("cache = ") + (*rule.cache ? "true" : "false") + "\n";
     if (rule.ttl) out += "ttl = " + toml_string(print_duration(*rule.ttl)) + "\n";
+    if (rule.max_stale) out += "max_stale = " + toml_string(print_duration(*rule.max_stale)) + "\n";
     if (!rule.tags.empty()) {
         out += "tags = [";
         for (std::size_t i = 0; i < rule.tags.size(); ++i) out += (i == 0 ? "" : ", ") + toml_string(rule.tags[i]);

@@ -98,6 +98,26 @@ void warn_of_limits(const config::Config& config) {
     }
 }
 
+void add_counts(Snapshot& out, const session::SessionMetrics& m) {
+    out.hits += m.hits.value();
+    out.misses += m.misses.value();
+    out.stored += m.stored.value();
+    out.joined_flights += m.joined_flights.value();
+    out.stale_hits += m.stale_hits.value();
+    out.hit_bytes += m.hit_bytes.value();
+    out.saved_server_us += m.saved_server_us.value();
+    out.statements += m.statements.value();
+    out.write_marks += m.write_marks.value();
+    out.opaque_marks += m.opaque_marks.value();
+    out.environment_reads += m.environment_reads.value();
+    out.deferred_begins += m.deferred_begins.value();
+    out.deferred_begins_made_real += m.deferred_begins_made_real.value();
+    out.logins += m.logins.value();
+    out.login_failures += m.login_failures.value();
+    out.protocol_errors += m.protocol_errors.value();
+    out.broken_invariants += m.broken_invariants.value();
+}
+
 }  // namespace
 
 Proxy::Proxy(const config::Config& config) : shared_(config, random_process_number(), cache_limits(config)), started_(now()) {
@@ -194,22 +214,7 @@ Snapshot Proxy::snapshot() const {
     std::vector<std::uint64_t> pinned(static_cast<std::size_t>(session::Pin::count_));
     for (const auto& worker : workers_) {
         const session::SessionMetrics& m = worker->metrics();
-        out.hits += m.hits.value();
-        out.misses += m.misses.value();
-        out.stored += m.stored.value();
-        out.joined_flights += m.joined_flights.value();
-        out.hit_bytes += m.hit_bytes.value();
-        out.saved_server_us += m.saved_server_us.value();
-        out.statements += m.statements.value();
-        out.write_marks += m.write_marks.value();
-        out.opaque_marks += m.opaque_marks.value();
-        out.environment_reads += m.environment_reads.value();
-        out.deferred_begins += m.deferred_begins.value();
-        out.deferred_begins_made_real += m.deferred_begins_made_real.value();
-        out.logins += m.logins.value();
-        out.login_failures += m.login_failures.value();
-        out.protocol_errors += m.protocol_errors.value();
-        out.broken_invariants += m.broken_invariants.value();
+        add_counts(out, m);
         out.client_bytes_in += worker->bytes_in.value();
         out.client_bytes_out += worker->bytes_out.value();
         out.servers += worker->lent_servers.value();

@@ -66,6 +66,7 @@ struct CacheConfig {
     milliseconds ttl{3'600'000};
     bool deferred_begin = true;             // a BEGIN waits until something needs the server
     std::uint32_t statements_max = 10'000;  // texts whose analysis is kept, per worker
+    std::string rules_file;                 // of rules made at run time; empty: in the state directory
 };
 
 enum class Writers : std::uint8_t { others, only_larder };

@@ -120,10 +120,12 @@ void add_counts(Snapshot& out, const session::SessionMetrics& m) {
 
 }  // namespace
 
-Proxy::Proxy(const config::Config& config) : shared_(config, random_process_number(), cache_limits(config)), started_(now()) {
+Proxy::Proxy(const config::Config& config, std::string rules_file) : shared_(config, random_process_number(), cache_limits(config)), started_(now()) {
     shared_.unknown_outcomes = &outcomes_;
     shared_.has_upstream_login = !config.upstream.user.empty();
-    shared_.rules.set(std::make_shared<rules::UserRules>(config));
+    rules_ = std::make_unique<RuleStore>(config, std::move(rules_file),
+                                         RuleStore::Wiring{[this](auto rules) { publish(std::move(rules)); }, [this] { return statements(false); },
+                                                           [this](const auto& database, const auto& relations) { return table_names(database, relations); }});
     shared_.users.set(read_user_file(config.listen.auth_file));
     shared_.client_tls.set(client_tls(config.listen));
     shared_.connector.set(std::make_shared<ServerConnector>(config.upstream));
@@ -153,7 +155,7 @@ void Proxy::start() {
 
 void Proxy::reload(const config::Config& config) {
     // Everything that can fail first.
-    auto rules = std::make_shared<rules::UserRules>(config);
+    auto rules = rules_->read_again(config);
     auto users = read_user_file(config.listen.auth_file);
     auto tls = client_tls(config.listen);
     auto upstream = shared_.config.upstream;
@@ -163,18 +165,32 @@ void Proxy::reload(const config::Config& config) {
     auto connector = std::make_shared<ServerConnector>(upstream);
     init_log({log_level(config.log.level), config.log.format == config::LogFormat::json, config.log.file});
 
-    shared_.rules.set(rules);
     shared_.users.set(users);
     shared_.client_tls.set(std::move(tls));
     shared_.connector.set(std::move(connector));
     shared_.upstream.set_ttl_us_max(ttl_bound_us(config.freshness));
-    for (const auto& worker : workers_) worker->post_rules(rules);
     for (const auto& worker : workers_) worker->post_users(users);
+    rules_->take_over(std::move(rules), config);
     // Entries were stored under the old rules, perhaps for longer than the new ones allow.
     shared_.cache.purge_all();
     std::string restart;
     for (const auto& key : config::changes_that_need_restart(shared_.config, config)) restart += (restart.empty() ? "" : ", ") + key;
     log_info("configuration reloaded", {{"rules", std::to_string(config.rules.size())}, {"needs_restart", restart.empty() ? "nothing" : restart}});
+}
+
+void Proxy::publish(std::shared_ptr<const rules::UserRules> rules) {
+    for (const auto& worker : workers_) worker->post_rules(rules);
+    shared_.rules.set(std::move(rules));
+}
+
+std::vector<std::string> Proxy::table_names(const std::string& database, const std::vector<Oid>& relations) const {
+    std::vector<std::string> names;
+    for (const auto* known : shared_.upstream.databases()) {
+        const auto facts = known->name() == database ? known->facts() : nullptr;
+        if (facts == nullptr) continue;
+        for (const auto oid : relations) names.push_back(facts->catalogue->qualified_name(oid));
+    }
+    return names;
 }
 
 void Proxy::begin_drain() {

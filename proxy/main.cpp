@@ -68,7 +68,7 @@ std::string rules_file(const config::Config& config) {
 }
 
 // Null: it is off, or there is no login by which it could ask.
-std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, const StatementSource& traffic) {
+std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, const StatementSource& traffic, config::RuleBook& rules) {
     const auto& wanted = config.advisor;
     if (!wanted.enabled || config.upstream.user.empty()) return nullptr;
     advisor::ServiceOptions options;
@@ -80,6 +80,8 @@ std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, con
     options.deployer.lock_timeout = wanted.lock_timeout;
     options.deployer.watch.time = std::chrono::duration_cast<std::chrono::seconds>(wanted.watch);
     options.deployer.auto_revert = wanted.auto_revert;
+    options.deployer.rules = &rules;
+    if (config.freshness.writers == config::Writers::others) options.answer_life = config.freshness.others_ttl_max;
     try {
         return std::make_unique<advisor::Service>(options, traffic);
     } catch (const std::exception& e) {
@@ -94,7 +96,7 @@ std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, con
 class Program {
 public:
     Program(config::CommandLine options, const config::Config& config)
-        : options_(std::move(options)), proxy_(config, rules_file(config)), advisor_(make_advisor(config, proxy_)), console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules()) {
+        : options_(std::move(options)), proxy_(config, rules_file(config)), advisor_(make_advisor(config, proxy_, proxy_.rules())), console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules()) {
         proxy_.set_console(console_);
         if (!config.admin.enabled) return;
         const admin::Sources sources(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), config::read_secret(config.admin.token_file));

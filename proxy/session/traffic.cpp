@@ -86,6 +86,7 @@ void StatementRecord::add_to(StatementRow& row, bool with_samples) const {
     row.rows += rows.value(), row.bytes += bytes.value();
     row.server_calls += server_calls.value(), row.server_us += server_us.value();
     row.texts += texts.value();
+    row.seconds = std::max(row.seconds, static_cast<double>(last_used_us() - first_.us) / 1e6);
     row.sequences += sequences.value(), row.sequence_calls += sequence_calls.value();
     if (const auto reason = usual_reason(); reason != rules::Reason::none) row.bypass_reason = rules::name(reason);
     server_times.add_to(row.server_times);
@@ -105,8 +106,7 @@ void StatementRecord::add_to(StatementRow& row, bool with_samples) const {
 std::shared_ptr<StatementRecord> TrafficRecords::find(RecordKey key, Instant now) {
     const auto hash = key.hash();
     if (const auto found = records_.find(hash); found != records_.end()) return found->second;
-    auto record = std::make_shared<StatementRecord>(std::move(key), hash);
-    record->used(now);
+    auto record = std::make_shared<StatementRecord>(std::move(key), hash, now);
     const Lock lock(mutex_);
     if (records_.size() >= records_max_) evict_least_used();
     records_.emplace(hash, record);

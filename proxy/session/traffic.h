@@ -38,7 +38,7 @@ struct RecordKey {
 
 class StatementRecord {
 public:
-    StatementRecord(RecordKey key, std::uint64_t hash) : key_(std::move(key)), hash_(hash) {}
+    StatementRecord(RecordKey key, std::uint64_t hash, Instant first) : key_(std::move(key)), hash_(hash), first_(first), last_used_us_(first.us) {}
 
     static constexpr std::size_t kSamplesMax = 2;
     static constexpr std::size_t kSampleBytesMax = 8 * 1024;   // of text and parameters; longer ones are not kept
@@ -81,12 +81,13 @@ public:
 private:
     const RecordKey key_;
     const std::uint64_t hash_;
+    const Instant first_;
     std::atomic<std::uint8_t> reason_{0};
     mutable std::atomic<int> advice_{0};
     std::uint32_t votes_ = 0;
     bool is_dropped_ = false;
     std::array<std::atomic<std::uint8_t>, kDistinctRegisters> distinct_{};
-    std::atomic<std::int64_t> last_used_us_{0};
+    std::atomic<std::int64_t> last_used_us_;
     mutable Mutex mutex_;               // for what is written seldom
     std::vector<StatementSample> samples_;   // the slowest first
     std::vector<Oid> reads_, writes_;

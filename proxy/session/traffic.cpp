@@ -28,9 +28,16 @@ void StatementRecord::bypassed(rules::Reason reason, std::uint32_t weight) {
     votes_ = reason_.load(std::memory_order_relaxed) == code ? std::min(votes_ + 1, 1000u) : votes_ - 1;
 }
 
+std::uint32_t StatementRecord::time_weight() {
+    constexpr std::uint64_t kKnownCalls = 64, kFastUs = 1'000;
+    constexpr std::uint32_t kOneOfTimes = 4;
+    const auto calls = server_calls.value();
+    if (calls < kKnownCalls || server_us.value() > calls * kFastUs) return 1;
+    return ++untimed_ % kOneOfTimes == 0 ? kOneOfTimes : 0;
+}
+
 // The first few, then rarely; of what takes long, always: a copy does not matter there.
 bool StatementRecord::wants_sample() const {
-    constexpr std::uint64_t kLongUs = 10'000;
     const auto calls = server_calls.value();
     return std::has_single_bit(calls + 1) || server_us.value() > calls * kLongUs;
 }

@@ -38,6 +38,15 @@ void put_block(std::string& out, const char* title, const std::vector<std::strin
 
 }  // namespace
 
+Advice make_advice(std::string kind, std::string why) {
+    Advice advice;
+    advice.kind = std::move(kind);
+    advice.why = std::move(why);
+    return advice;
+}
+
+std::string whole(double number) { return std::to_string(std::llround(number)); }
+
 std::string_view title_of(std::string_view kind) {
     const auto title = titles().find(kind);
     return title == titles().end() ? kind : std::string_view(title->second);

@@ -17,7 +17,6 @@ constexpr std::size_t kAdviceMax = 6;
 constexpr double kPagesMin = 5;   // a smaller table is read whole in no time
 
 std::string percent(double share) { return std::to_string(static_cast<int>(std::lround(share * 100))) + " %"; }
-std::string whole(double number) { return std::to_string(std::llround(number)); }
 
 }  // namespace
 

@@ -17,15 +17,6 @@ constexpr double kBigPages = 8192;                // 64 MiB
 constexpr double kMostOfIt = 0.8;                 // of the plan's cost
 constexpr double kBigTableRows = 1'000'000;
 
-void note(std::vector<Advice>& to, const char* kind, std::string why) {
-    Advice advice;
-    advice.kind = kind;
-    advice.why = std::move(why);
-    to.push_back(std::move(advice));
-}
-
-std::string whole(double number) { return std::to_string(std::llround(number)); }
-
 bool is_table(const Relation& relation) { return !relation.is_system && !relation.is_temporary && (relation.kind == 'r' || relation.kind == 'p' || relation.kind == 'm'); }
 
 // P30
@@ -38,8 +29,8 @@ void too_many_joins(const SmellContext& context, std::vector<Advice>& to) {
     std::size_t limit = 8;
     if (rows && !rows->empty() && (*rows)[0][0]) std::from_chars((*rows)[0][0]->data(), (*rows)[0][0]->data() + (*rows)[0][0]->size(), limit);
     if (aliases.size() <= limit) return;
-    note(to, "review_schema", "It joins " + std::to_string(aliases.size()) + " tables; beyond join_collapse_limit = " + std::to_string(limit) +
-                                  " the planner keeps the order in which they are written (P30). Write the ones that leave fewest rows first, or raise join_collapse_limit and from_collapse_limit for this role.");
+    to.push_back(make_advice("review_schema", "It joins " + std::to_string(aliases.size()) + " tables; beyond join_collapse_limit = " + std::to_string(limit) +
+                                  " the planner keeps the order in which they are written (P30). Write the ones that leave fewest rows first, or raise join_collapse_limit and from_collapse_limit for this role."));
 }
 
 // P32
@@ -52,8 +43,8 @@ void unpruned_partitions(const SmellContext& context, std::vector<Advice>& to) {
         const Relation* root = partition != nullptr && partition->root != 0 ? context.relations.find(partition->root) : nullptr;
         if (root == nullptr) return;
         const auto key = context.connection.attempt("SELECT pg_get_partkeydef($1::oid)", {std::to_string(root->oid)});
-        note(to, "rewrite", std::to_string(node.children.size()) + " partitions of " + root->name + " are read. It is divided by " + (key && !key->empty() ? (*key)[0][0].value_or("a key") : std::string("a key")) +
-                                ": with a condition on that key the others are left out (P32).");
+        to.push_back(make_advice("rewrite", std::to_string(node.children.size()) + " partitions of " + root->name + " are read. It is divided by " + (key && !key->empty() ? (*key)[0][0].value_or("a key") : std::string("a key")) +
+                                ": with a condition on that key the others are left out (P32)."));
     });
 }
 
@@ -76,7 +67,7 @@ void serial_functions(const SmellContext& context, std::vector<Advice>& to) {
     const auto unsafe = context.connection.attempt("SELECT string_agg(DISTINCT p.oid::regprocedure::text, ', ') FROM pg_proc p WHERE p.proname IN (" + names +
                                                    ") AND p.proparallel <> 's' AND p.pronamespace <> 'pg_catalog'::regnamespace AND pg_function_is_visible(p.oid)");
     if (!unsafe || unsafe->empty() || !(*unsafe)[0][0]) return;
-    note(to, "review_schema", "The whole of " + relation->name + " is read by one process, since " + *(*unsafe)[0][0] + " is not marked PARALLEL SAFE (P33). If it reads or computes only, mark it so.");
+    to.push_back(make_advice("review_schema", "The whole of " + relation->name + " is read by one process, since " + *(*unsafe)[0][0] + " is not marked PARALLEL SAFE (P33). If it reads or computes only, mark it so."));
 }
 
 // P36
@@ -85,7 +76,7 @@ void guessed_functions(const SmellContext& context, std::vector<Advice>& to) {
     visit_plan(context.plan, [&](const PlanNode& node) {
         const bool is_guess = node.type == "Function Scan" && (node.rows == 1000 || node.rows == 100) && !node.function.empty();
         if (!is_guess || context.plan.total_cost < kCostly || !seen.insert(node.function).second) return;
-        note(to, "review_schema", "The planner takes " + node.function + "() to give " + whole(node.rows) + " rows, which is what it takes for any function. If it gives clearly more or fewer, say so: ALTER FUNCTION … ROWS n (P36).");
+        to.push_back(make_advice("review_schema", "The planner takes " + node.function + "() to give " + whole(node.rows) + " rows, which is what it takes for any function. If it gives clearly more or fewer, say so: ALTER FUNCTION … ROWS n (P36)."));
     });
 }
 
@@ -93,8 +84,8 @@ void guessed_functions(const SmellContext& context, std::vector<Advice>& to) {
 void remote_filters(const SmellContext& context, std::vector<Advice>& to) {
     visit_plan(context.plan, [&](const PlanNode& node) {
         if (node.type != "Foreign Scan" || node.filters.empty()) return;
-        note(to, "review_schema", "All rows of " + node.relation + " come from the other server and are filtered here: " + node.filters.front() +
-                                      " (P39). Conditions with built-in operators and functions are sent there; those of an extension only if it is named in the server's option \"extensions\".");
+        to.push_back(make_advice("review_schema", "All rows of " + node.relation + " come from the other server and are filtered here: " + node.filters.front() +
+                                      " (P39). Conditions with built-in operators and functions are sent there; those of an extension only if it is named in the server's option \"extensions\"."));
     });
 }
 
@@ -112,9 +103,9 @@ void bloated_tables(const SmellContext& context, std::vector<Advice>& to) {
         if (!is_dead && !is_loose) continue;
         const auto off = context.connection.attempt("SELECT 1 FROM pg_class WHERE oid = $1 AND 'autovacuum_enabled=off' = ANY (reloptions) OR oid = $1 AND 'autovacuum_enabled=false' = ANY (reloptions)",
                                                     {std::to_string(relation.oid)});
-        note(to, "review_schema", relation.name + (is_dead ? " holds " + whole(relation.dead_rows) + " dead rows beside " + whole(relation.live_rows) + " live ones: VACUUM it, and let autovacuum come sooner (autovacuum_vacuum_scale_factor)"
+        to.push_back(make_advice("review_schema", relation.name + (is_dead ? " holds " + whole(relation.dead_rows) + " dead rows beside " + whole(relation.live_rows) + " live ones: VACUUM it, and let autovacuum come sooner (autovacuum_vacuum_scale_factor)"
                                                             : " takes " + whole(relation.pages) + " pages where its rows need about " + whole(needed) + ": VACUUM FULL or pg_repack gives the rest back, in a quiet hour") +
-                                      " (P38)." + (off && !off->empty() ? " Autovacuum is turned off for it." : ""));
+                                      " (P38)." + (off && !off->empty() ? " Autovacuum is turned off for it." : "")));
     }
 }
 
@@ -185,7 +176,7 @@ std::vector<Advice> schema_notes(const SmellContext& context) {
     std::set<unsigned> seen;
     for (const auto& use : context.uses) {
         if (!is_table(*use.relation) || !seen.insert(use.relation->oid).second) continue;
-        if (const auto flaws = flaws_of(context, *use.relation); !flaws.empty()) note(found, "review_schema", use.relation->name + ": " + flaws + ".");
+        if (const auto flaws = flaws_of(context, *use.relation); !flaws.empty()) found.push_back(make_advice("review_schema", use.relation->name + ": " + flaws + "."));
     }
     return found;
 }

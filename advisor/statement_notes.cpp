@@ -15,13 +15,6 @@ constexpr int kWide = 200;
 constexpr std::size_t kLongList = 100, kHugeList = 1000;
 constexpr double kManyLocked = 100, kRareShare = 0.2;
 
-void note(std::vector<Advice>& to, const char* kind, std::string why) {
-    Advice advice;
-    advice.kind = kind;
-    advice.why = std::move(why);
-    to.push_back(std::move(advice));
-}
-
 void visit_selects(const Node& statement, const std::function<void(const object&)>& visit) {
     visit_nodes(statement, [&](const Node& part) {
         if (const auto* select = fields_of(part, "SelectStmt")) visit(*select);
@@ -47,7 +40,7 @@ void star_of_wide_rows(const SmellContext& context, std::vector<Advice>& to) {
             if (column.average_width > kWide) wide += (wide.empty() ? "" : ", ") + use.relation->name + "." + column.name;
         }
     }
-    if (has_star && !wide.empty()) note(to, "rewrite", "The statement asks for every column (*), among them wide ones: " + wide + ". Name the columns that are needed (R16): less is read, sent and kept, and an index may hold all of them.");
+    if (has_star && !wide.empty()) to.push_back(make_advice("rewrite", "The statement asks for every column (*), among them wide ones: " + wide + ". Name the columns that are needed (R16): less is read, sent and kept, and an index may hold all of them."));
 }
 
 // R19
@@ -58,8 +51,8 @@ void long_lists(const SmellContext& context, std::vector<Advice>& to) {
         const auto* items = fields_of(member(*in, "rexpr"), "List");
         const auto count = items != nullptr ? list(*items, "items").size() : 0;
         if (count <= kLongList) return true;
-        note(to, "rewrite", "A list of " + std::to_string(count) + " values is written into the statement. " + (count > kHugeList ? "Join it as unnest($1) or VALUES" : "Ask for = ANY ($1) with one array parameter") +
-                                " (R19): the text stays the same for any list, so that it is parsed once and counted as one statement.");
+        to.push_back(make_advice("rewrite", "A list of " + std::to_string(count) + " values is written into the statement. " + (count > kHugeList ? "Join it as unnest($1) or VALUES" : "Ask for = ANY ($1) with one array parameter") +
+                                " (R19): the text stays the same for any list, so that it is parsed once and counted as one statement."));
         return true;
     });
 }
@@ -115,11 +108,11 @@ void outer_joins(const SmellContext& context, std::vector<Advice>& to) {
                 bool is_planned = false;
                 visit_plan(context.plan, [&](const PlanNode& node) { is_planned = is_planned || node.alias == alias; });
                 if (is_planned && !may_use(select, join, alias)) {
-                    note(to, "review_schema", "No column of " + alias + " is used, yet it is joined (LEFT JOIN). If the joined columns are unique there, a UNIQUE constraint lets the planner drop the join (R21); else leave it out, if doubled rows were not wanted.");
+                    to.push_back(make_advice("review_schema", "No column of " + alias + " is used, yet it is joined (LEFT JOIN). If the joined columns are unique there, a UNIQUE constraint lets the planner drop the join (R21); else leave it out, if doubled rows were not wanted."));
                 }
                 const auto conditions = conjuncts(member(select, "whereClause"));
                 if (std::any_of(conditions.begin(), conditions.end(), [&](const Node& one) { return rejects_nulls(one, alias); })) {
-                    note(to, "rewrite", "The LEFT JOIN of " + alias + " is an INNER JOIN in truth: a condition in WHERE drops the rows that it would have added (R22). Write JOIN, or move the condition into ON if those rows are wanted.");
+                    to.push_back(make_advice("rewrite", "The LEFT JOIN of " + alias + " is an INNER JOIN in truth: a condition in WHERE drops the rows that it would have added (R22). Write JOIN, or move the condition into ON if those rows are wanted."));
                 }
             });
         }
@@ -133,7 +126,7 @@ void spare_clauses(const SmellContext& context, std::vector<Advice>& to) {
     visit_nodes(context.statement, [&](const Node& part) {
         uses_order = uses_order || kOrdered.contains(function_of(part)) || type_of(part) == "WindowDef";
         if (const auto* select = fields_of(part, "SelectStmt"); select != nullptr && select->contains("havingClause") && !contains(member(*select, "havingClause"), "FuncCall")) {
-            note(to, "rewrite", "HAVING names groups by their keys alone, without an aggregate: in WHERE the same condition says what it means (R24). The plan stays the same.");
+            to.push_back(make_advice("rewrite", "HAVING names groups by their keys alone, without an aggregate: in WHERE the same condition says what it means (R24). The plan stays the same."));
         }
         return true;
     });
@@ -143,7 +136,7 @@ void spare_clauses(const SmellContext& context, std::vector<Advice>& to) {
         const Node& query = from != nullptr ? member(*from, "subquery") : cte != nullptr ? member(*cte, "ctequery") : part;
         const auto* select = from != nullptr || cte != nullptr ? fields_of(query, "SelectStmt") : nullptr;
         const bool sorts_for_nothing = select != nullptr && select->contains("sortClause") && !select->contains("limitCount") && !select->contains("distinctClause");
-        if (sorts_for_nothing && !uses_order) note(to, "rewrite", "A sub-select is sorted, and nobody sees that order: the outer statement may put its rows in any (R25). Leave ORDER BY out there, or move it out.");
+        if (sorts_for_nothing && !uses_order) to.push_back(make_advice("rewrite", "A sub-select is sorted, and nobody sees that order: the outer statement may put its rows in any (R25). Leave ORDER BY out there, or move it out."));
         return true;
     });
 }
@@ -157,8 +150,8 @@ void json_texts(const SmellContext& context, std::vector<Advice>& to) {
         const auto value = string_of(member(*equal, "rexpr"));
         const auto key = taken != nullptr && operator_of(without_casts(member(*equal, "lexpr"))) == "->>" ? string_of(member(*taken, "rexpr")) : std::nullopt;
         if (!key || !value || column_path(member(*taken, "lexpr")).empty()) return true;
-        note(to, "rewrite", "If \"" + *key + "\" always holds a text, " + to_sql(member(*taken, "lexpr")) + " @> '{\"" + *key + "\": \"" + *value +
-                                "\"}' finds the same rows and can use one GIN index for all keys (R28); ->> also finds a number that reads the same, so it is not written here.");
+        to.push_back(make_advice("rewrite", "If \"" + *key + "\" always holds a text, " + to_sql(member(*taken, "lexpr")) + " @> '{\"" + *key + "\": \"" + *value +
+                                "\"}' finds the same rows and can use one GIN index for all keys (R28); ->> also finds a number that reads the same, so it is not written here."));
         return true;
     });
 }
@@ -173,7 +166,7 @@ void unequal(const SmellContext& context, std::vector<Advice>& to) {
         if (compared == nullptr || operator_of(condition) != "<>" || column_path(member(*compared, "lexpr")).empty() || !is_free_of_columns(member(*compared, "rexpr")) || contains(condition, "ParamRef")) continue;
         const auto text = to_sql(unqualified(condition));
         if (text.empty() || relation.rows <= 0 || context.rows(relation, text) > kRareShare * relation.rows) continue;
-        note(to, "btree_partial", "No index serves <> by itself. Few rows meet " + text + ": an index with WHERE " + text + " holds just those (R31).");
+        to.push_back(make_advice("btree_partial", "No index serves <> by itself. Few rows meet " + text + ": an index with WHERE " + text + " holds just those (R31)."));
     }
 }
 
@@ -184,7 +177,7 @@ void ends_of_days(const SmellContext& context, std::vector<Advice>& to) {
         if (between == nullptr || word(*between, "kind") != "AEXPR_BETWEEN") return true;
         const auto* bounds = fields_of(member(*between, "rexpr"), "List");
         const auto end = bounds != nullptr && list(*bounds, "items").size() == 2 ? string_of(list(*bounds, "items")[1]) : std::nullopt;
-        if (end && end->find("23:59:59") != std::string::npos) note(to, "rewrite", "BETWEEN ends at " + *end + ": what happens in the last second of the day is lost. Write " + to_sql(member(*between, "lexpr")) + " >= the first day AND < the day after the last (R32).");
+        if (end && end->find("23:59:59") != std::string::npos) to.push_back(make_advice("rewrite", "BETWEEN ends at " + *end + ": what happens in the last second of the day is lost. Write " + to_sql(member(*between, "lexpr")) + " >= the first day AND < the day after the last (R32)."));
         return true;
     });
 }
@@ -198,8 +191,8 @@ void whole_counts(const SmellContext& context, std::vector<Advice>& to) {
     const Node& value = target != nullptr ? member(*target, "val") : context.statement;
     const bool is_count = function_of(value) == "count" && flag(*fields_of(value, "FuncCall"), "agg_star");
     if (!is_count || select->contains("whereClause") || select->contains("groupClause")) return;
-    note(to, "rewrite", "Counting all rows reads the whole table. If people look at the number, an estimate does: SELECT reltuples::bigint FROM pg_class WHERE oid = '" + context.uses.front().relation->quoted +
-                            "'::regclass (R33). That is another statement.");
+    to.push_back(make_advice("rewrite", "Counting all rows reads the whole table. If people look at the number, an estimate does: SELECT reltuples::bigint FROM pg_class WHERE oid = '" + context.uses.front().relation->quoted +
+                            "'::regclass (R33). That is another statement."));
 }
 
 // R35
@@ -207,8 +200,8 @@ void whole_table_writes(const SmellContext& context, std::vector<Advice>& to) {
     for (const char* type : {"UpdateStmt", "DeleteStmt"}) {
         const auto* write = fields_of(context.statement, type);
         if (write == nullptr || write->contains("whereClause") || write->contains("usingClause") || write->contains("fromClause")) continue;
-        note(to, "review_schema", std::string(type == std::string_view("UpdateStmt") ? "UPDATE" : "DELETE") + " without WHERE touches every row of the table (R35). If that is meant, " +
-                                      (type == std::string_view("UpdateStmt") ? "do it in portions, so that locks are short and dead rows can be cleared away." : "TRUNCATE does it at once."));
+        to.push_back(make_advice("review_schema", std::string(type == std::string_view("UpdateStmt") ? "UPDATE" : "DELETE") + " without WHERE touches every row of the table (R35). If that is meant, " +
+                                      (type == std::string_view("UpdateStmt") ? "do it in portions, so that locks are short and dead rows can be cleared away." : "TRUNCATE does it at once.")));
     }
 }
 
@@ -220,9 +213,9 @@ void queues(const SmellContext& context, std::vector<Advice>& to) {
         const auto* locking = fields_of(item, "LockingClause");
         if (locking == nullptr || (word(*locking, "strength") != "LCS_FORUPDATE" && word(*locking, "strength") != "LCS_FORNOKEYUPDATE") || word(*locking, "waitPolicy") == "LockWaitSkip") continue;
         if (select->contains("limitCount") && select->contains("sortClause")) {
-            note(to, "rewrite", "Several workers that take the first rows FOR UPDATE wait for each other. If it is a queue, add SKIP LOCKED: each takes rows that no other has (R36). That changes which rows come, so it is not written here.");
+            to.push_back(make_advice("rewrite", "Several workers that take the first rows FOR UPDATE wait for each other. If it is a queue, add SKIP LOCKED: each takes rows that no other has (R36). That changes which rows come, so it is not written here."));
         } else if (!select->contains("limitCount") && context.plan.rows > kManyLocked) {
-            note(to, "rewrite", "It locks about " + std::to_string(std::llround(context.plan.rows)) + " rows until the transaction ends. Lock fewer at a time: LIMIT, with SKIP LOCKED where several work side by side (R36).");
+            to.push_back(make_advice("rewrite", "It locks about " + std::to_string(std::llround(context.plan.rows)) + " rows until the transaction ends. Lock fewer at a time: LIMIT, with SKIP LOCKED where several work side by side (R36)."));
         }
     }
 }

@@ -62,6 +62,7 @@ json::object cache_object(const Snapshot& s) {
         {"misses", s.misses},
         {"hit_ratio", looked_up == 0 ? 0.0 : static_cast<double>(s.hits) / static_cast<double>(looked_up)},
         {"joined_flights", s.joined_flights},
+        {"stale_hits", s.stale_hits},
         {"hit_bytes", s.hit_bytes},
         {"saved_server_seconds", static_cast<double>(s.saved_server_us) / 1e6},
         {"entries", s.cache.entries},
@@ -89,14 +90,36 @@ json::object operation(const char* summary, const char* content_type) {
     }}};
 }
 
-json::object change(const char* summary) {
-    const auto response = [](const char* description) { return json::object{{"description", description}}; };
-    return {{"post", json::object{
-        {"summary", summary},
-        {"security", json::array{json::object{{"bearer", json::array{}}}}},
-        {"responses", json::object{{"202", response("It was begun; the answer names the deployment")}, {"401", response("The token is missing or wrong")},
-                                   {"403", response("No token is configured")}, {"409", response("It cannot be done; the answer says why")}}},
-    }}};
+json::object response(const char* description) { return {{"description", description}}; }
+
+// What changes something, and its answer where all went well.
+json::object with_token(const char* summary, const char* status, const char* done) {
+    return {{"summary", summary},
+            {"security", json::array{json::object{{"bearer", json::array{}}}}},
+            {"responses", json::object{{status, response(done)}, {"401", response("The token is missing or wrong")}, {"403", response("No token is configured")},
+                                       {"409", response("It cannot be done; the answer says why")}}}};
+}
+
+json::object change(const char* summary) { return {{"post", with_token(summary, "202", "It was begun; the answer names the deployment")}}; }
+
+json::object with_rule(json::object operation, const char* description) {
+    operation["requestBody"] = json::object{{"required", true}, {"description", description}, {"content", json::object{{"application/json", json::object{{"schema", json::object{{"type", "object"}}}}}}}};
+    operation["responses"].as_object()["422"] = response("It is no rule; the answer says why");
+    return operation;
+}
+
+json::object rules_operations() {
+    auto out = operation("The rules in force, in the order in which they are tried", "application/json");
+    out["post"] = with_rule(with_token("Make a rule; with dry_run=true only say what it would match", "201", "It is in force"), "name, before, and the keys of CREATE RULE");
+    return out;
+}
+
+json::object rule_operations() {
+    auto out = operation("One rule, and what it matches of the statements that were counted so far", "application/json");
+    out["put"] = with_rule(with_token("Make the rule or replace all of it; with dry_run=true only say what it would match", "200", "It is in force"), "the keys of CREATE RULE");
+    out["patch"] = with_rule(with_token("Change the keys that are given; null takes one away", "200", "It is in force"), "keys of CREATE RULE");
+    out["delete"] = with_token("Take the rule away", "204", "It is gone");
+    return out;
 }
 
 }  // namespace
@@ -168,6 +191,8 @@ std::string openapi_document(const SnapshotSource& source) {
             {"/api/v1/advice/{id}/deploy", change("Run what an advice says and watch what comes of it; parameter: option (from 1)")},
             {"/api/v1/advice/workload", change("Look at all statements together; the advice is soon in /api/v1/advice. Parameter: budget (bytes)")},
             {"/api/v1/deployments/{id}/revert", change("Take back what was deployed")},
+            {"/api/v1/rules", rules_operations()},
+            {"/api/v1/rules/{name}", rule_operations()},
             {"/api/v1/reasons", operation("Every reason for not answering from the cache, and how often it was met", kJson)},
         }},
     }) + "\n";

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "admin/cells.h"
+#include "admin/rule_console.h"
 #include "admin/traffic_console.h"
 
 namespace larder::admin {
@@ -44,6 +45,7 @@ ConsoleReply show_cache(SnapshotSource& source) {
         {"misses", number(s.misses)},
         {"hit_ratio", looked_up == 0 ? "0" : number(static_cast<double>(s.hits) / static_cast<double>(looked_up), 4)},
         {"joined_flights", number(s.joined_flights)},
+        {"stale_hits", number(s.stale_hits)},
         {"hit_bytes", number(s.hit_bytes)},
         {"saved_server_us", number(s.saved_server_us)},
         {"entries", number(s.cache.entries)},
@@ -268,10 +270,17 @@ const std::vector<Command>& commands() {
         {{"DEPLOY", "ADVICE", "n"}, "run what an advice says and watch what comes of it (superusers only)", true, nullptr},
         {{"DEPLOY", "ADVICE", "n", "OPTION", "n"}, "the same for another of its options", true, nullptr},
         {{"REVERT", "DEPLOYMENT", "n"}, "take back what was deployed (superusers only)", true, nullptr},
+        {{"SHOW", "RULES"}, "the rules in force, in the order in which they are tried", false, nullptr},
+        {{"EXPLAIN", "RULE", "n"}, "what a rule matches of the statements that were counted so far", false, nullptr},
+        {{"CREATE", "RULE", "n", "WITH", "(…)"}, "a rule for now and later: table, fingerprint, regex, role, database; cache, ttl, max_stale, tags (superusers only)", true, nullptr},
+        {{"ALTER", "RULE", "n", "SET", "(…)"}, "change it, or RESET (…) some of it (superusers only)", true, nullptr},
+        {{"DROP", "RULE", "n"}, "take it away; IF EXISTS (superusers only)", true, nullptr},
         {{"PURGE", "ALL"}, "drop every cached answer (superusers only)", true, purge_all},
     };
     return all;
 }
+
+bool is_about_rules(const std::vector<std::string>& words) { return words.size() >= 2 && ((words[0] == "SHOW" && words[1] == "RULES" && words.size() == 2) || (words[0] == "EXPLAIN" && words[1] == "RULE")); }
 
 bool matches(const std::vector<std::string>& command, const std::vector<std::string>& words) {
     const auto is_same = [](const std::string& wanted, const std::string& word) { return wanted == "n" || wanted == word; };
@@ -334,8 +343,16 @@ ConsoleReply Console::run_of_traffic(const std::vector<std::string>& words) {
     return revert_deployment(*advice_, words[2]);
 }
 
+ConsoleReply Console::run_of_rules(std::string_view statement, const std::vector<std::string>& words, bool is_admin) {
+    if (rules_ == nullptr) return failure("55000", "there are no rules here", "");
+    if (config::is_rule_command(statement)) return is_admin ? run_rule_command(*rules_, statement) : failure("42501", "permission denied: only superusers may do this", "");
+    if (words[0] == "SHOW") return show_rules(*rules_);
+    return explain_rule(*rules_, statement);
+}
+
 ConsoleReply Console::run(std::string_view statement, bool is_admin) {
     const auto words = console_words(statement);
+    if (config::is_rule_command(statement) || is_about_rules(words)) return run_of_rules(statement, words, is_admin);
     for (const auto& command : commands()) {
         if (!matches(command.words, words)) continue;
         if (command.needs_admin && !is_admin) return failure("42501", "permission denied: only superusers may do this", "");

@@ -12,6 +12,7 @@
 #include "base/console.h"
 #include "base/snapshot.h"
 #include "base/traffic.h"
+#include "config/rule_book.h"
 
 namespace larder::admin {
 
@@ -19,17 +20,19 @@ inline constexpr std::size_t kConsoleEntriesMax = 1000;  // SHOW CACHE ENTRIES: 
 
 class Console final : public ConsoleHandler {
 public:
-    // `traffic` and `advice` may be null: their commands say so.
-    explicit Console(SnapshotSource& source, const StatementSource* traffic = nullptr, AdviceSource* advice = nullptr)
-        : source_(source), traffic_(traffic), advice_(advice) {}
+    // `traffic`, `advice` and `rules` may be null: their commands say so.
+    explicit Console(SnapshotSource& source, const StatementSource* traffic = nullptr, AdviceSource* advice = nullptr, config::RuleBook* rules = nullptr)
+        : source_(source), traffic_(traffic), advice_(advice), rules_(rules) {}
     ConsoleReply run(std::string_view statement, bool is_admin) override;
 
 private:
     ConsoleReply run_of_traffic(const std::vector<std::string>& words);
+    ConsoleReply run_of_rules(std::string_view statement, const std::vector<std::string>& words, bool is_admin);
 
     SnapshotSource& source_;
     const StatementSource* traffic_;
     AdviceSource* advice_;
+    config::RuleBook* rules_;
 };
 
 // The words of a command in upper case, without the semicolon at its end, comments and repeated blanks.

@@ -29,7 +29,7 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr int kConnectionsMax = 64;
 constexpr int kRequestsPerConnection = 1000;
 constexpr std::uint32_t kHeaderBytesMax = 8 * 1024;
-constexpr std::uint64_t kBodyBytesMax = 4 * 1024;
+constexpr std::uint64_t kBodyBytesMax = 64 * 1024;  // a rule with every text as long as it may be
 constexpr std::chrono::seconds kRequestTimeout{10};
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
@@ -109,7 +109,7 @@ struct HttpServer::Impl {
             const auto host = request[http::field::host], authorization = request[http::field::authorization];
             const HttpReply reply = !is_local_name({host.data(), host.size()})
                 ? problem(403, "Forbidden", "this server answers to an IP address or localhost only")
-                : answer({method.data(), method.size()}, {target.data(), target.size()}, sources, {authorization.data(), authorization.size()});
+                : answer({method.data(), method.size()}, {target.data(), target.size()}, sources, {authorization.data(), authorization.size()}, request.body());
             if (!co_await write(stream, make_response(reply, request.version(), keep_alive, request.method() == http::verb::head)) || !keep_alive) break;
         }
         error_code ignored;

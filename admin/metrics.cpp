@@ -46,6 +46,7 @@ double real(std::uint64_t value) { return static_cast<double>(value); }
 
 void add_cache(Families& out, const Snapshot& s) {
     out.counter("larder_cache_hits_total", "Statements answered from the cache.", real(s.hits));
+    out.counter("larder_cache_stale_hits_total", "Of the hits, those that a write had made old, within the max_stale of a rule or comment.", real(s.stale_hits));
     out.counter("larder_cache_misses_total", "Cacheable statements that were not in the cache, or not fresh.", real(s.misses));
     auto& bypasses = out.add("larder_cache_bypasses_total", "Statements for which the cache was not asked, or whose answer was not kept, by reason.", MetricType::Counter);
     for (const auto& [reason, count] : s.bypasses) Families::put(bypasses, {{"reason", reason}}, real(count));

@@ -7,6 +7,7 @@
 #include "admin/api.h"
 #include "admin/json_text.h"
 #include "admin/metrics.h"
+#include "admin/rules_api.h"
 #include "admin/status_page.h"
 #include "admin/traffic_api.h"
 
@@ -65,7 +66,7 @@ HttpReply problem(int status, std::string_view title, std::string_view detail) {
     return {status, "application/problem+json", json_text(json::object{{"title", title}, {"status", status}, {"detail", detail}}) + "\n", {}};
 }
 
-HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization) {
+HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization, std::string_view body) {
     const std::string_view path = target.substr(0, target.find('?'));
     const std::string_view query = path.size() == target.size() ? std::string_view() : target.substr(path.size() + 1);
     for (const Route& route : kRoutes) {
@@ -73,7 +74,9 @@ HttpReply answer(std::string_view method, std::string_view target, const Sources
         if (method == "GET" || method == "HEAD") return route.answer(sources.snapshot);
         return not_allowed("GET, HEAD");
     }
-    if (auto reply = answer_of_traffic({method, path, query, authorization}, sources)) return *reply;
+    const HttpRequest request{method, path, query, authorization, body};
+    if (auto reply = answer_of_rules(request, sources)) return *reply;
+    if (auto reply = answer_of_traffic(request, sources)) return *reply;
     return problem(404, "Not found", "there is nothing here; try /, /metrics, /healthz, /readyz or /api/v1/openapi.json");
 }
 

@@ -8,6 +8,7 @@
 #include "base/advice.h"
 #include "base/snapshot.h"
 #include "base/traffic.h"
+#include "config/rule_book.h"
 
 namespace larder::admin {
 
@@ -21,18 +22,19 @@ struct HttpReply {
 // Where the answers come from.
 struct Sources {
     Sources(const SnapshotSource& source) : snapshot(source) {}  // NOLINT: where nothing else is asked for
-    Sources(const SnapshotSource& source, const StatementSource* statements, AdviceSource* advisor, std::string bearer_token)
-        : snapshot(source), traffic(statements), advice(advisor), token(std::move(bearer_token)) {}
+    Sources(const SnapshotSource& source, const StatementSource* statements, AdviceSource* advisor, config::RuleBook* rule_book, std::string bearer_token)
+        : snapshot(source), traffic(statements), advice(advisor), rules(rule_book), token(std::move(bearer_token)) {}
 
     const SnapshotSource& snapshot;
     const StatementSource* traffic = nullptr;  // null: there is none, and what asks for it is answered 404
     AdviceSource* advice = nullptr;            // the same
+    config::RuleBook* rules = nullptr;         // the same
     std::string token;                         // that whoever changes something has to show; empty: nobody may
 };
 
 // `authorization`: the header of that name. Anything that changes something wants "Bearer <token>"; a page of somebody else's in the
 // operator's browser cannot send that.
-HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization = {});
+HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization = {}, std::string_view body = {});
 
 HttpReply not_allowed(const char* allow);
 

@@ -8,6 +8,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/http_request.h"
 #include "admin/json_text.h"
 
 namespace larder::admin {
@@ -29,19 +30,6 @@ long number_of(std::string_view text) {
     long value = -1;
     const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
     return end.ec == std::errc() && end.ptr == text.data() + text.size() ? value : -1;
-}
-
-// "a=1&b=2". No value here holds anything that would be written with %.
-std::map<std::string_view, std::string_view> parameters_of(std::string_view query) {
-    std::map<std::string_view, std::string_view> parameters;
-    while (!query.empty()) {
-        const auto end = std::min(query.find('&'), query.size());
-        const auto pair = query.substr(0, end);
-        const auto equals = std::min(pair.find('='), pair.size());
-        parameters[pair.substr(0, equals)] = pair.substr(std::min(equals + 1, pair.size()));
-        query.remove_prefix(std::min(end + 1, query.size()));
-    }
-    return parameters;
 }
 
 json::object query_object(const StatementRow& row) {
@@ -147,26 +135,10 @@ HttpReply one_advice(const AdviceSource& advice, std::string_view id) {
     return problem(404, "Not found", "there is no such advice");
 }
 
-// In a time that does not tell how much of it is right.
-bool is_same(std::string_view a, std::string_view b) {
-    unsigned difference = a.size() == b.size() ? 0 : 1;
-    for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-    return difference == 0;
-}
-
-bool has_token(const HttpRequest& request, const Sources& sources) {
-    constexpr std::string_view kBearer = "Bearer ";
-    return !sources.token.empty() && request.authorization.starts_with(kBearer) && is_same(request.authorization.substr(kBearer.size()), sources.token);
-}
-
 // Nothing if the request may change something.
 std::optional<HttpReply> refusal(const HttpRequest& request, const Sources& sources) {
     if (request.method != "POST") return not_allowed("POST");
-    if (sources.token.empty()) return problem(403, "Forbidden", "nothing can be changed over HTTP until admin.token_file is set; the console can");
-    if (!has_token(request, sources)) {
-        return problem(401, "Unauthorized", "the header \"Authorization: Bearer <token>\" with the token of admin.token_file is missing or wrong");
-    }
-    return std::nullopt;
+    return token_refusal(request, sources);
 }
 
 HttpReply outcome(const AdviceSource::Answer& answer) {
@@ -218,7 +190,7 @@ std::optional<HttpReply> read(std::string_view path, const AdviceSource& advice)
 }  // namespace
 
 std::optional<HttpReply> answer_of_traffic(const HttpRequest& request, const Sources& sources) {
-    const bool is_read = request.method == "GET" || request.method == "HEAD";
+    const bool is_read = request.is_read();
     if (request.path == "/api/v1/queries" && sources.traffic != nullptr) return is_read ? queries(request, *sources.traffic) : not_allowed("GET, HEAD");
     constexpr std::string_view kQueries = "/api/v1/queries/";
     if (request.path.starts_with(kQueries) && sources.traffic != nullptr) {

@@ -3,15 +3,10 @@
 #pragma once
 
 #include <optional>
-#include <string_view>
 
-#include "admin/routes.h"
+#include "admin/http_request.h"
 
 namespace larder::admin {
-
-struct HttpRequest {
-    std::string_view method, path, query, authorization;  // query: without its question mark
-};
 
 // Nothing if the path is none of these:
 //   GET  /api/v1/queries?limit=&offset=&sort=     server_time (default), mean, calls, hit_rate, saved

@@ -38,6 +38,15 @@ void put_block(std::string& out, const char* title, const std::vector<std::strin
 
 }  // namespace
 
+Advice make_advice(std::string kind, std::string why) {
+    Advice advice;
+    advice.kind = std::move(kind);
+    advice.why = std::move(why);
+    return advice;
+}
+
+std::string whole(double number) { return std::to_string(std::llround(number)); }
+
 std::string_view title_of(std::string_view kind) {
     const auto title = titles().find(kind);
     return title == titles().end() ? kind : std::string_view(title->second);
@@ -51,7 +60,7 @@ std::string_view risk_of(std::string_view kind) {
     if (kind == "materialize" || kind == "denormalize") return "The copy is as old as its last refresh.";
     if (kind == "rewrite") return "The application has to send another text.";
     if (kind == "analyze" || kind == "extended_stats") return "Plans of other statements may change, as they do after any ANALYZE.";
-    if (kind == "cache") return "None: what is answered from the cache is never older than what PostgreSQL would say, unless a rule allows an age.";
+    if (kind == "cache") return "What is answered from the cache is never older than what PostgreSQL would say, but where a rule lets it be: then readers see for so long what others have changed since.";
     return "";
 }
 

@@ -22,6 +22,11 @@ struct Advice {
     bool comes_first = false;            // though nothing else tells by how much: what is tried helps less, or for a while only
 };
 
+Advice make_advice(std::string kind, std::string why);
+
+// A figure for people, without its fraction.
+std::string whole(double number);
+
 std::string_view title_of(std::string_view kind);
 // What it costs or may break, a sentence; empty where there is nothing to say.
 std::string_view risk_of(std::string_view kind);

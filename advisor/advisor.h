@@ -1,6 +1,6 @@
 // Advice on one statement: explained, classified, tried, said.
 //
-// The statement is never run, and nothing is changed: see connection.h. Only SELECT, INSERT, UPDATE, DELETE and MERGE are looked at,
+// The statement is not run unless that is asked for, and nothing is changed: see connection.h. Only SELECT, INSERT, UPDATE, DELETE and MERGE are looked at,
 // one at a time.
 //
 // Threads: one. Errors: a statement that the server refuses gives an advice of kind none that says so; std::runtime_error if
@@ -24,6 +24,7 @@ struct Question {
     std::string sql;
     Parameters parameters;
     double calls_per_minute = 0;  // 0: not known
+    bool may_run = false;         // it is run once, in a READ ONLY transaction under a time limit, to see what the estimates missed
 };
 
 struct WorkloadStatement;

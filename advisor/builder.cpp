@@ -39,9 +39,11 @@ std::string why_not_deployed(const std::vector<std::string>& deploy, const std::
     for (const auto& sql : deploy) {
         const auto step = read_step(sql);
         if (step.kind == StepKind::refused) return step.why_refused;
-        const auto undone_by = step.kind == StepKind::create_index ? StepKind::drop_index : StepKind::drop_statistics;
+        const auto undone_by = step.kind == StepKind::create_index ? StepKind::drop_index : step.kind == StepKind::create_rule ? StepKind::drop_rule : StepKind::drop_statistics;
+        // Another thing carries it out, which has no part in taking back what PostgreSQL did.
+        if (is_rule_step(step.kind) && deploy.size() > 1) return "A rule is deployed by itself.";
         const bool is_undone = std::any_of(dropped.begin(), dropped.end(), [&](const DeployStep& drop) { return drop.kind == undone_by && drop.name == step.name && drop.schema == step.schema; });
-        const bool makes = step.kind == StepKind::create_index || step.kind == StepKind::create_statistics;
+        const bool makes = step.kind == StepKind::create_index || step.kind == StepKind::create_statistics || step.kind == StepKind::create_rule;
         if (makes && !is_undone) return "Nothing would drop " + step.name + " again.";
     }
     return {};
@@ -53,6 +55,7 @@ Builder::~Builder() = default;
 void Builder::run(const std::string& sql) {
     const auto step = read_step(sql);
     if (step.kind == StepKind::refused) throw BuildError(step.why_refused);
+    if (is_rule_step(step.kind)) throw BuildError("A rule is nothing for PostgreSQL.");
     try {
         if (step.kind == StepKind::create_index) refuse_partitioned(step), refuse_taken_name(step);
         attempt_often(step);

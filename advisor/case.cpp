@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "advisor/cost_model.h"
+#include "advisor/notes.h"
 #include "sql/tree.h"
 
 namespace larder::advisor {
@@ -16,7 +17,6 @@ constexpr std::size_t kAdviceMax = 6;
 constexpr double kPagesMin = 5;   // a smaller table is read whole in no time
 
 std::string percent(double share) { return std::to_string(static_cast<int>(std::lround(share * 100))) + " %"; }
-std::string whole(double number) { return std::to_string(std::llround(number)); }
 
 }  // namespace
 
@@ -242,13 +242,28 @@ std::vector<Advice> Case::work() {
     auto more = smells(context);
     put_first(more);
     for (auto& advice : more) advice_.push_back(std::move(advice));
+    const bool is_select = type_of(node) == "SelectStmt";
     if (advice_.empty()) {
         Advice none;
         none.why = "The plan costs " + whole(now.total_cost) + "; no index or other form of the statement that was tried is worth it.";
         advice_.push_back(std::move(none));
     }
     advice_[0].plan = plan_picture(now);
+    for (const auto& notes : {statement_notes(context), plan_notes(context), schema_notes(context)}) advice_.insert(advice_.end(), notes.begin(), notes.end());
+    if (question_.may_run) add_run(statement, is_select);
     return std::move(advice_);
+}
+
+// Last, since its own settings hold until the transaction ends.
+void Case::add_run(const Statement& statement, bool is_select) {
+    std::string why = "only a SELECT is run";
+    const auto run = is_select ? laboratory_.run(statement, why) : std::nullopt;
+    if (!run) {
+        advice_[0].why += " It was not run: " + why + ".";
+        return;
+    }
+    advice_[0].why += " Run once, it took " + whole(run->execution_ms) + " ms, and " + whole(run->planning_ms) + " ms to plan.";
+    for (auto& note : run_notes(*run)) advice_.push_back(std::move(note));
 }
 
 }  // namespace larder::advisor

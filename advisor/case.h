@@ -51,6 +51,7 @@ private:
     Found sampled_index(const Statement& statement, const PlanNode& now, const PlanNode& bare, std::vector<TableUse>& uses);
     std::vector<Solution> solutions(const Statement& statement, const PlanNode& now);
     void put_first(std::vector<Advice>& more);
+    void add_run(const Statement& statement, bool is_select);
     void add_solutions(const std::vector<Solution>& solutions, double before);
     Advice advice_for(const Solution& solution, double before) const;
 

@@ -26,10 +26,11 @@ constexpr std::size_t kLineBytesMax = 4u << 20;
 constexpr std::size_t kWorkloadMax = 2000;  // statements weighed together
 
 constexpr const char* kUsage =
-    "Usage: larder advise [--workload [--budget BYTES]] [--json] [--upstream URI] ['SELECT ...' | < FILE]\n"
+    "Usage: larder advise [--analyze | --workload [--budget BYTES]] [--json] [--upstream URI] ['SELECT ...' | < FILE]\n"
     "       larder advise --deploy [--upstream URI] 'SELECT ...'\n"
-    "Says what would make a statement cheaper. Runs nothing and changes nothing in the database, unless --deploy is given.\n\n"
+    "Says what would make a statement cheaper. Runs nothing and changes nothing in the database, unless --analyze or --deploy is given.\n\n"
     "  --json           one JSON object a line in, {\"id\", \"sql\", \"params\": [...], \"calls_per_min\"}, and one a line out\n"
+    "  --analyze        run each SELECT once, in a READ ONLY transaction and for a minute at most, to see what the estimates missed\n"
     "  --workload       the best set of indexes for all the statements together, weighed by calls_per_min\n"
     "  --budget BYTES   the set's size at most: 500000000, 500MB, 2GB (default: no limit)\n"
     "  --deploy         make the index or statistics that the best advice names while writers go on, and drop them again\n"
@@ -39,7 +40,7 @@ constexpr const char* kUsage =
 
 struct Options {
     std::string uri, statement;
-    bool is_json = false, is_workload = false, is_deploy = false, help = false;
+    bool is_json = false, is_workload = false, is_deploy = false, may_run = false, help = false;
     double budget = 0;
 };
 
@@ -60,6 +61,7 @@ std::string read_options(const std::vector<std::string>& arguments, Options& opt
         if (argument == "--json") options.is_json = true;
         else if (argument == "--workload") options.is_workload = true;
         else if (argument == "--deploy") options.is_deploy = true;
+        else if (argument == "--analyze") options.may_run = true;
         else if ((argument == "--budget" && i + 1 < arguments.size()) || argument.starts_with("--budget=")) {
             const auto size = size_of(argument == "--budget" ? arguments[++i] : argument.substr(sizeof "--budget=" - 1));
             if (!size) return "--budget wants a size such as 500MB";
@@ -73,6 +75,7 @@ std::string read_options(const std::vector<std::string>& arguments, Options& opt
         else return "more than one statement on the command line; quote it as one argument";
     }
     if (options.budget > 0 && !options.is_workload) return "--budget is for --workload";
+    if (options.may_run && (options.is_workload || options.is_deploy)) return "--analyze goes with neither --workload nor --deploy";
     if (options.is_deploy && (options.is_json || options.is_workload || options.statement.empty())) return "--deploy wants one statement, and neither --json nor --workload";
     return {};
 }
@@ -118,20 +121,22 @@ json::object answer_of(const json::value& id, const std::vector<Advice>& advice)
     return answer;
 }
 
-void answer_lines(Advisor& advisor, std::istream& in, std::ostream& out) {
+void answer_lines(Advisor& advisor, bool may_run, std::istream& in, std::ostream& out) {
     for (std::string line; std::getline(in, line);) {
         if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
         Asked asked = line.size() > kLineBytesMax ? Asked{{}, {}, "the line is too long"} : read_question(line);
         std::vector<Advice> advice;
+        asked.question.may_run = may_run;
         if (asked.problem.empty()) advice = advisor.advise(asked.question);
         else advice.emplace_back().why = "Not looked at: " + asked.problem + ".";
         out << json::serialize(answer_of(asked.id, advice)) << '\n' << std::flush;
     }
 }
 
-void answer_text(Advisor& advisor, const std::string& sql, std::ostream& out) {
+void answer_text(Advisor& advisor, const std::string& sql, bool may_run, std::ostream& out) {
     Question question;
     question.sql = sql;
+    question.may_run = may_run;
     const auto advice = advisor.advise(question);
     for (std::size_t i = 0; i < advice.size(); ++i) out << (i == 1 ? "Or:\n" : "") << to_text(advice[i]);
     out << '\n';
@@ -190,13 +195,14 @@ int run_command(const std::vector<std::string>& arguments, std::istream& in, std
         } else if (!options.statement.empty() && options.is_json) {
             Question question;
             question.sql = options.statement;
+            question.may_run = options.may_run;
             out << json::serialize(answer_of(1, advisor.advise(question))) << '\n';
         } else if (!options.statement.empty()) {
-            answer_text(advisor, options.statement, out);
+            answer_text(advisor, options.statement, options.may_run, out);
         } else if (options.is_json) {
-            answer_lines(advisor, in, out);
+            answer_lines(advisor, options.may_run, in, out);
         } else {
-            for (const auto& statement : statements_of(in)) answer_text(advisor, statement, out);
+            for (const auto& statement : statements_of(in)) answer_text(advisor, statement, options.may_run, out);
         }
     } catch (const std::exception& e) {
         return errors << "larder advise: " << e.what() << '\n', kFailed;

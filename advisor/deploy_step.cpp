@@ -1,5 +1,6 @@
 #include "advisor/deploy_step.h"
 
+#include "config/rule_command.h"
 #include "sql/tree.h"
 
 namespace larder::advisor {
@@ -110,6 +111,21 @@ DeployStep create_extension(const json::object& node) {
     return step;
 }
 
+DeployStep rule_step(const std::string& text) {
+    using Kind = config::RuleCommand::Kind;
+    DeployStep step;
+    try {
+        const auto command = config::parse_rule_command(text);
+        if (command.kind == Kind::alter) return refuse("A rule is made or dropped as a whole.");
+        step.kind = command.kind == Kind::create ? StepKind::create_rule : StepKind::drop_rule;
+        step.name = command.name;
+        step.sql = text;
+        return step;
+    } catch (const config::ConfigError& e) {
+        return refuse(std::string("It is not a rule of Larder's: ") + e.what() + ".");
+    }
+}
+
 // Indexes are built and dropped while writers go on, whatever the statement says.
 void make_concurrent(json::object& node, json::value& root, DeployStep& step) {
     if (is_set(node, "concurrent")) return;
@@ -121,6 +137,7 @@ void make_concurrent(json::object& node, json::value& root, DeployStep& step) {
 }  // namespace
 
 DeployStep read_step(const std::string& sql) {
+    if (config::is_rule_command(sql)) return rule_step(sql);
     sql::Tree tree = sql.size() <= sql::kShortTextBytesMax ? sql::parse_short_tree(sql) : sql::parse_tree(sql);
     auto* root = tree.root.if_object();
     auto* statements = root && root->contains("stmts") ? (*root)["stmts"].if_array() : nullptr;

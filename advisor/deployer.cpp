@@ -25,6 +25,8 @@ std::vector<DeployStep> made_indexes(const Deployment& deployment) {
     return made;
 }
 
+bool is_rule(const Deployment& deployment) { return !deployment.order.deploy.empty() && is_rule_step(read_step(deployment.order.deploy.front()).kind); }
+
 }  // namespace
 
 Deployer::Deployer(DeployerOptions options, const TrafficSource& traffic) : options_(std::move(options)), traffic_(traffic), history_(options_.history_file) {
@@ -49,6 +51,7 @@ Deployer::Answer Deployer::deploy(const Order& order) {
     if (const auto why_not = why_not_deployed(order.deploy, order.undo); !why_not.empty()) return {0, why_not};
     Deployment deployment;
     deployment.order = order;
+    if (is_rule(deployment) && options_.rules == nullptr) return {0, "No rules are made here."};
     {
         const std::lock_guard lock(mutex_);
         const auto is_same = [&](const auto& entry) {
@@ -149,7 +152,10 @@ bool Deployer::work_on_next() {
             building_ = next.id;
         }
     }
-    if (revert) take_back(std::move(next), *revert);
+    const bool is_for_larder = is_rule(next);
+    if (revert && is_for_larder) drop_rule(std::move(next), *revert);
+    else if (revert) take_back(std::move(next), *revert);
+    else if (is_for_larder) make_rule(std::move(next));
     else build(std::move(next));
     const std::lock_guard lock(mutex_);
     building_ = 0;
@@ -177,14 +183,42 @@ void Deployer::build(Deployment deployment) {
     }
     const auto took = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - started).count();
     deployment.events.push_back({unix_ms_now(), building, "Done in " + print_time(took) + "."});
-    begin_watch(*builder, deployment);
+    begin_watch(builder.get(), deployment);
 }
 
-void Deployer::begin_watch(Builder& builder, Deployment& deployment) {
+// Nothing of it is half done: the rule is in force, or it is not.
+void Deployer::make_rule(Deployment deployment) {
+    try {
+        options_.rules->run(config::parse_rule_command(deployment.order.deploy.front()));
+    } catch (const config::ConfigError& e) {
+        return say(deployment, failed, std::string("The rule was not made: ") + e.what() + ".");
+    }
+    deployment.steps_done = 1;
+    deployment.events.push_back({unix_ms_now(), building, "The rule is in force."});
+    begin_watch(nullptr, deployment);
+}
+
+void Deployer::drop_rule(Deployment deployment, const Revert& revert) {
+    if (deployment.state == waiting) return over(deployment, reverted, "Called off by " + revert.asked_by + " before anything was done.");
+    say(deployment, reverting, "To be taken back, asked for by " + revert.asked_by + ".");
+    try {
+        for (const auto& command : deployment.order.undo) options_.rules->run(config::parse_rule_command(command));
+    } catch (const config::ConfigError& e) {
+        return over(deployment, failed, std::string("The rule could not be taken away: ") + e.what() + ".");
+    }
+    deployment.steps_done = 0;
+    over(deployment, reverted, "The rule is gone.");
+}
+
+Work Deployer::work_of(const Deployment& deployment) const {
+    return is_rule(deployment) ? traffic_.statement_with_hits(deployment.order.subject) : traffic_.statement(deployment.order.subject);
+}
+
+void Deployer::begin_watch(Builder* builder, Deployment& deployment) {
     if (deployment.order.subject.empty()) return say(deployment, unproven, "It is not watched, since it was not asked for one statement of the traffic.");
     const auto made = made_indexes(deployment);
-    if (!made.empty()) deployment.table_oid = builder.table_oid(made.front());
-    deployment.statement_at_start = deployment.before.statement = traffic_.statement(deployment.order.subject);
+    if (!made.empty()) deployment.table_oid = builder->table_oid(made.front());
+    deployment.statement_at_start = deployment.before.statement = work_of(deployment);
     deployment.writers_at_start = deployment.before.writers = traffic_.writers(deployment.order.database, deployment.table_oid);
     deployment.watching_since_ms = unix_ms_now();
     say(deployment, watching, "It is watched for " + std::to_string(options_.watch.time.count()) + " s.");
@@ -251,7 +285,7 @@ void Deployer::watch_all() {
 }
 
 void Deployer::watch(Deployment deployment) {
-    deployment.since.statement = traffic_.statement(deployment.order.subject) - deployment.statement_at_start;
+    deployment.since.statement = work_of(deployment) - deployment.statement_at_start;
     deployment.since.writers = traffic_.writers(deployment.order.database, deployment.table_oid) - deployment.writers_at_start;
     const auto watched = std::chrono::seconds((unix_ms_now() - deployment.watching_since_ms) / 1000);
     auto judgement = judge(deployment.before, deployment.since, watched, true, options_.watch);

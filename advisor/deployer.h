@@ -17,6 +17,7 @@
 #include "advisor/builder.h"
 #include "advisor/deployment.h"
 #include "advisor/history.h"
+#include "config/rule_book.h"
 
 namespace larder::advisor {
 
@@ -26,6 +27,8 @@ public:
     virtual ~TrafficSource() = default;
     // By Order::subject; zero for one that is not known.
     virtual Work statement(const std::string& subject) const = 0;
+    // The same with the executions that the cache answered, which cost nothing.
+    virtual Work statement_with_hits(const std::string& subject) const = 0;
     // Of all statements that write this table.
     virtual Work writers(const std::string& database, unsigned table_oid) const = 0;
 };
@@ -37,6 +40,7 @@ struct DeployerOptions {
     int attempts = 5;
     std::chrono::milliseconds retry_wait{10'000};
     WatchLimits watch;
+    config::RuleBook* rules = nullptr;              // where rules are made; null: none are deployed
     bool auto_revert = true;                        // false: it is said that it should be, and left
     std::chrono::milliseconds poll{1'000};          // how often what is watched is looked at
 };
@@ -75,12 +79,16 @@ private:
     void recover();
     bool work_on_next();
     void build(Deployment deployment);
+    void make_rule(Deployment deployment);
+    void drop_rule(Deployment deployment, const Revert& revert);
+    Work work_of(const Deployment& deployment) const;
     void take_back(Deployment deployment, const Revert& revert);
     void fail(Deployment deployment, const std::string& why);
     void try_later(Deployment& deployment, const std::string& why);
     void over(Deployment& deployment, DeploymentState state, std::string text);
     void undo_steps(Builder& builder, Deployment& deployment);
-    void begin_watch(Builder& builder, Deployment& deployment);
+    // `builder`: null for a rule.
+    void begin_watch(Builder* builder, Deployment& deployment);
     void watch_all();
     void watch(Deployment deployment);
     bool is_used(const Deployment& deployment);

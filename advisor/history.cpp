@@ -13,34 +13,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/durable_file.h"
+
 namespace larder::advisor {
 
 namespace {
 
 [[noreturn]] void fail(const std::string& what, const std::string& path) { throw std::runtime_error(what + " " + path + ": " + std::strerror(errno)); }
 
-// Whole or not at all as far as the caller can tell: a short write throws.
-void write_all(int file, const std::string& text, const std::string& path) {
-    std::size_t done = 0;
-    while (done < text.size()) {
-        const auto wrote = ::write(file, text.data() + done, text.size() - done);
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0) fail("cannot write", path);
-        done += static_cast<std::size_t>(wrote);
-    }
-    if (::fsync(file) != 0) fail("cannot write", path);
-}
-
 std::string line_of(const Deployment& deployment) { return boost::json::serialize(to_json(deployment)) + "\n"; }
-
-// A rename is on the disk once its directory is.
-void sync_directory_of(const std::string& path) {
-    const auto parent = std::filesystem::path(path).parent_path();
-    const int directory = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0) fail("cannot open the directory of", path);
-    ::fsync(directory);
-    ::close(directory);
-}
 
 }  // namespace
 
@@ -59,10 +40,7 @@ History::~History() {
 }
 
 void History::lock() {
-    if (const auto parent = std::filesystem::path(path_).parent_path(); !parent.empty()) {
-        std::error_code ignored;  // the open below tells what is wrong
-        std::filesystem::create_directories(parent, ignored);
-    }
+    make_folders_of(path_);
     const std::string name = path_ + ".lock";
     lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock_ < 0) fail("cannot open", name);
@@ -95,25 +73,14 @@ void History::read() {
 void History::rewrite() {
     std::string text;
     for (const auto& deployment : read_) text += line_of(deployment);
-    const std::string fresh = path_ + ".new";
-    const int file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (file < 0) fail("cannot write", fresh);
-    try {
-        write_all(file, text, fresh);
-    } catch (...) {
-        ::close(file);
-        throw;
-    }
-    ::close(file);
-    if (::rename(fresh.c_str(), path_.c_str()) != 0) fail("cannot write", path_);
-    sync_directory_of(path_);
+    replace_file(path_, text);
 }
 
 void History::append(const Deployment& deployment) {
     if (file_ < 0) return;
     const auto size = ::lseek(file_, 0, SEEK_END);
     try {
-        write_all(file_, line_of(deployment), path_);
+        write_durably(file_, line_of(deployment), path_);
     } catch (...) {
         // Half a line would spoil the next one as well. If even this fails, the next start leaves both out.
         if (size < 0 || ::ftruncate(file_, size) != 0) ++left_out_;

@@ -60,6 +60,13 @@ PlanNode Laboratory::plan(const Statement& statement, bool in_detail) {
     return read_plan(first_text(connection_.ask(explain(in_detail) + statement.sql, statement.parameters)));
 }
 
+std::optional<Run> Laboratory::run(const Statement& statement, std::string& why) {
+    if (statement.unknown_parameters > 0) return why = "its parameters have no values", std::nullopt;
+    connection_.ask(std::string("SELECT set_config('statement_timeout', '") + kRunMax + "', true)");
+    const auto rows = connection_.attempt("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement.sql, statement.parameters, &why);
+    return rows ? std::optional(read_run(first_text(*rows))) : std::nullopt;
+}
+
 PlanNode Laboratory::bare_plan(const Statement& statement) {
     const auto plan_bare = [&] {
         connection_.ask(kBareSettings);

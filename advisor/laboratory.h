@@ -43,6 +43,9 @@ public:
     // In detail, the plan shows what each node puts out and of which schema each table is. (For some plans the server cannot write that
     // down: where costs and names of indexes are enough, they are asked for without it.)
     PlanNode plan(const Statement& statement, bool in_detail = true);
+    // Runs it: EXPLAIN ANALYZE. Nothing if the server refuses, or if it takes longer than kRunMax; the reason is in `why`.
+    std::optional<Run> run(const Statement& statement, std::string& why);
+    static constexpr const char* kRunMax = "60s";
     PlanNode generic_plan(const Statement& statement, bool in_detail = true);
     // The plan without any index, parallel worker or nested loop that can be done without.
     PlanNode bare_plan(const Statement& statement);

@@ -38,6 +38,20 @@ void add_text(std::vector<std::string>& to, const json::object& fields, std::str
     if (const auto text = word(fields, name); !text.empty()) to.emplace_back(text);
 }
 
+Measured read_measured(const json::object& fields) {
+    Measured m;
+    const std::pair<double*, const char*> numbers[] = {
+        {&m.rows, "Actual Rows"}, {&m.loops, "Actual Loops"}, {&m.ms, "Actual Total Time"}, {&m.removed_by_filter, "Rows Removed by Filter"},
+        {&m.removed_by_recheck, "Rows Removed by Index Recheck"}, {&m.heap_fetches, "Heap Fetches"}, {&m.exact_blocks, "Exact Heap Blocks"}, {&m.lossy_blocks, "Lossy Heap Blocks"},
+        {&m.hit_blocks, "Shared Hit Blocks"}, {&m.read_blocks, "Shared Read Blocks"}, {&m.sort_kb, "Sort Space Used"}, {&m.disk_kb, "Disk Usage"}, {&m.hash_batches, "Hash Batches"},
+        {&m.hash_batches_planned, "Original Hash Batches"}};
+    for (const auto& [to, name] : numbers) *to = number(fields, name);
+    m.is_sorted_on_disk = word(fields, "Sort Space Type") == "Disk";
+    if (const auto* groups = member(fields, "Full-sort Groups").if_object()) m.sort_groups = number(*groups, "Group Count");
+    if (const auto* groups = member(fields, "Pre-sorted Groups").if_object()) m.sort_groups += number(*groups, "Group Count");
+    return m;
+}
+
 PlanNode read_node(const json::object& fields) {
     PlanNode node;
     const std::pair<std::string*, const char*> words[] = {
@@ -60,6 +74,7 @@ PlanNode read_node(const json::object& fields) {
     for (const char* name : {"Hash Cond", "Merge Cond", "Join Filter"}) add_text(node.join_conditions, fields, name);
     add_text(node.index_conditions, fields, "Index Cond");
     add_text(node.order_by, fields, "Order By");
+    if (fields.contains("Actual Loops")) node.measured = read_measured(fields);
     for (const Node& child : list(fields, "Plans")) {
         if (child.is_object()) node.children.push_back(read_node(child.get_object()));
     }
@@ -92,15 +107,30 @@ void draw(const PlanNode& node, int depth, double most, std::string& out) {
 
 }  // namespace
 
-PlanNode read_plan(std::string_view json_text) {
+namespace {
+
+json::value parse_explained(std::string_view json_text) {
     boost::system::error_code failed;
     json::parse_options options;
     options.max_depth = kPlanDepthMax;
-    const auto root = json::parse(json::string_view(json_text.data(), json_text.size()), failed, {}, options);
+    auto root = json::parse(json::string_view(json_text.data(), json_text.size()), failed, {}, options);
     if (failed || !root.is_array() || root.get_array().empty() || !root.get_array()[0].is_object()) throw std::runtime_error("this is no plan");
-    const Node& plan = member(root.get_array()[0].get_object(), "Plan");
-    if (!plan.is_object()) throw std::runtime_error("this is no plan");
-    return read_node(plan.get_object());
+    if (!member(root.get_array()[0].get_object(), "Plan").is_object()) throw std::runtime_error("this is no plan");
+    return std::move(root.get_array()[0]);
+}
+
+}  // namespace
+
+PlanNode read_plan(std::string_view json_text) { return read_node(member(parse_explained(json_text).get_object(), "Plan").get_object()); }
+
+Run read_run(std::string_view json_text) {
+    const auto explained = parse_explained(json_text);
+    const auto& fields = explained.get_object();
+    Run run{read_node(member(fields, "Plan").get_object()), number(fields, "Planning Time"), number(fields, "Execution Time"), 0};
+    if (const auto* jit = member(fields, "JIT").if_object()) {
+        if (const auto* timing = member(*jit, "Timing").if_object()) run.jit_ms = number(*timing, "Total");
+    }
+    return run;
 }
 
 void visit_plan(const PlanNode& node, const std::function<void(const PlanNode&)>& visit) {

@@ -4,11 +4,20 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace larder::advisor {
+
+// What EXPLAIN ANALYZE adds to a node: of one of its runs, the mean of all.
+struct Measured {
+    double rows = 0, loops = 0, ms = 0;
+    double removed_by_filter = 0, removed_by_recheck = 0, heap_fetches = 0, exact_blocks = 0, lossy_blocks = 0, hit_blocks = 0, read_blocks = 0;
+    double sort_kb = 0, sort_groups = 0, disk_kb = 0, hash_batches = 0, hash_batches_planned = 0;
+    bool is_sorted_on_disk = false;
+};
 
 struct PlanNode {
     std::string type;                      // "Seq Scan", …
@@ -25,11 +34,19 @@ struct PlanNode {
     std::vector<std::string> order_by;     // of an index scan by distance
     std::vector<std::string> join_conditions;  // Hash Cond, Merge Cond, Join Filter
     std::vector<PlanNode> children;
+    std::optional<Measured> measured;
 
     bool is_scan() const { return !relation.empty() && type != "ModifyTable"; }
 };
 
 PlanNode read_plan(std::string_view json_text);
+
+// A statement that was run (EXPLAIN ANALYZE).
+struct Run {
+    PlanNode root;
+    double planning_ms = 0, execution_ms = 0, jit_ms = 0;
+};
+Run read_run(std::string_view json_text);
 
 // Parents first.
 void visit_plan(const PlanNode& node, const std::function<void(const PlanNode&)>& visit);

@@ -80,6 +80,12 @@ Work Service::statement(const std::string& subject) const {
     return row == nullptr ? Work{} : work_of(*row);
 }
 
+Work Service::statement_with_hits(const std::string& subject) const {
+    const auto rows = traffic_.statements(false);
+    const auto* row = find(rows, subject);
+    return row == nullptr ? Work{} : Work{row->server_calls + row->hits, static_cast<double>(row->server_us)};
+}
+
 Work Service::writers(const std::string& database, unsigned table_oid) const {
     Work sum;
     for (const auto& row : traffic_.statements(false)) {
@@ -127,12 +133,14 @@ void Service::look_at_traffic() {
 }
 
 void Service::look_at_signals(const std::vector<StatementRow>& rows) {
-    for (const auto& signals : {find_sequences(rows), find_floods(rows), find_uncached(rows)}) {
+    for (const auto& signals : {find_sequences(rows), find_floods(rows), find_uncached(rows, static_cast<double>(options_.answer_life.count()) / 1e3)}) {
         for (const auto& signal : signals) {
             const auto key = advice_key(signal.row->id, signal.found_by);
             if (!is_due(key)) continue;
             Looked looked{unix_ms_now(), 0, "looked at"};
-            keep(row_of(*signal.row, signal.found_by, {signal.advice}), looked);
+            auto options = signal.more;
+            options.insert(options.begin(), signal.advice);
+            keep(row_of(*signal.row, signal.found_by, options), looked);
             was_looked_at(key, std::move(looked));
         }
     }

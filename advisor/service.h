@@ -33,6 +33,7 @@ struct ServiceOptions {
     bool show_values = true;
     std::chrono::milliseconds poll{2'000};     // how often the traffic is looked at
     std::chrono::seconds again{3'600};         // when a slow statement is looked at anew
+    std::chrono::milliseconds answer_life{0};  // no answer is given that is older, for fear of writers that Larder does not see; 0: no such bound
     DeployerOptions deployer;                  // its `uri` is set from the one above
 };
 
@@ -62,6 +63,7 @@ private:
         std::string state;
     };
     Work statement(const std::string& subject) const override;
+    Work statement_with_hits(const std::string& subject) const override;
     Work writers(const std::string& database, unsigned table_oid) const override;
 
     void run();

@@ -20,15 +20,6 @@ constexpr double kStaleShare = 0.2, kStaleRowsMin = 1000;
 constexpr double kLookupCost = 8;
 constexpr double kUselessShare = 0.5, kRowCost = 0.0125;   // of a scan of the whole table: a page costs 1
 
-std::string whole(double number) { return std::to_string(std::llround(number)); }
-
-Advice advice_of(std::string kind, std::string why) {
-    Advice advice;
-    advice.kind = std::move(kind);
-    advice.why = std::move(why);
-    return advice;
-}
-
 const boost::json::object* select_of(const SmellContext& context) { return fields_of(context.statement, "SelectStmt"); }
 
 std::optional<long long> constant_of(const Node& node, const Parameters& parameters) {
@@ -56,7 +47,7 @@ void deep_offset(const SmellContext& context, std::vector<Advice>& to) {
     for (const Node& item : list(*select, "sortClause")) {
         if (const auto* sort = fields_of(item, "SortBy")) keys += (keys.empty() ? "" : ", ") + to_sql(member(*sort, "node"));
     }
-    to.push_back(advice_of("paginate", "The statement reads " + std::to_string(*offset) + " rows to throw them away, and more with each page. Remember the last row shown and ask for "
+    to.push_back(make_advice("paginate", "The statement reads " + std::to_string(*offset) + " rows to throw them away, and more with each page. Remember the last row shown and ask for "
                            "what comes after it: WHERE (" + (keys.empty() ? "key" : keys) + ") > (its values) ORDER BY the same LIMIT n, with an index on these columns that ends "
                            "in a unique one (R14). That is another statement, so it is not written here."));
     to.back().comes_first = true;
@@ -74,7 +65,7 @@ bool groups_by_expression(const PlanNode& plan) {
 void many_rows(const SmellContext& context, std::vector<Advice>& to) {
     const auto* select = select_of(context);
     if (!select || select->contains("limitCount") || context.plan.rows <= kManyRows || groups_by_expression(context.plan)) return;
-    to.push_back(advice_of("paginate", "The answer has about " + whole(context.plan.rows) + " rows and no LIMIT. If people look at it, ask for pages by key (R15); if a program "
+    to.push_back(make_advice("paginate", "The answer has about " + whole(context.plan.rows) + " rows and no LIMIT. If people look at it, ask for pages by key (R15); if a program "
                            "reads all of it, use a cursor or COPY."));
 }
 
@@ -99,11 +90,11 @@ void many_joins(const SmellContext& context, std::vector<Advice>& to) {
     const bool is_grouping = tables >= 3 && groups && context.plan.total_cost >= kCostlyGrouping;
     if (!select_of(context) || !is_costly || !(tables >= kManyTables || is_grouping)) return;
     if (!groups) {
-        to.push_back(advice_of("denormalize", "The statement joins " + std::to_string(tables) + " tables. If they are read far more often than written, keep the columns that are "
+        to.push_back(make_advice("denormalize", "The statement joins " + std::to_string(tables) + " tables. If they are read far more often than written, keep the columns that are "
                                "always asked for together in one table, or the joined rows as a materialised view."));
         return;
     }
-    Advice advice = advice_of("materialize", "The statement joins " + std::to_string(tables) + " tables and condenses them to about " + whole(context.plan.rows) + " rows. ");
+    Advice advice = make_advice("materialize", "The statement joins " + std::to_string(tables) + " tables and condenses them to about " + whole(context.plan.rows) + " rows. ");
     if (context.question.parameters.empty()) {
         std::string name;
         advice.ddl = advice.deploy = {materialised_view(context, name)};
@@ -134,7 +125,7 @@ void dependent_columns(const SmellContext& context, std::vector<Advice>& to) {
         const double estimate = std::max(1.0, context.rows(*use.relation, all));
         if (!share || share->met < kSampleRowsMin || share->of_all() * use.relation->rows < kMisjudged * estimate) continue;
         const std::string name = "\"" + (use.relation->name + names).substr(0, 50) + "_stats\"";
-        Advice advice = advice_of("extended_stats", "The planner expects " + whole(estimate) + " rows of " + use.relation->name + ", a sample shows about " +
+        Advice advice = make_advice("extended_stats", "The planner expects " + whole(estimate) + " rows of " + use.relation->name + ", a sample shows about " +
                                   whole(share->of_all() * use.relation->rows) + ": the columns " + columns + " depend on each other (P14). With statistics on them together the plan "
                                   "is chosen for what is there.");
         advice.ddl = advice.deploy = {"CREATE STATISTICS " + name + " (dependencies, mcv) ON " + columns + " FROM " + use.relation->quoted, "ANALYZE " + use.relation->quoted};
@@ -169,7 +160,7 @@ void mixed_types(const SmellContext& context, std::vector<Advice>& to) {
         }
     });
     if (seen.empty()) return;
-    to.push_back(advice_of("review_schema", "Columns of different types are compared: " + seen + ". Give both the same type (P24): the cast hides the index of the one side, "
+    to.push_back(make_advice("review_schema", "Columns of different types are compared: " + seen + ". Give both the same type (P24): the cast hides the index of the one side, "
                            "and the planner cannot compare their statistics."));
 }
 
@@ -179,7 +170,7 @@ void repeated_answer(const SmellContext& context, std::vector<Advice>& to) {
     const bool condenses = is_aggregate(context.plan);
     const bool is_called_often = context.question.calls_per_minute >= 1;
     if (!condenses && !is_called_often) return;
-    to.push_back(advice_of("cache", std::string("No index or other form makes it much cheaper") + (condenses ? ", since it reads most of its tables to give few rows" : "") +
+    to.push_back(make_advice("cache", std::string("No index or other form makes it much cheaper") + (condenses ? ", since it reads most of its tables to give few rows" : "") +
                            " (P41). Let Larder keep the answer: it is served until one of its tables is written; with a rule that sets max_stale it may be kept longer."));
 }
 
@@ -190,7 +181,7 @@ void cartesian(const SmellContext& context, std::vector<Advice>& to) {
         const bool is_tied = !inner.index_conditions.empty() || inner.type == "Memoize" || inner.type == "Limit" || inner.type == "Aggregate";
         const PlanNode& scan = inner.type == "Materialize" && !inner.children.empty() ? inner.children[0] : inner;
         if (is_tied || scan.type != "Seq Scan" || node.children[0].rows < 100 || inner.rows < 100) return;
-        to.push_back(advice_of("rewrite", "Each row of one table is joined with each of " + scan.relation + ": a join condition seems to be missing (R23)."));
+        to.push_back(make_advice("rewrite", "Each row of one table is joined with each of " + scan.relation + ": a join condition seems to be missing (R23)."));
     });
 }
 
@@ -199,7 +190,7 @@ void random_order(const SmellContext& context, std::vector<Advice>& to) {
     for (const Node& item : select && select->contains("limitCount") ? list(*select, "sortClause") : boost::json::array()) {
         const auto* sort = fields_of(item, "SortBy");
         if (!sort || function_of(member(*sort, "node")) != "random" || context.plan.total_cost < kCostlyAnswer) continue;
-        to.push_back(advice_of("rewrite", "All rows are read and sorted to take a few at random. TABLESAMPLE, or a look-up from a random key on, reads only some (R20); "
+        to.push_back(make_advice("rewrite", "All rows are read and sorted to take a few at random. TABLESAMPLE, or a look-up from a random key on, reads only some (R20); "
                                "which rows come is distributed otherwise, so it is not written here."));
     }
 }
@@ -219,7 +210,7 @@ std::vector<Advice> missing_statistics(const SmellContext& context) {
         const bool is_stale = relation.rows >= 0 && relation.changed_since_analyse > std::max(kStaleRowsMin, kStaleShare * relation.rows) &&
                               std::abs(relation.live_rows - relation.rows) > kStaleShare * relation.rows && !saw_all;
         if (!is_never && !is_stale) continue;
-        Advice advice = advice_of("analyze", relation.name + (is_never ? " has no statistics: the planner guesses." : " changed by " + whole(relation.changed_since_analyse) +
+        Advice advice = make_advice("analyze", relation.name + (is_never ? " has no statistics: the planner guesses." : " changed by " + whole(relation.changed_since_analyse) +
                                   " rows since its statistics were collected.") + " Collect them first (P13); all other advice is uncertain until then.");
         advice.ddl = advice.deploy = {"ANALYZE " + relation.quoted};
         found.push_back(std::move(advice));
@@ -237,7 +228,7 @@ std::vector<Advice> write_smells(const SmellContext& context) {
         const double rows = std::max(1.0, root.children.empty() ? 1.0 : root.children[0].rows);
         for (auto& key : keys_without_index(*relation, context.relations)) {
             const double scans = rows * (key.index.relation->pages + 0.01 * key.index.relation->rows);
-            Advice advice = advice_of(key.index.kind(), "Each deleted row is looked for in " + key.index.relation->name + ", which references it (" + key.name +
+            Advice advice = make_advice(key.index.kind(), "Each deleted row is looked for in " + key.index.relation->name + ", which references it (" + key.name +
                                       ") and has no index on these columns: the whole table is read each time (P37). The gain is estimated: the check's cost is not in the plan.");
             advice.gain = 1 - (root.total_cost + rows * kLookupCost) / (root.total_cost + scans);
             if (scans < 10 * kLookupCost) continue;
@@ -248,7 +239,7 @@ std::vector<Advice> write_smells(const SmellContext& context) {
         }
     }
     for (const auto& spare : redundant_indexes(*relation)) {
-        Advice advice = advice_of("drop_index", spare.why + " Every write keeps it up to date for nothing.");
+        Advice advice = make_advice("drop_index", spare.why + " Every write keeps it up to date for nothing.");
         advice.ddl = {"DROP INDEX " + spare.quoted};
         advice.deploy = {"DROP INDEX CONCURRENTLY " + spare.quoted};
         advice.undo = {spare.definition};

@@ -17,6 +17,8 @@ struct Instant {
 
 // The end of time: what is never due.
 inline constexpr Instant kNever{INT64_MAX};
+// Before all time.
+inline constexpr Instant kLongAgo{INT64_MIN};
 
 // Reads CLOCK_MONOTONIC. Only proxy/, bench/ and tests/ call it.
 inline Instant now() {

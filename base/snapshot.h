@@ -20,7 +20,7 @@ struct Snapshot {
     double uptime_seconds = 0;
 
     // Sums over all workers since the start.
-    std::uint64_t hits = 0, misses = 0, stored = 0, joined_flights = 0, hit_bytes = 0, saved_server_us = 0;
+    std::uint64_t hits = 0, misses = 0, stored = 0, joined_flights = 0, stale_hits = 0, hit_bytes = 0, saved_server_us = 0;
     std::uint64_t statements = 0, write_marks = 0, opaque_marks = 0, environment_reads = 0;
     std::uint64_t deferred_begins = 0, deferred_begins_made_real = 0;
     std::uint64_t known_logins = 0;

@@ -30,6 +30,7 @@ struct StatementRow {
     std::uint64_t calls = 0;          // hits + misses + bypasses; of texts that come once, estimated
     std::uint64_t hits = 0, misses = 0, bypasses = 0, errors = 0;
     std::uint64_t rows = 0, bytes = 0;            // sent to clients
+    double seconds = 0;               // between the first and the last that was counted
     std::uint64_t server_calls = 0, server_us = 0;  // executions on the server that ended well, and how long they took
     LatencySums server_times;
     std::uint64_t texts = 0;          // different ones of this shape; many, if constants are written into them

@@ -57,12 +57,13 @@ struct Cache::Impl {
 Cache::Cache(CacheLimits limits) : impl_(std::make_unique<Impl>(limits)) {}
 Cache::~Cache() = default;
 
-Lookup Cache::find(const KeyView& key, Instant now, std::chrono::microseconds max_age, bool needs_row_description) {
+Lookup Cache::find(const KeyView& key, Instant now, const ReadBounds& bounds, bool needs_row_description) {
     Shard& shard = impl_->shard_of(key);
     ResultRef result = shard.find(key);
     if (!result) return {{}, Miss::absent};
     // Outside the mutex: the reference keeps the result alive, and any moment after the request was read will do.
-    if (!result->is_fresh()) {
+    const bool is_stale = !result->is_fresh();
+    if (is_stale && (now >= result->stale_until() || !result->is_firm())) {
         shard.drop(key, result, false);
         return {{}, Miss::stale};
     }
@@ -70,9 +71,11 @@ Lookup Cache::find(const KeyView& key, Instant now, std::chrono::microseconds ma
         shard.drop(key, result, true);
         return {{}, Miss::expired};
     }
-    if (now - result->stored() > max_age) return {{}, Miss::expired};
+    const auto age = now - result->stored();
+    const bool is_trusted = !is_stale && age <= bounds.max_age;
+    if (!is_trusted && (age >= bounds.max_stale || result->stored() <= bounds.not_before)) return {{}, is_stale ? Miss::stale : Miss::expired};
     if (needs_row_description && !result->has_row_description()) return {{}, Miss::no_row_description};
-    return {std::move(result), Miss::absent};
+    return {std::move(result), Miss::absent, !is_trusted};
 }
 
 bool Cache::store(const KeyView& key, ResultRef result, Instant now) {
@@ -83,7 +86,7 @@ bool Cache::store(const KeyView& key, ResultRef result, Instant now) {
         return false;
     }
     if (now >= result->expires()) return false;
-    if (!result->is_fresh()) {
+    if (result->is_dead(now)) {
         shard.count_stale();
         return false;
     }

@@ -57,6 +57,15 @@ enum class Miss : std::uint8_t { absent, stale, expired, no_row_description };
 struct Lookup {
     ResultRef result;       // set: a hit
     Miss miss = Miss::absent;
+    bool is_stale = false;  // a hit by ReadBounds::max_stale alone
+};
+
+// How old an answer its reader takes. Ages count from the moment of the note, so an answer of age a is what PostgreSQL would have
+// said at some moment since then; the clock is the tick of the worker, which may lag by a few milliseconds.
+struct ReadBounds {
+    std::chrono::microseconds max_age = std::chrono::microseconds::max();  // of one that no write has made old
+    std::chrono::microseconds max_stale{0};                                // of any other; 0: none is taken
+    Instant not_before = kLongAgo;                                         // any other was noted after this: the end of the reader's own last write
 };
 
 // Someone who waits for another's flight. Exactly one call comes, unless leave() returned true; it comes from whichever
@@ -85,14 +94,15 @@ public:
     ~Cache();
 
     // The hit check of docs/freshness.md: the entry is there, every noted counter is unmoved and none is in flight, its
-    // time is not over, and max_age is kept. Call it after the request was read: the counters are loaded in here. Counts the
-    // access for the frequency sketch. A stale or expired entry is dropped; one that is only too old for this max_age, or
-    // lacks the row description, stays. The order of the misses is that of `Miss`.
-    Lookup find(const KeyView& key, Instant now, std::chrono::microseconds max_age, bool needs_row_description);
+    // time is not over, and it is not too old. Where the bounds allow it, an entry that a write made old is a hit as well, as long as
+    // its firm counters hold. Call it after the request was read: the counters are loaded in here. Counts the
+    // access for the frequency sketch. A stale or expired entry is dropped, unless its stale_until() is to come; one that is only too
+    // old for these bounds, or lacks the row description, stays. The order of the misses is that of `Miss`.
+    Lookup find(const KeyView& key, Instant now, const ReadBounds& bounds, bool needs_row_description);
 
-    // Stores unless a noted counter has moved (the spare check), its time is over, the entry is too large, or admission
-    // refuses it. Replaces an entry of the same key, but not a fresh one that was noted later, nor a fresh one with a row
-    // description by one without. Returns true if this result is in the cache now. Work is bounded: a large entry that would
+    // Stores unless a noted counter has moved and its stale_until() is over (the spare check), its time is over, the entry is too
+    // large, or admission refuses it. Replaces an entry of the same key, but not one that was noted later and can still be given, nor a
+    // fresh one with a row description by one without. Returns true if this result is in the cache now. Work is bounded: a large entry that would
     // have to push out thousands of small ones is refused.
     bool store(const KeyView& key, ResultRef result, Instant now);
 

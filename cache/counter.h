@@ -72,6 +72,10 @@ struct NotedCounter {
 };
 using Note = std::vector<NotedCounter>;  // small: server, catalogue, any, and one per relation
 
+// So many at the begin of each note are firm: server and catalogue. An answer never outlives a move of those, however stale its
+// reader would have it, since they tell who may see what.
+inline constexpr std::size_t kFirmCounters = 2;
+
 // True if no noted counter moved or is in flight. An empty note is never current: it is what a refused one looks like, and
 // every answer depends on `server`, `catalogue` and `any` at least. Threads: any.
 bool is_current(const NotedCounter* first, std::size_t count);

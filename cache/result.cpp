@@ -19,14 +19,14 @@ char* append(char* at, Bytes bytes) {
 
 static_assert(alignof(CachedResult) >= alignof(NotedCounter) && sizeof(CachedResult) % alignof(NotedCounter) == 0,
               "the note begins where the header ends");
-static_assert(sizeof(CachedResult) == 56, "header and one noted counter should fit into one cache line and a bit");
+static_assert(sizeof(CachedResult) == kCacheLineBytes, "the note begins with the second cache line");
 
 CachedResult::CachedResult(std::uint32_t key_bytes, std::uint32_t note_count, std::uint32_t row_description_bytes,
-                           std::size_t rows_and_complete_bytes, ResultCost cost, Instant stored, Instant expires)
+                           std::size_t rows_and_complete_bytes, ResultCost cost, Instant stored, Instant expires, Instant stale_until)
     : note_count_(note_count), key_bytes_(key_bytes), row_description_bytes_(row_description_bytes),
-      rows_and_complete_bytes_(rows_and_complete_bytes), stored_(stored), expires_(expires), cost_(cost) {}
+      rows_and_complete_bytes_(rows_and_complete_bytes), stored_(stored), expires_(expires), stale_until_(stale_until), cost_(cost) {}
 
-ResultRef CachedResult::make(Bytes key, const Note& note, const ResultParts& parts, ResultCost cost, Instant stored, Instant expires) {
+ResultRef CachedResult::make(Bytes key, const Note& note, const ResultParts& parts, ResultCost cost, Instant stored, Instant expires, Instant stale_until) {
     // Keys and messages come out of frames whose length is limited far below this.
     constexpr std::size_t kPartBytesMax = std::numeric_limits<std::uint32_t>::max();
     LARDER_ASSERT(key.size() <= kPartBytesMax);
@@ -39,7 +39,7 @@ ResultRef CachedResult::make(Bytes key, const Note& note, const ResultParts& par
     void* memory = ::operator new(total);
     auto* result = ::new (memory) CachedResult(static_cast<std::uint32_t>(key.size()), static_cast<std::uint32_t>(note.size()),
                                                static_cast<std::uint32_t>(parts.row_description.size()), rows_and_complete_bytes, cost,
-                                               stored, expires);
+                                               stored, expires, stale_until);
     char* at = static_cast<char*>(memory) + sizeof(CachedResult);
     std::uninitialized_copy(note.begin(), note.end(), reinterpret_cast<NotedCounter*>(at));
     at = append(at + note.size() * sizeof(NotedCounter), key);

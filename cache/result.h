@@ -1,7 +1,7 @@
 // One cached answer: immutable, client-ready bytes in one allocation, shared by reference count.
 //
-// Layout: header (56 bytes), note, key, row description, rows, CommandComplete. The note comes first because the hit check
-// reads it on every lookup: header and note of a two-table answer are two cache lines. The last three lie one after the
+// Layout: header (64 bytes), note, key, row description, rows, CommandComplete. The note comes first because the hit check
+// reads it on every lookup: header and note of a one-table answer are two cache lines. The last three lie one after the
 // other, so that each answer a client can ask for is one run of bytes and one send.
 #pragma once
 
@@ -35,8 +35,9 @@ class ResultRef;
 class CachedResult {
 public:
     // One allocation for header, key, note and bytes. `stored` is the answer's age zero: the time at which its note was
-    // taken, not the time of the store, or max_age would allow too much. `expires` is the TTL's end (kNever: none).
-    static ResultRef make(Bytes key, const Note& note, const ResultParts& parts, ResultCost cost, Instant stored, Instant expires);
+    // taken, not the time of the store, or max_age would allow too much. `expires` is the TTL's end (kNever: none). Until
+    // `stale_until` it is kept although a write made it old, for readers that allow that.
+    static ResultRef make(Bytes key, const Note& note, const ResultParts& parts, ResultCost cost, Instant stored, Instant expires, Instant stale_until = kLongAgo);
 
     CachedResult(const CachedResult&) = delete;
     CachedResult& operator=(const CachedResult&) = delete;
@@ -51,9 +52,14 @@ public:
     const NotedCounter* note() const { return reinterpret_cast<const NotedCounter*>(this + 1); }
     std::size_t note_count() const { return note_count_; }
     bool is_fresh() const { return is_current(note(), note_count()); }  // the hit check of the protocol
+    // What an answer that a write made old must still be: of this server, schema and privileges.
+    bool is_firm() const { return note_count_ >= kFirmCounters && is_current(note(), kFirmCounters); }
 
     Instant stored() const { return stored_; }
     Instant expires() const { return expires_; }
+    Instant stale_until() const { return stale_until_; }
+    // Nobody can be given it any more. Loads the counters.
+    bool is_dead(Instant now) const { return now >= expires_ || (!is_fresh() && (now >= stale_until_ || !is_firm())); }
     ResultCost cost() const { return cost_; }
 
     // All memory that this result takes: header included, and what malloc adds and rounds up to.
@@ -63,7 +69,7 @@ private:
     friend class ResultRef;
 
     CachedResult(std::uint32_t key_bytes, std::uint32_t note_count, std::uint32_t row_description_bytes, std::size_t rows_and_complete_bytes,
-                 ResultCost cost, Instant stored, Instant expires);
+                 ResultCost cost, Instant stored, Instant expires, Instant stale_until);
     static void destroy(CachedResult* result);
 
     std::size_t allocated_bytes() const;
@@ -77,6 +83,7 @@ private:
     std::size_t rows_and_complete_bytes_;
     Instant stored_;
     Instant expires_;
+    Instant stale_until_;
     ResultCost cost_;
 };
 

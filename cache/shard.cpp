@@ -13,8 +13,12 @@ constexpr int kVictimsPerRound = 16;             // how many may go while the mu
 constexpr int kRoundsMax = 64;                   // so one store() pushes out at most 1024 others
 constexpr std::uint32_t kInWindow = UINT32_MAX;  // Entry::slot
 
-// Can never be served again.
-bool is_dead(const CachedResult& result, Instant now) { return now >= result.expires() || !result.is_fresh(); }
+// An entry of the same key that has to go for `incoming`.
+bool yields_to(const CachedResult& old, const CachedResult& incoming, Instant now) {
+    if (old.is_dead(now)) return true;
+    if (old.stored() > incoming.stored()) return false;
+    return !old.has_row_description() || incoming.has_row_description() || !old.is_fresh();
+}
 
 }  // namespace
 
@@ -65,8 +69,7 @@ bool Shard::store(const KeyView& key, const ResultRef& result, Instant now) {
 Shard::Round Shard::try_store(const KeyView& key, const ResultRef& result, Instant now, Garbage& garbage) {
     const std::size_t charge = charge_of(*result);
     if (Entry* old = lookup(key)) {
-        const bool is_better = old->result->stored() > result->stored() || (old->result->has_row_description() && !result->has_row_description());
-        if (is_better && !is_dead(*old->result, now)) return Round::refused;
+        if (!yields_to(*old->result, *result, now)) return Round::refused;
         if (charge <= old->charge) {  // in place, with its fame
             ResultRef previous = std::exchange(old->result, result);
             const std::size_t saved = old->charge - charge;
@@ -158,11 +161,11 @@ bool Shard::sweep(std::size_t count, Instant now) {
     std::size_t seen = 0;
     for (; sweep_window_ && seen < count; ++seen) {
         Entry* entry = std::exchange(sweep_window_, sweep_window_->newer);
-        if (is_dead(*entry->result, now)) bury(entry, now, garbage);
+        if (entry->result->is_dead(now)) bury(entry, now, garbage);
     }
     for (; sweep_slot_ < main_.size() && seen < count; ++seen) {
         Entry* entry = main_[sweep_slot_];
-        if (is_dead(*entry->result, now)) bury(entry, now, garbage);  // another takes its slot: look there again
+        if (entry->result->is_dead(now)) bury(entry, now, garbage);  // another takes its slot: look there again
         else ++sweep_slot_;
     }
     is_in_sweep_ = sweep_window_ || sweep_slot_ < main_.size();
@@ -236,7 +239,7 @@ Shard::Drawn Shard::draw_victim(Instant now) {
 }
 
 double Shard::value_of(const CachedResult& result, std::uint64_t hash, Instant now) const {
-    if (is_dead(result, now)) return -1;
+    if (result.is_dead(now)) return -1;
     // A count that has faded to nothing still tells cheap from dear and small from large.
     const std::uint32_t count = sketch_.estimate(hash);
     const double frequency = count == 0 ? 0.5 : count;

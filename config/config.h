@@ -68,6 +68,7 @@ struct CacheConfig {
     milliseconds ttl{3'600'000};
     bool deferred_begin = true;             // a BEGIN waits until something needs the server
     std::uint32_t statements_max = 10'000;  // texts whose analysis is kept, per worker
+    std::string rules_file;                 // of rules made at run time; empty: in the state directory
 };
 
 enum class Writers : std::uint8_t { others, only_larder };
@@ -112,7 +113,7 @@ struct Rule {
     RuleMatch match;
     std::optional<bool> cache;
     std::optional<milliseconds> ttl;
-    std::optional<milliseconds> max_stale;  // refused when it is read: no answer outlives its counters in this version
+    std::optional<milliseconds> max_stale;  // so old may an answer be that a write has made old; 0: none is given
     std::vector<std::string> tags;
     int line = 0;
 };

@@ -201,6 +201,7 @@ constexpr std::array kOptions{
     option<Duration<MEMBER(cache.ttl), 1, 365 * kDayMs>>("cache", "ttl", duration, false, "from 1ms to 365d", "no answer is kept longer, unless a rule or comment says so"),
     option<Boolean<MEMBER(cache.deferred_begin)>>("cache", "deferred_begin", boolean, true, "", "a BEGIN is answered at once and sent with the first statement that is no hit, so that a transaction of hits needs no server"),
     option<Integer<MEMBER(cache.statements_max), 100, 10'000'000>>("cache", "statements_max", integer, true, "from 100 to 10000000", "texts whose analysis each worker remembers"),
+    option<String<MEMBER(cache.rules_file)>>("cache", "rules_file", string, true, "", "rules made at run time (CREATE RULE); empty: rules-PORT.toml in $STATE_DIRECTORY, else in ~/.local/state/larder"),
     option<FreshnessWriters>("freshness", "writers", choice, true, "others or only-larder", "who else writes to the databases; only-larder: nobody, and so every hit is strict"),
     option<Duration<MEMBER(freshness.others_ttl_max), 0, 60'000>>("freshness", "others_ttl_max", duration, false, "from 0 to 1min", "with writers = others: no answer is kept longer"),
     option<ServeWhenDown>("freshness", "serve_when_down", boolean, false, "false", "serve from the cache while PostgreSQL cannot be reached"),

@@ -1,6 +1,10 @@
 #include "config/rule_table.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <set>
+#include <sstream>
 
 #include "config/options.h"
 #include "config/values.h"
@@ -11,6 +15,30 @@ namespace {
 
 constexpr std::size_t kTagsMax = 16;
 constexpr std::size_t kRuleTextBytesMax = 4096;  // of each string
+constexpr milliseconds kMaxStaleMax = std::chrono::hours(24);
+
+bool is_match_key(std::string_view key) { return key == "table" || key == "fingerprint" || key == "regex" || key == "role" || key == "database"; }
+
+const std::vector<std::string> kOptionKeys{"table", "fingerprint", "regex", "role", "database", "cache", "ttl", "max_stale", "tags"};
+
+[[noreturn]] void refuse_key(const std::string& key) {
+    const auto meant = nearest(key, kOptionKeys);
+    throw ConfigError("unknown key '" + key + "'" + (meant.empty() ? "" : "; did you mean '" + meant + "'?"));
+}
+
+// "a, b"
+toml::array split_tags(std::string_view text) {
+    toml::array tags;
+    while (!text.empty()) {
+        const auto comma = std::min(text.find(','), text.size());
+        auto tag = text.substr(0, comma);
+        while (tag.starts_with(' ')) tag.remove_prefix(1);
+        while (tag.ends_with(' ')) tag.remove_suffix(1);
+        if (!tag.empty()) tags.push_back(std::string(tag));
+        text.remove_prefix(std::min(comma + 1, text.size()));
+    }
+    return tags;
+}
 
 class RuleReader {
 public:
@@ -28,7 +56,9 @@ public:
 
 private:
     [[noreturn]] void fail(int line, const std::string& problem) const {
-        throw ConfigError(origin_, line, (rule_.name.empty() ? "rule: " : "rule '" + rule_.name + "': ") + problem);
+        const auto text = (rule_.name.empty() ? "rule: " : "rule '" + rule_.name + "': ") + problem;
+        if (origin_.empty()) throw ConfigError(text);
+        throw ConfigError(origin_, line, text);
     }
     [[noreturn]] void fail(const toml::node& node, const std::string& problem) const { fail(static_cast<int>(node.source().begin.line), problem); }
 
@@ -51,11 +81,12 @@ private:
         } else if (key == "tags") {
             read_tags(node);
         } else if (key == "max_stale") {
-            fail(node, "max_stale is not available in this version: no answer outlives a write to what it depends on");
+            rule_.max_stale = parse_duration(text(node, key));
+            if (!rule_.max_stale || *rule_.max_stale > kMaxStaleMax) fail(node, "max_stale must be a duration of a day at most, such as \"5s\"");
         } else if (key == "freshness") {
             fail(node, "freshness is not available in this version");
         } else {
-            unknown(node, key, {"name", "match", "cache", "ttl", "tags"});
+            unknown(node, key, {"name", "match", "cache", "ttl", "max_stale", "tags"});
         }
     }
 
@@ -107,6 +138,61 @@ std::vector<Rule> read_rules(const toml::node& node, const std::string& origin) 
     return rules;
 }
 
+Rule make_rule(const std::string& name, const RuleOptions& options) {
+    toml::table table{{"name", name}}, match;
+    for (const auto& [key, value] : options) {
+        if (is_match_key(key)) match.insert(key, value);
+        else if (std::find(kOptionKeys.begin(), kOptionKeys.end(), key) == kOptionKeys.end()) refuse_key(key);
+        else if (key == "tags") table.insert(key, split_tags(value));
+        else if (const auto flag = parse_boolean(value); key == "cache" && flag) table.insert(key, *flag);
+        else table.insert(key, value);
+    }
+    table.insert("match", std::move(match));
+    static const std::string kNoOrigin;
+    return RuleReader(table, kNoOrigin).read();
+}
+
+RuleOptions options_of(const Rule& rule) {
+    RuleOptions options;
+    const auto add = [&](const char* key, const std::string& value) {
+        if (!value.empty()) options.emplace(key, value);
+    };
+    add("table", rule.match.table);
+    add("fingerprint", rule.match.fingerprint);
+    add("regex", rule.match.regex);
+    add("role", rule.match.role);
+    add("database", rule.match.database);
+    if (rule.cache) add("cache", *rule.cache ? "true" : "false");
+    if (rule.ttl) add("ttl", print_duration(*rule.ttl));
+    if (rule.max_stale) add("max_stale", print_duration(*rule.max_stale));
+    std::string tags;
+    for (const auto& tag : rule.tags) tags += (tags.empty() ? "" : ", ") + tag;
+    add("tags", tags);
+    return options;
+}
+
+std::vector<Rule> read_rules_text(const std::string& text, const std::string& origin) {
+    try {
+        const auto root = toml::parse(text, origin);
+        for (const auto& [key, node] : root) {
+            if (key != "rule") throw ConfigError(origin, static_cast<int>(node.source().begin.line), "only [[rule]] may stand in this file");
+        }
+        const auto* rules = root.get("rule");
+        return rules == nullptr ? std::vector<Rule>() : read_rules(*rules, origin);
+    } catch (const toml::parse_error& error) {
+        throw ConfigError(origin, static_cast<int>(error.source().begin.line), std::string(error.description()));
+    }
+}
+
+std::vector<Rule> read_rules_file(const std::string& file) {
+    if (!std::filesystem::exists(file)) return {};
+    std::ifstream in(file, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!std::filesystem::is_regular_file(file) || !in.is_open() || text.bad()) throw ConfigError(file, 0, "cannot be read");
+    return read_rules_text(text.str(), file);
+}
+
 std::string print_rule(const Rule& rule) {
     std::string out = "[[rule]]\nname = " + toml_string(rule.name) + "\nmatch = {";
     const char* separator = " ";
@@ -123,6 +209,7 @@ std::string print_rule(const Rule& rule) {
     out += " }\n";
     if (rule.cache) out += std::string("cache = ") + (*rule.cache ? "true" : "false") + "\n";
     if (rule.ttl) out += "ttl = " + toml_string(print_duration(*rule.ttl)) + "\n";
+    if (rule.max_stale) out += "max_stale = " + toml_string(print_duration(*rule.max_stale)) + "\n";
     if (!rule.tags.empty()) {
         out += "tags = [";
         for (std::size_t i = 0; i < rule.tags.size(); ++i) out += (i == 0 ? "" : ", ") + toml_string(rule.tags[i]);

@@ -53,15 +53,22 @@ int next_signal(const sigset_t& set, std::chrono::milliseconds time) {
     return signal > 0 ? signal : 0;
 }
 
-std::string history_file(const config::Advisor& advisor) {
-    if (!advisor.history_file.empty()) return advisor.history_file;
-    if (const char* state = std::getenv("STATE_DIRECTORY")) return std::string(state) + "/deployments.jsonl";
-    if (const char* home = std::getenv("HOME")) return std::string(home) + "/.local/state/larder/deployments.jsonl";
+// Of a file that nobody chose a place for; empty if there is none.
+std::string in_state_directory(const std::string& name) {
+    if (const char* state = std::getenv("STATE_DIRECTORY")) return std::string(state) + "/" + name;
+    if (const char* home = std::getenv("HOME")) return std::string(home) + "/.local/state/larder/" + name;
     return {};
 }
 
+std::string history_file(const config::Advisor& advisor) { return advisor.history_file.empty() ? in_state_directory("deployments.jsonl") : advisor.history_file; }
+
+// Several Larders of one user have several ports.
+std::string rules_file(const config::Config& config) {
+    return config.cache.rules_file.empty() ? in_state_directory("rules-" + std::to_string(config.listen.address.port) + ".toml") : config.cache.rules_file;
+}
+
 // Null: it is off, or there is no login by which it could ask.
-std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, const StatementSource& traffic) {
+std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, const StatementSource& traffic, config::RuleBook& rules) {
     const auto& wanted = config.advisor;
     if (!wanted.enabled || config.upstream.user.empty()) return nullptr;
     advisor::ServiceOptions options;
@@ -73,6 +80,8 @@ std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, con
     options.deployer.lock_timeout = wanted.lock_timeout;
     options.deployer.watch.time = std::chrono::duration_cast<std::chrono::seconds>(wanted.watch);
     options.deployer.auto_revert = wanted.auto_revert;
+    options.deployer.rules = &rules;
+    if (config.freshness.writers == config::Writers::others) options.answer_life = config.freshness.others_ttl_max;
     try {
         return std::make_unique<advisor::Service>(options, traffic);
     } catch (const std::exception& e) {
@@ -87,10 +96,10 @@ std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, con
 class Program {
 public:
     Program(config::CommandLine options, const config::Config& config)
-        : options_(std::move(options)), proxy_(config), advisor_(make_advisor(config, proxy_)), console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get()) {
+        : options_(std::move(options)), proxy_(config, rules_file(config)), advisor_(make_advisor(config, proxy_, proxy_.rules())), console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules()) {
         proxy_.set_console(console_);
         if (!config.admin.enabled) return;
-        const admin::Sources sources(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), config::read_secret(config.admin.token_file));
+        const admin::Sources sources(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), config::read_secret(config.admin.token_file));
         http_ = std::make_unique<admin::HttpServer>(config.admin, sources);
     }
 
@@ -177,7 +186,7 @@ int run(const std::vector<std::string>& arguments) {
     const config::Config config = config::load(options.config_file, options.sets);
     if (options.print_config) return std::fputs(config::print_config(config).c_str(), stdout), kDone;
     if (options.check) {
-        const proxy::Proxy checked(config);  // rules and certificates too
+        const proxy::Proxy checked(config, rules_file(config));  // rules and certificates too
         return std::puts("the configuration is valid"), kDone;
     }
     init_log_from(config.log);

@@ -80,31 +80,6 @@ std::string mode_name(config::PoolMode mode) {
     return "session";
 }
 
-// What a worker has counted since the start.
-void add_worker(Snapshot& out, const Worker& worker) {
-    const session::SessionMetrics& m = worker.metrics();
-    out.hits += m.hits.value();
-    out.misses += m.misses.value();
-    out.stored += m.stored.value();
-    out.joined_flights += m.joined_flights.value();
-    out.hit_bytes += m.hit_bytes.value();
-    out.saved_server_us += m.saved_server_us.value();
-    out.statements += m.statements.value();
-    out.write_marks += m.write_marks.value();
-    out.opaque_marks += m.opaque_marks.value();
-    out.environment_reads += m.environment_reads.value();
-    out.deferred_begins += m.deferred_begins.value();
-    out.deferred_begins_made_real += m.deferred_begins_made_real.value();
-    out.logins += m.logins.value();
-    out.known_logins += m.known_logins.value();
-    out.login_failures += m.login_failures.value();
-    out.protocol_errors += m.protocol_errors.value();
-    out.broken_invariants += m.broken_invariants.value();
-    out.client_bytes_in += worker.bytes_in.value();
-    out.client_bytes_out += worker.bytes_out.value();
-    out.servers += worker.lent_servers.value();
-}
-
 void add_pools(Snapshot& out, const std::vector<PoolRow>& pools) {
     for (const auto& pool : pools) {
         out.idle_servers += pool.idle;
@@ -123,12 +98,35 @@ void warn_of_limits(const config::Config& config) {
     }
 }
 
+void add_counts(Snapshot& out, const session::SessionMetrics& m) {
+    out.hits += m.hits.value();
+    out.misses += m.misses.value();
+    out.stored += m.stored.value();
+    out.joined_flights += m.joined_flights.value();
+    out.stale_hits += m.stale_hits.value();
+    out.hit_bytes += m.hit_bytes.value();
+    out.saved_server_us += m.saved_server_us.value();
+    out.statements += m.statements.value();
+    out.write_marks += m.write_marks.value();
+    out.opaque_marks += m.opaque_marks.value();
+    out.environment_reads += m.environment_reads.value();
+    out.deferred_begins += m.deferred_begins.value();
+    out.deferred_begins_made_real += m.deferred_begins_made_real.value();
+    out.logins += m.logins.value();
+    out.known_logins += m.known_logins.value();
+    out.login_failures += m.login_failures.value();
+    out.protocol_errors += m.protocol_errors.value();
+    out.broken_invariants += m.broken_invariants.value();
+}
+
 }  // namespace
 
-Proxy::Proxy(const config::Config& config) : shared_(config, random_process_number(), cache_limits(config)), started_(now()) {
+Proxy::Proxy(const config::Config& config, std::string rules_file) : shared_(config, random_process_number(), cache_limits(config)), started_(now()) {
     shared_.unknown_outcomes = &outcomes_;
     shared_.has_upstream_login = !config.upstream.user.empty();
-    shared_.rules.set(std::make_shared<rules::UserRules>(config));
+    rules_ = std::make_unique<RuleStore>(config, std::move(rules_file),
+                                         RuleStore::Wiring{[this](auto rules) { publish(std::move(rules)); }, [this] { return statements(false); },
+                                                           [this](const auto& database, const auto& relations) { return table_names(database, relations); }});
     shared_.users.set(read_user_file(config.listen.auth_file));
     shared_.client_tls.set(client_tls(config.listen));
     shared_.connector.set(std::make_shared<ServerConnector>(config.upstream));
@@ -158,7 +156,7 @@ void Proxy::start() {
 
 void Proxy::reload(const config::Config& config) {
     // Everything that can fail first.
-    auto rules = std::make_shared<rules::UserRules>(config);
+    auto rules = rules_->read_again(config);
     auto users = read_user_file(config.listen.auth_file, shared_.users.get().get());
     auto tls = client_tls(config.listen);
     auto upstream = shared_.config.upstream;
@@ -168,18 +166,32 @@ void Proxy::reload(const config::Config& config) {
     auto connector = std::make_shared<ServerConnector>(upstream);
     init_log({log_level(config.log.level), config.log.format == config::LogFormat::json, config.log.file});
 
-    shared_.rules.set(rules);
     shared_.users.set(users);
     shared_.client_tls.set(std::move(tls));
     shared_.connector.set(std::move(connector));
     shared_.upstream.set_ttl_us_max(ttl_bound_us(config.freshness));
-    for (const auto& worker : workers_) worker->post_rules(rules);
     for (const auto& worker : workers_) worker->post_users(users);
+    rules_->take_over(std::move(rules), config);
     // Entries were stored under the old rules, perhaps for longer than the new ones allow.
     shared_.cache.purge_all();
     std::string restart;
     for (const auto& key : config::changes_that_need_restart(shared_.config, config)) restart += (restart.empty() ? "" : ", ") + key;
     log_info("configuration reloaded", {{"rules", std::to_string(config.rules.size())}, {"needs_restart", restart.empty() ? "nothing" : restart}});
+}
+
+void Proxy::publish(std::shared_ptr<const rules::UserRules> rules) {
+    for (const auto& worker : workers_) worker->post_rules(rules);
+    shared_.rules.set(std::move(rules));
+}
+
+std::vector<std::string> Proxy::table_names(const std::string& database, const std::vector<Oid>& relations) const {
+    std::vector<std::string> names;
+    for (const auto* known : shared_.upstream.databases()) {
+        const auto facts = known->name() == database ? known->facts() : nullptr;
+        if (facts == nullptr) continue;
+        for (const auto oid : relations) names.push_back(facts->catalogue->qualified_name(oid));
+    }
+    return names;
 }
 
 void Proxy::begin_drain() {
@@ -218,8 +230,11 @@ Snapshot Proxy::snapshot() const {
     std::vector<std::uint64_t> bypasses(static_cast<std::size_t>(rules::Reason::count_));
     std::vector<std::uint64_t> pinned(static_cast<std::size_t>(session::Pin::count_));
     for (const auto& worker : workers_) {
-        add_worker(out, *worker);
         const session::SessionMetrics& m = worker->metrics();
+        add_counts(out, m);
+        out.client_bytes_in += worker->bytes_in.value();
+        out.client_bytes_out += worker->bytes_out.value();
+        out.servers += worker->lent_servers.value();
         for (std::size_t i = 0; i < bypasses.size(); ++i) bypasses[i] += m.bypasses[i].value();
         for (std::size_t i = 0; i < pinned.size(); ++i) pinned[i] += m.pinned[i].value();
     }

@@ -16,6 +16,7 @@
 #include "proxy/catalogue_service.h"
 #include "proxy/control.h"
 #include "proxy/listener.h"
+#include "proxy/rule_store.h"
 #include "proxy/shared.h"
 #include "proxy/unknown_outcomes.h"
 #include "proxy/worker.h"
@@ -25,7 +26,8 @@ namespace larder::proxy {
 class Proxy final : public SnapshotSource, public StatementSource {
 public:
     // Loads rules and certificates. Throws config::ConfigError or std::runtime_error.
-    explicit Proxy(const config::Config& config);
+    // `rules_file`: of rules made at run time, RuleStore.
+    explicit Proxy(const config::Config& config, std::string rules_file = {});
     ~Proxy() override;
     Proxy(const Proxy&) = delete;
     Proxy& operator=(const Proxy&) = delete;
@@ -53,14 +55,19 @@ public:
     std::vector<StatementRow> statements(bool with_samples) const override;
     StatementTotals statement_totals() const override;
     void set_advice(const std::string& statement_id, int advice) const override;
+    config::RuleBook& rules() { return *rules_; }
 
 private:
+    void publish(std::shared_ptr<const rules::UserRules> rules);
+    std::vector<std::string> table_names(const std::string& database, const std::vector<Oid>& relations) const;
+
     Shared shared_;
     KeptOutcomes outcomes_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<Listener> listener_;
     std::unique_ptr<Control> control_;        // null: Larder cannot log in itself
     std::unique_ptr<CatalogueService> catalogues_;
+    std::unique_ptr<RuleStore> rules_;
     Instant started_;
     bool is_stopped_ = false;
 };

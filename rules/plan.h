@@ -70,6 +70,7 @@ struct Plan {
     std::vector<Oid> reads;                // roots on whose `scan` it depends, sorted, without repeats; for reason none
     std::vector<RowRead> row_reads;        // for reason none
     std::chrono::milliseconds ttl{0};      // for reason none: after defaults, rule and hint
+    std::chrono::milliseconds max_stale{0};  // the same: so old may an answer be that a write made old; 0: none is given
     std::string rule;                      // the [[rule]] that matched, if any
     std::vector<std::string> tags;
     WritePlan writes;

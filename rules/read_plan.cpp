@@ -67,9 +67,11 @@ Reason apply_rules(Plan& plan, const PlanInput& input, const std::vector<std::st
         plan.rule = rule->name;
         plan.tags = rule->tags;
         if (rule->ttl) plan.ttl = *rule->ttl;
+        if (rule->max_stale) plan.max_stale = *rule->max_stale;
         if (rule->cache == false && !hints.ttl) return Reason::rule_off;
     }
     if (hints.ttl) plan.ttl = *hints.ttl;
+    if (hints.max_stale) plan.max_stale = *hints.max_stale;
     plan.tags.insert(plan.tags.end(), hints.tags.begin(), hints.tags.end());
     return plan.ttl.count() > 0 ? Reason::none : rule != nullptr && !hints.ttl ? Reason::rule_off : Reason::hint_off;
 }

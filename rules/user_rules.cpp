@@ -19,7 +19,7 @@ struct CompiledRule {
 };
 
 [[noreturn]] void fail(const config::Rule& rule, const std::string& what) {
-    throw config::ConfigError("line " + std::to_string(rule.line) + ": rule '" + rule.name + "': " + what);
+    throw config::ConfigError((rule.line > 0 ? "line " + std::to_string(rule.line) + ": " : "") + "rule '" + rule.name + "': " + what);
 }
 
 CompiledRule compile(const config::Rule& rule) {

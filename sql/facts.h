@@ -182,6 +182,7 @@ struct Hints {
     bool off = false;
     bool is_present = false;
     std::optional<std::chrono::milliseconds> ttl;
+    std::optional<std::chrono::milliseconds> max_stale;
     std::vector<std::string> tags;
     std::string error;  // not empty: the hint could not be read, and why
 };

@@ -172,6 +172,13 @@ void read_item(Bytes item, Hints& hints) {
         } else {
             hints.error = "ttl wants a number and a unit (ms, s, min, h, d) and at most a year";
         }
+    } else if (equals_folded(key, "max_stale")) {
+        const auto max_stale = read_duration(value);
+        if (max_stale && *max_stale <= kHintMaxStaleMax) {
+            hints.max_stale = max_stale;
+        } else {
+            hints.error = "max_stale wants a number and a unit (ms, s, min, h, d) and at most a day";
+        }
     } else if (equals_folded(key, "tag")) {
         if (!is_tag(value)) {
             hints.error = "tag wants up to 64 letters, digits, or any of _ - . : /";
@@ -183,7 +190,7 @@ void read_item(Bytes item, Hints& hints) {
             }
         }
     } else {
-        hints.error = "unknown hint, known are off, ttl=… and tag=…";
+        hints.error = "unknown hint, known are off, ttl=…, max_stale=… and tag=…";
     }
 }
 

@@ -1,8 +1,8 @@
 // Hints: what a statement's comments ask of Larder.
 //
 // A hint is a comment, block or line, whose text begins with `larder:`, followed by items with commas or blanks between
-// them: `off`, `ttl=60s`, `tag=home`. It may stand anywhere but inside a literal or a quoted name, before or after other
-// comments. Units of ttl: ms, s, min or m, h, d. Several hints add up; of several ttl the last one counts.
+// them: `off`, `ttl=60s`, `max_stale=5s`, `tag=home`. It may stand anywhere but inside a literal or a quoted name, before or after other
+// comments. Units of durations: ms, s, min or m, h, d. Several hints add up; of several ttl, and of several max_stale, the last one counts.
 #pragma once
 
 #include "base/bytes.h"
@@ -13,6 +13,7 @@ namespace larder::sql {
 inline constexpr std::size_t kHintTagsMax = 16;
 inline constexpr std::size_t kHintTagBytesMax = 64;
 inline constexpr std::chrono::milliseconds kHintTtlMax = std::chrono::hours(24 * 365);
+inline constexpr std::chrono::milliseconds kHintMaxStaleMax = std::chrono::hours(24);
 
 // Finds and reads them, assuming PostgreSQL's default lexing (standard_conforming_strings on). Costs one search for
 // "larder" if there are none. Threads: any.

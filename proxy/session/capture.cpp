@@ -42,8 +42,10 @@ void Capture::finish() {
     }
     // The tick is coarse; an answer that came within one tick still cost the server something.
     const auto server_us = std::max<std::int64_t>((context_.now - started_).count(), 1);
-    const auto expires = ttl_us_ > 0 ? context_.now + std::chrono::microseconds(ttl_us_) : kNever;
-    const auto result = cache::CachedResult::make(key_, note_.note, {row_description_, rows_, complete_}, {server_us, row_count_}, context_.now, expires);
+    // Its age counts from the note: what was committed while it was read may be missing in it.
+    const auto expires = ttl_us_ > 0 ? started_ + std::chrono::microseconds(ttl_us_) : kNever;
+    const auto stale_until = note_.max_stale.count() > 0 ? started_ + note_.max_stale : kLongAgo;
+    const auto result = cache::CachedResult::make(key_, note_.note, {row_description_, rows_, complete_}, {server_us, row_count_}, started_, expires, stale_until);
     if (context_.cache.store({key_, key_hash_}, result, context_.now)) context_.metrics.stored.add();
     if (leads_) {
         leads_ = false;
@@ -54,7 +56,7 @@ void Capture::finish() {
 // Leaves out of the note what the answer shows not to matter. False: it must not be kept.
 bool Capture::prove() {
     const bool is_proved = note_.proving_rows > 0 && (row_count_ >= note_.proving_rows || is_planted(PlantedFault::proved_by_nothing));
-    if (!is_proved) return !note_.needs_proof;
+    if (!is_proved) return !note_.needs_proof || note_.max_stale.count() > 0;
     note_.note.resize(note_.required);
     return true;
 }

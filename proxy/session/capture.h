@@ -20,6 +20,8 @@ struct ReadNote {
     std::size_t required = 0;
     int proving_rows = 0;
     bool needs_proof = false;   // one of those was in flight: without the proof, the answer is not kept
+    // So old may the answer be given although a write has made it old, also if one was in flight already when it was noted.
+    std::chrono::microseconds max_stale{0};
 };
 
 // A capture that is destroyed before finish() has failed: its flight, if it leads one, goes to a waiter.

@@ -27,6 +27,7 @@ class TrafficRecords;
 // Written by the worker, read by whoever scrapes.
 struct SessionMetrics {
     Count hits, misses, stored, joined_flights;
+    Count stale_hits;                                    // of the hits, those that a write had made old (max_stale)
     std::array<Count, static_cast<std::size_t>(rules::Reason::count_)> bypasses;    // by reason
     Count hit_bytes, saved_server_us;                    // what hits spared the server
     Count client_connections, logins, login_failures;

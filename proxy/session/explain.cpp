@@ -116,6 +116,7 @@ std::vector<std::string> explain(const Statement& statement, const ResolvedPlan&
     if (may_be_kept) {
         add_reads(resolved, names, lines);
         lines.push_back(state.ttl.count() > 0 ? "  lives " + age(state.ttl) + " at most" : "  lives until one of these moves");
+        if (plan.max_stale.count() > 0) lines.push_back("  may be up to " + age(plan.max_stale) + " old although one of these moved (max_stale), but for this session's own writes");
         for (const auto& tag : plan.tags) lines.push_back("  tag " + tag);
         if (state.has_parameters)
             lines.emplace_back("  each set of parameters has an answer of its own");

@@ -451,7 +451,7 @@ std::vector<std::string> Session::Impl::explain_statement(const LarderCommand& c
     if (env != nullptr && resolved.plan.reason == rules::Reason::none && !state.has_parameters) {
         make_key(key, env->id, statement->text());
         state.is_kept_now =
-            static_cast<bool>(context.cache.find({key, cache::hash_key(key)}, context.now, own.values().max_age, true).result);
+            static_cast<bool>(context.cache.find({key, cache::hash_key(key)}, context.now, bounds_of(resolved.plan), true).result);
     }
     return explain(*statement, resolved, state);
 }

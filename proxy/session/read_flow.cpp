@@ -162,10 +162,22 @@ bool Session::Impl::answered_in_its_stead(Outputs& out) {
     return true;
 }
 
+// How long an answer is kept at most.
 std::int64_t Session::Impl::ttl_us(const rules::Plan& plan) const {
     const auto own_ttl = std::chrono::microseconds(plan.ttl).count();
     const auto bound = context.upstream.ttl_us_max();
-    return bound > 0 ? std::min(own_ttl, bound) : own_ttl;
+    return bound > 0 ? std::min(own_ttl, std::max<std::int64_t>(bound, std::chrono::microseconds(plan.max_stale).count())) : own_ttl;
+}
+
+// How old an answer this session takes. The plan's own bounds count here too: the answer may have been kept under other rules.
+cache::ReadBounds Session::Impl::bounds_of(const rules::Plan& plan) const {
+    const std::chrono::microseconds ttl(plan.ttl), bound(context.upstream.ttl_us_max());
+    cache::ReadBounds bounds;
+    bounds.max_age = std::min(own.values().max_age, ttl);
+    bounds.max_stale = std::min<std::chrono::microseconds>(bounds.max_age, plan.max_stale);
+    bounds.not_before = last_write_ended;
+    if (bound.count() > 0) bounds.max_age = std::min(bounds.max_age, bound);
+    return bounds;
 }
 
 // What this read depends on, as it is now. An empty note: it must not be kept.
@@ -181,7 +193,10 @@ ReadNote Session::Impl::note_read(const ResolvedPlan& resolved, const protocol::
         for (const auto& read : resolved.row_reads) add_row_read(read_set, *database, read, parameters);
         counters = &read_set.counters;
     }
-    if (!cache::take_note(*counters, out.note)) return {};
+    // What is in flight already makes the answer old from the start; some readers take it all the same.
+    out.max_stale = std::min(resolved.plan.max_stale, resolved.plan.ttl);
+    out.needs_proof = !cache::take_note(*counters, out.note);
+    if (out.needs_proof && out.max_stale.count() == 0) return {};
     out.required = out.note.size();
     if (resolved.row_reads.empty()) return out;
     out.proving_rows = read_set.proving_rows;
@@ -205,11 +220,10 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
     }
     const cache::KeyView view{key, is_for_this_key ? taken_flight.hash : cache::hash_key(key)};
     if (!is_for_this_key) {
-        auto found = context.cache.find(view, context.now, own.values().max_age, needs_row_description);
-        if (found.result) {
-            result = std::move(found.result);
-            return ReadStep::hit;
-        }
+        auto found = context.cache.find(view, context.now, bounds_of(resolved.plan), needs_row_description);
+        result = std::move(found.result);
+        if (found.is_stale) context.metrics.stale_hits.add();
+        if (result) return ReadStep::hit;
     }
     const bool was_handed_the_lead = is_for_this_key && taken_flight.state == Flight::State::leads;
     if (pool != nullptr && !has_server) {
@@ -274,7 +288,7 @@ bool Session::Impl::looks_up_early(const Statement& statement, const ResolvedPla
     if (owed.empty() || !statement.looks_cacheable() || resolved.plan.reason != rules::Reason::none || flight.state != Flight::State::none) return false;
     make_key(key, env->id, statement.text());
     const auto hash = cache::hash_key(key);
-    auto found = context.cache.find({key, hash}, context.now, own.values().max_age, true);
+    auto found = context.cache.find({key, hash}, context.now, bounds_of(resolved.plan), true);
     if (!found.result) return false;
     flight = {Flight::State::landed, key, hash, std::move(found.result)};
     pause = Pause::owed;
@@ -287,9 +301,13 @@ void Session::Impl::served(const cache::ResultRef& result, Outputs& out) {
     context.metrics.hit_bytes.add(result->rows_and_complete().size());
     if (status == 'T') block.had_hit = true;
     if (deferred.is_active) deferred.idle_since = context.now;
-    if (own.values().trace) {
-        trace(out, "hit, stored " + age_text(context.now - result->stored()) + " ago, saved " + std::to_string(result->cost().server_us) + " us of server time");
-    }
+    if (own.values().trace) trace_hit(*result, out);
+}
+
+void Session::Impl::trace_hit(const cache::CachedResult& result, Outputs& out) {
+    std::string text = "hit, stored " + age_text(context.now - result.stored()) + " ago, saved " + std::to_string(result.cost().server_us) + " us of server time";
+    if (!result.is_fresh()) text += "; a write has made it old since, within its max_stale";
+    trace(out, text);
 }
 
 // The statement that a batch is about: made by its own Parse, or one that the session has.

@@ -193,11 +193,13 @@ struct Session::Impl {
     ReadStep decide_read(const ResolvedPlan& plan, bool needs_row_description, const protocol::Bind* bind, Bytes types,
                          cache::ResultRef& result, std::unique_ptr<Capture>& capture, Outputs& out);
     ReadNote note_read(const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types);
+    cache::ReadBounds bounds_of(const rules::Plan& plan) const;
     bool answered_in_its_stead(Outputs& out);
     bool joins_without_server(const ResolvedPlan& resolved, const cache::KeyView& view);
     bool looks_up_early(const Statement& statement, const ResolvedPlan& resolved);  // a planted fault
     std::int64_t ttl_us(const rules::Plan& plan) const;
     void served(const cache::ResultRef& result, Outputs& out);
+    void trace_hit(const cache::CachedResult& result, Outputs& out);
 
     // --- backend_flow.cpp
     std::size_t on_reply(Bytes in, Outputs& out);
@@ -351,6 +353,7 @@ struct Session::Impl {
     DeferredBlock deferred;
     Writes writes;
     OwnSettings own;
+    Instant last_write_ended = kLongAgo;               // nothing older is given to this session although a write made it old
     bool last_tag_was_rollback = false;
     cache::ResultRef last_hit;                         // in a block: what the unnamed portal would still show
 

@@ -28,9 +28,16 @@ void StatementRecord::bypassed(rules::Reason reason, std::uint32_t weight) {
     votes_ = reason_.load(std::memory_order_relaxed) == code ? std::min(votes_ + 1, 1000u) : votes_ - 1;
 }
 
+std::uint32_t StatementRecord::time_weight() {
+    constexpr std::uint64_t kKnownCalls = 64, kFastUs = 1'000;
+    constexpr std::uint32_t kOneOfTimes = 4;
+    const auto calls = server_calls.value();
+    if (calls < kKnownCalls || server_us.value() > calls * kFastUs) return 1;
+    return ++untimed_ % kOneOfTimes == 0 ? kOneOfTimes : 0;
+}
+
 // The first few, then rarely; of what takes long, always: a copy does not matter there.
 bool StatementRecord::wants_sample() const {
-    constexpr std::uint64_t kLongUs = 10'000;
     const auto calls = server_calls.value();
     return std::has_single_bit(calls + 1) || server_us.value() > calls * kLongUs;
 }
@@ -86,6 +93,7 @@ void StatementRecord::add_to(StatementRow& row, bool with_samples) const {
     row.rows += rows.value(), row.bytes += bytes.value();
     row.server_calls += server_calls.value(), row.server_us += server_us.value();
     row.texts += texts.value();
+    row.seconds = std::max(row.seconds, static_cast<double>(last_used_us() - first_.us) / 1e6);
     row.sequences += sequences.value(), row.sequence_calls += sequence_calls.value();
     if (const auto reason = usual_reason(); reason != rules::Reason::none) row.bypass_reason = rules::name(reason);
     server_times.add_to(row.server_times);
@@ -105,8 +113,7 @@ void StatementRecord::add_to(StatementRow& row, bool with_samples) const {
 std::shared_ptr<StatementRecord> TrafficRecords::find(RecordKey key, Instant now) {
     const auto hash = key.hash();
     if (const auto found = records_.find(hash); found != records_.end()) return found->second;
-    auto record = std::make_shared<StatementRecord>(std::move(key), hash);
-    record->used(now);
+    auto record = std::make_shared<StatementRecord>(std::move(key), hash, now);
     const Lock lock(mutex_);
     if (records_.size() >= records_max_) evict_least_used();
     records_.emplace(hash, record);

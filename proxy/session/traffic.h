@@ -1,6 +1,8 @@
 // Statistics by shape of statement, as one worker counts them.
 //
-// A hit adds to a record that its plan already points to: no lookup, no lock, no clock. What goes to the server reads the clock twice.
+// A hit adds to a record that its plan already points to: no lookup, no lock, no clock. What goes to the server reads the clock twice;
+// of a shape that is known to be fast, one of four executions does, and counts for all of them. One that takes long is seen by the
+// worker's tick all the same, so none of those is missed.
 // A text that comes for the first time has no record yet, since a fingerprint costs more than to pass the text through: it gets one
 // when it comes again, when it was slow, and one of 64 in any case, which then counts for all of them.
 //
@@ -38,7 +40,7 @@ struct RecordKey {
 
 class StatementRecord {
 public:
-    StatementRecord(RecordKey key, std::uint64_t hash) : key_(std::move(key)), hash_(hash) {}
+    StatementRecord(RecordKey key, std::uint64_t hash, Instant first) : key_(std::move(key)), hash_(hash), first_(first), last_used_us_(first.us) {}
 
     static constexpr std::size_t kSamplesMax = 2;
     static constexpr std::size_t kSampleBytesMax = 8 * 1024;   // of text and parameters; longer ones are not kept
@@ -49,6 +51,11 @@ public:
     // Keeps the reason that is the usual one. (Boyer and Moore's majority vote.)
     void bypassed(rules::Reason reason, std::uint32_t weight);
     rules::Reason usual_reason() const { return static_cast<rules::Reason>(reason_.load(std::memory_order_relaxed)); }
+
+    // Of so many executions the one that is about to be sent stands for, by the clock; 0: its time is not taken.
+    std::uint32_t time_weight();
+    // So long is long by the tick: it is counted for itself alone, whether its time was taken or not.
+    static constexpr std::uint64_t kLongUs = 10'000;
 
     // Whether the execution that is about to be sent is worth keeping as an example.
     bool wants_sample() const;
@@ -81,12 +88,14 @@ public:
 private:
     const RecordKey key_;
     const std::uint64_t hash_;
+    const Instant first_;
     std::atomic<std::uint8_t> reason_{0};
     mutable std::atomic<int> advice_{0};
     std::uint32_t votes_ = 0;
+    std::uint32_t untimed_ = 0;
     bool is_dropped_ = false;
     std::array<std::atomic<std::uint8_t>, kDistinctRegisters> distinct_{};
-    std::atomic<std::int64_t> last_used_us_{0};
+    std::atomic<std::int64_t> last_used_us_;
     mutable Mutex mutex_;               // for what is written seldom
     std::vector<StatementSample> samples_;   // the slowest first
     std::vector<Oid> reads_, writes_;
@@ -99,7 +108,8 @@ private:
 struct Execution {
     std::shared_ptr<StatementRecord> record;  // null: its text came for the first time, and is …
     std::shared_ptr<Statement> first_text;    // … this
-    std::int64_t sent_us = 0;
+    std::int64_t sent_us = 0;                 // by the clock, or else by the tick
+    std::uint32_t time_weight = 1;            // StatementRecord::time_weight()
     std::uint64_t rows = 0, bytes = 0;
     std::uint64_t values_hash = 0;            // of text and parameters; 0: not at hand
     bool has_failed = false, is_miss = false;

@@ -119,7 +119,8 @@ void Session::Impl::begin_execution(Owed& entry, const std::shared_ptr<Statement
     if (statement->looks_cacheable()) execution->values_hash = values_hash(*statement, bind);
     const bool wants_sample = context.traffic->keeps_samples() && (execution->record == nullptr || execution->record->wants_sample());
     if (wants_sample && statement->text().size() <= StatementRecord::kSampleBytesMax) execution->sample = sample_of(statement->text(), bind, types);
-    execution->sent_us = clock_us();
+    if (execution->record) execution->time_weight = execution->record->time_weight();
+    execution->sent_us = execution->time_weight > 0 ? clock_us() : context.now.us;
     entry.execution = std::move(execution);
 }
 
@@ -127,7 +128,8 @@ void Session::Impl::end_execution(Owed& done) {
     constexpr std::int64_t kSlowEnoughUs = 1'000;  // that a fingerprint does not matter
     if (!done.execution) return;
     auto& execution = *done.execution;
-    const auto took = static_cast<std::uint64_t>(std::max<std::int64_t>(0, clock_us() - execution.sent_us));
+    const auto now_us = execution.time_weight > 0 ? clock_us() : context.now.us;
+    const auto took = static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_us - execution.sent_us));
     std::uint32_t weight = 1;
     if (execution.first_text != nullptr && database != nullptr) {
         if (took < kSlowEnoughUs) weight = context.traffic->takes_first_text() ? TrafficRecords::kOneOf : 0;
@@ -142,11 +144,12 @@ void Session::Impl::end_execution(Owed& done) {
             record->errors.add(weight);
         } else {
             record->server_calls.add(weight);
-            record->server_us.add(took * weight);
-            record->server_times.add(took, weight);
+            const auto time_weight = took >= StatementRecord::kLongUs ? weight : weight * execution.time_weight;
+            record->server_us.add(took * time_weight);
+            record->server_times.add(took, time_weight);
             record->rows.add(execution.rows * weight);
             record->bytes.add(execution.bytes * weight);
-            if (execution.sample) {
+            if (execution.sample && (execution.time_weight > 0 || took >= StatementRecord::kLongUs)) {
                 execution.sample->server_us = took;
                 record->keep_sample(std::move(*execution.sample));
             }

@@ -14,6 +14,7 @@
 #include <libpq-fe.h>
 #include <unistd.h>
 
+using namespace larder;
 using namespace larder::advisor;
 using namespace std::chrono_literals;
 
@@ -69,6 +70,7 @@ public:
         if (asked_ == 2 && since_) since_();
         return {100 + statement_since.calls, 900'000 + statement_since.microseconds};
     }
+    Work statement_with_hits(const std::string& subject) const override { return statement(subject); }
     Work writers(const std::string&, unsigned table) const override {
         if (table == 0) return {};
         return asked_ == 1 ? Work{1000, 50'000} : Work{1000 + writers_since.calls, 50'000 + writers_since.microseconds};
@@ -78,6 +80,27 @@ public:
 
 private:
     mutable std::atomic<int> asked_ = 0;
+};
+
+class Rules final : public config::RuleBook {
+public:
+    std::vector<config::RuleRow> rules() const override { return {}; }
+    void run(const config::RuleCommand& command) override {
+        const std::lock_guard lock(mutex_);
+        if (is_refusing) throw config::RuleError(config::RuleError::Kind::duplicate, "it exists");
+        ran_.push_back((command.kind == config::RuleCommand::Kind::create ? "create " : "drop ") + command.name);
+    }
+    config::RuleMatches matches(const config::RuleOptions&) const override { return {}; }
+    std::string file() const override { return {}; }
+    std::vector<std::string> ran() const {
+        const std::lock_guard lock(mutex_);
+        return ran_;
+    }
+    std::atomic<bool> is_refusing = false;
+
+private:
+    mutable std::mutex mutex_;
+    std::vector<std::string> ran_;
 };
 
 // A table of its own for each test, and a history in a folder that goes with it.
@@ -301,4 +324,51 @@ TEST_CASE("a dropped index is made again when that is reverted") {
     deployer.revert(id, "postgres");
     World::wait_for(deployer, id, {DeploymentState::reverted});
     CHECK(world.session.is_valid("deployed_k") == "t");
+}
+
+namespace {
+
+Order rule_order() {
+    Order order;
+    order.title = "Cache the answer", order.kind = "cache", order.subject = "key", order.statement = "SELECT 1", order.asked_by = "postgres";
+    order.deploy = {"CREATE RULE \"advice-1\" WITH (max_stale = '5s')"}, order.undo = {"DROP RULE IF EXISTS \"advice-1\""};
+    return order;
+}
+
+}  // namespace
+
+TEST_CASE("a rule is made, watched by all executions, and kept or taken away") {
+    World world;
+    Rules rules;
+    world.options.rules = &rules;
+    world.options.uri = [](const std::string&) -> std::string { throw std::runtime_error("PostgreSQL has no part in it"); };
+    const bool helps = GENERATE(true, false);
+    world.traffic.statement_since = helps ? Work{1000, 1000.0 * 9} : Work{100, 900'000};
+    Deployer deployer(world.options, world.traffic);
+    const auto answer = deployer.deploy(rule_order());
+    REQUIRE(answer.id > 0);
+    const auto ended = World::wait_for(deployer, answer.id, {DeploymentState::kept, DeploymentState::reverted});
+    CHECK(ended.state == (helps ? DeploymentState::kept : DeploymentState::reverted));
+    CHECK(rules.ran().size() == (helps ? 1u : 2u));
+    CHECK(rules.ran().front() == "create advice-1");
+    if (!helps) {
+        CHECK(rules.ran().back() == "drop advice-1");
+        return;
+    }
+    REQUIRE(deployer.revert(answer.id, "postgres").id == answer.id);
+    CHECK(World::wait_for(deployer, answer.id, {DeploymentState::reverted}).steps_done == 0);
+    CHECK(rules.ran().back() == "drop advice-1");
+}
+
+TEST_CASE("a rule that cannot be made is a deployment that failed") {
+    World world;
+    Rules rules;
+    CHECK_FALSE(Deployer(world.options, world.traffic).deploy(rule_order()).why_not.empty());
+    world.options.rules = &rules;
+    rules.is_refusing = true;
+    Deployer deployer(world.options, world.traffic);
+    const auto answer = deployer.deploy(rule_order());
+    REQUIRE(answer.id > 0);
+    CHECK(last_text(World::wait_for(deployer, answer.id, {DeploymentState::failed})).find("it exists") != std::string::npos);
+    CHECK(rules.ran().empty());
 }

@@ -290,6 +290,37 @@ class Advised(Base):
         self.assertGreater(best["gain"], 0.9)
         self.assertEqual(self.api(f"/api/v1/advice/{row['key']}")["id"], row["id"])
 
+    def test_caching_advice_is_put_into_force_watched_and_taken_back(self):
+        writer = self.connect()
+
+        def ask(count):
+            for _ in range(count):
+                self.run_sql("SELECT count(*) FROM orders")
+                with writer.cursor() as cursor:
+                    cursor.execute("UPDATE orders SET note = note WHERE id = -1")
+        ask(600)
+        row = eventually(lambda: next((one for one in self.api("/api/v1/advice")["advice"] if one["found_by"] == "cache"), None), "caching is advised")
+        best = row["options"][0]
+        self.assertIn("max_stale", best["run"][0])
+        self.assertIsNone(best["why_not_deployed"])
+        self.assertEqual(self.console("SHOW RULES"), [])
+        status, answer = self.post(f"/api/v1/advice/{row['id']}/deploy")
+        self.assertEqual(status, 202, answer)
+        rule = eventually(lambda: self.console("SHOW RULES"), "the rule is in force")[0]
+        self.assertEqual((rule["database"], rule["role"]), ("postgres", "postgres"))
+        old = self.larder.metric("larder_cache_stale_hits_total")
+
+        def judged():
+            ask(50)
+            state = self.console("SHOW DEPLOYMENTS")[0]
+            return state if state["state"] in ("kept", "reverted", "unproven", "failed") else None
+        state = eventually(judged, "the deployment is judged")
+        self.assertEqual(state["state"], "kept", state)
+        self.assertGreater(self.larder.metric("larder_cache_stale_hits_total"), old)
+        self.console("REVERT DEPLOYMENT 1")
+        eventually(lambda: self.console("SHOW RULES") == [], "the rule is gone")
+        self.assertEqual(self.console("SHOW DEPLOYMENTS")[0]["state"], "reverted")
+
     def test_nothing_is_deployed_unasked(self):
         self.ask_orders(0)
         self.advice_on("FROM orders")

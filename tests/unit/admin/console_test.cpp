@@ -65,6 +65,7 @@ TEST_CASE("every command that help lists can be run, and gives rows as wide as i
     REQUIRE(help.rows.size() > 10);
     for (const auto& row : help.rows) {
         std::string command = row.at(0).value();
+        if (command.find(" RULE") != std::string::npos) continue;  // rules_test.cpp
         for (auto at = command.find(" n"); at != std::string::npos; at = command.find(" n")) command.replace(at, 2, " 1");
         INFO(command);
         const auto reply = console.run(command, true);

@@ -107,13 +107,14 @@ TEST_CASE("the documents") {
     CHECK(document("/api/v1/entries", source).at("entries").at(0).at("server_seconds") == 0.0015);
     // What is described is there.
     const auto described = document("/api/v1/openapi.json", source);
-    CHECK(described.at("paths").as_object().size() == 18);
+    CHECK(described.at("paths").as_object().size() == 20);
     FakeTraffic traffic;
     traffic.rows = {FakeTraffic::row("1", 1, 1, 1)};
     FakeAdvice advice;
-    const Sources all(source, &traffic, &advice, "token");
+    const Sources all(source, &traffic, &advice, nullptr, "token");
     for (const auto& path : described.at("paths").as_object()) {
         std::string target(path.key());
+        if (target.starts_with("/api/v1/rules")) continue;  // rules_test.cpp
         if (const auto id = target.find("{id}"); id != std::string::npos) target.replace(id, 4, "1");
         const bool is_change = path.value().as_object().contains("post");
         INFO(target);

@@ -19,7 +19,7 @@ struct World {
     FakeTraffic traffic;
     FakeAdvice advice;
     Console console{snapshot, &traffic, &advice};
-    Sources sources{snapshot, &traffic, &advice, "the-token"};
+    Sources sources{snapshot, &traffic, &advice, nullptr, "the-token"};
 
     World() { traffic.rows = {FakeTraffic::row("00aa", 90, 10, 1'000), FakeTraffic::row("00bb", 0, 5, 90'000), FakeTraffic::row("00cc", 0, 0, 0)}; }
     HttpReply get(std::string_view target) { return answer("GET", target, sources); }
@@ -134,7 +134,7 @@ TEST_CASE("one query over HTTP tells what it touches, and values only to who sho
     CHECK(world.read(path).at("sequence_after") == "00cc");
     CHECK(world.get(path).body.find("secret") == std::string::npos);
     CHECK(answer("GET", path, world.sources, "Bearer wrong").body.find("secret") == std::string::npos);
-    CHECK(answer("GET", path, {world.snapshot, &world.traffic, &world.advice, ""}, "Bearer ").body.find("secret") == std::string::npos);
+    CHECK(answer("GET", path, {world.snapshot, &world.traffic, &world.advice, nullptr, ""}, "Bearer ").body.find("secret") == std::string::npos);
     const auto told = boost::json::parse(answer("GET", path, world.sources, "Bearer the-token").body).at("samples").at(0);
     CHECK(told.at("query") == "select 'secret'");
     CHECK(told.at("parameters") == boost::json::array{"secret", nullptr});
@@ -164,7 +164,7 @@ TEST_CASE("what changes something wants the token, and nothing can be changed wh
     World world;
     const auto deploy = [&](const Sources& sources, std::string_view authorization, std::string_view target = "/api/v1/advice/1/deploy") { return answer("POST", target, sources, authorization).status; };
     for (const auto* wrong : {"", "Bearer", "Bearer ", "Bearer the-toke", "Bearer the-token2", "bearer the-token", "Basic the-token", "the-token"}) CHECK(deploy(world.sources, wrong) == 401);
-    CHECK(deploy({world.snapshot, &world.traffic, &world.advice, ""}, "Bearer ") == 403);
+    CHECK(deploy({world.snapshot, &world.traffic, &world.advice, nullptr, ""}, "Bearer ") == 403);
     CHECK(answer("GET", "/api/v1/advice/1/deploy", world.sources, "Bearer the-token").status == 405);
     CHECK(world.advice.deployed.empty());
     CHECK(deploy(world.sources, "Bearer the-token") == 202);

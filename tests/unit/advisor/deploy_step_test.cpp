@@ -52,4 +52,11 @@ TEST_CASE("what makes an index is deployed only with what drops it again") {
     CHECK(!why_not_deployed({"CREATE STATISTICS s ON a, b FROM t"}, {}).empty());
     CHECK(why_not_deployed({"ANALYZE t"}, {}).empty());
     CHECK(!why_not_deployed({}, {}).empty());
+    const std::string rule = "CREATE RULE r WITH (ttl = '1s')";
+    CHECK(why_not_deployed({rule}, {"DROP RULE IF EXISTS r"}).empty());
+    CHECK(!why_not_deployed({rule}, {}).empty());
+    CHECK(!why_not_deployed({rule}, {"DROP RULE s"}).empty());
+    CHECK(!why_not_deployed({rule, create}, {"DROP RULE r", "DROP INDEX CONCURRENTLY i"}).empty());
+    CHECK(!why_not_deployed({"CREATE RULE r AS ON INSERT TO t DO NOTHING"}, {"DROP RULE r"}).empty());
+    CHECK(!why_not_deployed({"ALTER RULE r SET (ttl = '1s')"}, {"DROP RULE r"}).empty());
 }

@@ -102,6 +102,54 @@ TEST_CASE("the expected hit rate follows from values that come again and writes 
     CHECK(*expected_hit_rate(written_out, 0) == Approx(0.04).epsilon(0.01));
 }
 
+TEST_CASE("how long an answer lives tells how many calls it answers") {
+    auto read = shape("read", 1000, 5'000);
+    come_with(read, 10);
+    read.seconds = 100;                                                   // each value once a second
+    const double c = 1;
+    CHECK(*expected_hit_rate(read, 0, {.bound = 1}) == Approx(c * 1 / (1 + c * 1)).epsilon(0.15));
+    CHECK(*expected_hit_rate(read, 0, {.bound = 1, .max_stale = 9}) == Approx(0.9).epsilon(0.05));
+    CHECK(*expected_hit_rate(read, 1000, {}) == Approx(1 / 11.0).epsilon(0.15));          // ten writes a second, each meets all values
+    CHECK(*expected_hit_rate(read, 1000, {.max_stale = 9}) == Approx(0.9).epsilon(0.05));  // they no longer matter
+    CHECK(*expected_hit_rate(read, 10, {.max_stale = 9}) > *expected_hit_rate(read, 10));
+    // A write every two seconds and three seconds of age: 3 + e^(-1.5) / 0.5.
+    const double life = 3 + std::exp(-1.5) / 0.5;
+    CHECK(*expected_hit_rate(read, 50, {.max_stale = 3}) == Approx(life / (1 + life)).epsilon(0.05));
+    read.seconds = 0;                                                     // for how long is not known: ages tell nothing
+    CHECK(*expected_hit_rate(read, 1000, {.bound = 1, .max_stale = 9}) == *expected_hit_rate(read, 1000));
+}
+
+TEST_CASE("where age would help, the rule that allows it is advised, the least age that brings nearly all first") {
+    auto read = shape("read", 1000, 5'000), write = shape("write", 1000, 100);
+    read.fingerprint = "00000000000000aa", read.database = "shop", read.role = "o'app";
+    write.is_read = false, write.writes = {100}, write.database = "shop";
+    come_with(read, 10);
+    read.seconds = 100;                                                   // each value once a second, ten writes
+    auto found = find_uncached({read, write});
+    REQUIRE(found.size() == 1);
+    const auto& best = found[0].advice;
+    CHECK(best.kind == "cache");
+    CHECK(best.deploy == std::vector<std::string>{"CREATE RULE \"advice-" + read.id + "\" WITH (database = 'shop', fingerprint = '00000000000000aa', max_stale = '5s', role = 'o''app')"});
+    CHECK(best.undo == std::vector<std::string>{"DROP RULE IF EXISTS \"advice-" + read.id + "\""});
+    CHECK(best.why.find("select write") != std::string::npos);
+    CHECK(best.why.find("up to 5s old answers about 8") != std::string::npos);
+    REQUIRE(found[0].more.size() == 3);
+    CHECK(found[0].more[0].deploy[0].find("'1s'") != std::string::npos);
+    CHECK(found[0].more[2].deploy[0].find("'5min'") != std::string::npos);
+    CHECK(*found[0].more[2].gain > *best.gain);
+    // Nobody writes, but others might.
+    found = find_uncached({read}, 1);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].advice.why.find("others may write") != std::string::npos);
+    CHECK(found[0].advice.deploy.size() == 1);
+    // What is never cached is not helped by age.
+    read.misses = 0, read.bypasses = 1000, read.bypass_reason = "time_dependent";
+    found = find_uncached({read});
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].advice.deploy.empty());
+    CHECK(found[0].more.empty());
+}
+
 TEST_CASE("caching is advised with what it would bring, and not where values never come again") {
     auto read = shape("read", 1000, 5'000), write = shape("write", 900, 100);
     write.is_read = false, write.writes = {100};

@@ -9,7 +9,7 @@
 
 namespace larder::cache::test {
 
-inline constexpr std::chrono::microseconds kAnyAge = std::chrono::microseconds::max();
+inline constexpr ReadBounds kAnyAge;
 inline constexpr Instant kStart{1'000'000};
 
 struct Key {
@@ -27,6 +27,7 @@ struct Spec {
     std::int64_t server_us = 100;
     Instant stored = kStart;
     Instant expires = kNever;
+    Instant stale_until = kLongAgo;
 };
 
 inline Note note_of(const Counter& counter) {
@@ -36,7 +37,7 @@ inline Note note_of(const Counter& counter) {
 }
 
 inline ResultRef make_result(const Key& key, const Note& note, const Spec& spec = {}) {
-    return CachedResult::make(key.text, note, {spec.row_description, spec.rows, "C"}, {spec.server_us, 1}, spec.stored, spec.expires);
+    return CachedResult::make(key.text, note, {spec.row_description, spec.rows, "C"}, {spec.server_us, 1}, spec.stored, spec.expires, spec.stale_until);
 }
 
 }  // namespace larder::cache::test

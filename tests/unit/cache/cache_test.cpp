@@ -10,6 +10,7 @@
 using namespace larder;
 using namespace larder::cache;
 using namespace larder::cache::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -19,8 +20,8 @@ struct Fixture {
     Key key{"select 1"};
 
     bool store(const Spec& spec = {}) { return cache.store(key, make_result(key, note_of(t), spec), kStart); }
-    Lookup find(Instant now = kStart, std::chrono::microseconds max_age = kAnyAge, bool needs_row_description = true) {
-        return cache.find(key, now, max_age, needs_row_description);
+    Lookup find(Instant now = kStart, const ReadBounds& bounds = kAnyAge, bool needs_row_description = true) {
+        return cache.find(key, now, bounds, needs_row_description);
     }
 };
 
@@ -98,10 +99,76 @@ TEST_CASE_METHOD(Fixture, "the entry's time ends at `expires`") {
 TEST_CASE_METHOD(Fixture, "max_age is the reader's own and drops nothing") {
     REQUIRE(store());
     const Instant later{kStart.us + 1000};
-    CHECK(find(later, std::chrono::microseconds{1000}).result);
-    CHECK(find(later, std::chrono::microseconds{999}).miss == Miss::expired);
+    CHECK(find(later, {.max_age = 1000us}).result);
+    CHECK(find(later, {.max_age = 999us}).miss == Miss::expired);
     CHECK(find(later).result);
     CHECK(cache.stats().expired == 0);
+}
+
+TEST_CASE("what a write made old is given to who takes it, until it is too old") {
+    Counter server, catalogue, t;
+    Cache cache{CacheLimits{}};
+    const Key key{"select 1"};
+    Note note;
+    REQUIRE(take_note({&server, &catalogue, &t}, note));
+    const auto store = [&] { return cache.store(key, make_result(key, note, {.stale_until = Instant{kStart.us + 1000}}), kStart); };
+    const auto find = [&](std::int64_t later_us, const ReadBounds& bounds) { return cache.find(key, Instant{kStart.us + later_us}, bounds, true); };
+    REQUIRE(store());
+    CHECK_FALSE(find(10, {.max_stale = 500us}).is_stale);
+    t.begin();
+    CHECK(find(499, {.max_stale = 500us}).result);
+    CHECK(find(499, {.max_stale = 500us}).is_stale);
+    t.end();
+    CHECK(find(499, {.max_stale = 500us}).result);
+
+    SECTION("the age is the reader's own, and drops nothing") {
+        CHECK(find(500, {.max_stale = 500us}).miss == Miss::stale);
+        CHECK(find(10, {}).miss == Miss::stale);
+        CHECK(find(500, {.max_stale = 501us}).result);
+    }
+    SECTION("what its reader wrote since it has to show") {
+        CHECK(find(10, {.max_stale = 500us, .not_before = kStart}).miss == Miss::stale);
+        CHECK(find(10, {.max_stale = 500us, .not_before = Instant{kStart.us - 1}}).result);
+    }
+    SECTION("its time being over, it goes") {
+        CHECK(find(1000, {.max_stale = 5000us}).miss == Miss::stale);
+        CHECK(cache.stats().entries == 0);
+    }
+    SECTION("another server or schema: never") {
+        (GENERATE(true, false) ? server : catalogue).move();
+        CHECK(find(10, {.max_stale = 500us}).miss == Miss::stale);
+        CHECK(cache.stats().entries == 0);
+        CHECK_FALSE(store());
+    }
+    SECTION("it is not swept, and is stored although it is old already") {
+        for (int i = 0; i < 100; ++i) cache.sweep(Instant{kStart.us + 999});
+        CHECK(find(10, {.max_stale = 500us}).result);
+        cache.purge_all();
+        REQUIRE(store());
+        CHECK(find(10, {.max_stale = 500us}).is_stale);
+        for (int i = 0; i < 100; ++i) cache.sweep(Instant{kStart.us + 1000});
+        CHECK(cache.stats().entries == 0);
+    }
+    SECTION("what was noted later takes its place, and not what was noted earlier") {
+        Note newer;
+        REQUIRE(take_note({&server, &catalogue, &t}, newer));
+        const auto store_as = [&](const char* rows, const Note& noted, std::int64_t at) {
+            return cache.store(key, make_result(key, noted, {.rows = rows, .stored = Instant{kStart.us + at}, .stale_until = Instant{kStart.us + at + 1000}}), kStart);
+        };
+        CHECK_FALSE(store_as("earlier", note, -5));
+        CHECK(store_as("later", newer, 5));
+        CHECK(find(10, {.max_stale = 500us}).result->all() == "TlaterC");
+        CHECK_FALSE(find(10, {}).is_stale);
+    }
+}
+
+TEST_CASE_METHOD(Fixture, "an answer that nothing made old may outlive max_age by max_stale") {
+    REQUIRE(store());
+    const Instant later{kStart.us + 1000};
+    CHECK(find(later, {.max_age = 10us, .max_stale = 1000us}).miss == Miss::expired);
+    CHECK(find(later, {.max_age = 10us, .max_stale = 1001us}).is_stale);
+    CHECK(find(later, {.max_age = 10us, .max_stale = 1001us, .not_before = kStart}).miss == Miss::expired);
+    CHECK(cache.stats().entries == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "a reader who needs the row description gets none without") {

@@ -135,7 +135,7 @@ TEST_CASE("what only the whole can tell") {
 TEST_CASE("rules are checked") {
     CHECK(holds(error_of("[[rule]]\nttl = \"1s\"\n"), "needs a name"));
     CHECK(holds(error_of("[[rule]]\nname = \"a\"\n[[rule]]\nname = \"a\"\n"), "two rules named 'a'"));
-    CHECK(holds(error_of("[[rule]]\nname = \"a\"\nmax_stale = \"1s\"\n"), ":3: rule 'a': max_stale is not available"));
+    CHECK(holds(error_of("[[rule]]\nname = \"a\"\nmax_stale = \"2d\"\n"), ":3: rule 'a': max_stale must be a duration of a day at most"));
     CHECK(holds(error_of("[[rule]]\nname = \"a\"\nmatch = { tabel = \"x\" }\n"), "did you mean 'table'?"));
     CHECK(holds(error_of("[[rule]]\nname = \"a\"\ntt = \"1s\"\n"), "did you mean 'ttl'?"));
     CHECK(holds(error_of("[[rule]]\nname = \"a\"\nttl = \"0\"\n"), "ttl must be a duration"));

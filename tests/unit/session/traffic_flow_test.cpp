@@ -54,6 +54,37 @@ TEST_CASE("hits, rows and bytes are counted by shape, and again after the shape 
     CHECK(world.row("from t").hits == 1);
 }
 
+TEST_CASE("of a shape known to be fast one of four executions is timed and counts for four, and no slow one is missed") {
+    static std::int64_t clock = 0, reads = 0;
+    CountingWorld world;
+    world.context.clock_us = [] { return ++reads, clock; };
+    Client client(world);
+    const std::string text = "select n from t for update";
+    const auto run = [&](std::int64_t us, std::int64_t tick_us) {
+        client.says(query(text));
+        clock += us;
+        world.context.now.us += tick_us;
+        client.server(answer("1"));
+        client.got(), client.server_got();
+    };
+    for (int i = 0; i < 200; ++i) run(100, 100);
+    const auto before = world.row("from t");
+    reads = 0;
+    for (int i = 0; i < 400; ++i) run(100, 0);
+    auto after = world.row("from t");
+    CHECK(reads == 200);                                           // twice for one of four
+    CHECK(after.server_calls - before.server_calls == 400);
+    CHECK(after.server_us - before.server_us == 40'000);
+    CHECK(after.server_times.percentile(0.5) == Approx(100).epsilon(0.2));
+    for (int i = 0; i < 4; ++i) run(50'000, 50'000);               // whether it is timed or not, each counts for itself
+    CHECK(world.row("from t").server_us - after.server_us == 200'000);
+    // A shape that has become slow is timed each time again.
+    for (int i = 0; i < 40; ++i) run(50'000, 50'000);
+    reads = 0;
+    for (int i = 0; i < 40; ++i) run(50'000, 0);
+    CHECK(reads == 80);
+}
+
 TEST_CASE("a loop is told although each of its texts is new") {
     CountingWorld world;
     Client client(world);

@@ -85,13 +85,20 @@ TEST_CASE("how many different values came is told within a quarter") {
         }
         CHECK(ranks.estimate() == Approx(static_cast<double>(wanted)).epsilon(0.25));
     }
-    StatementRecord record(key(1), 1);
+    StatementRecord record(key(1), 1, Instant{5});
     record.sent_with(0x123456789abcdef1), record.sent_with(0x123456789abcdef1), record.sent_with(0x23456789abcdef12);
     CHECK(row_of(record).distinct.estimate() == Approx(2).epsilon(0.05));
 }
 
+TEST_CASE("how long a statement has been asked counts from its first to its last execution") {
+    StatementRecord record(key(1), 1, Instant{1'000'000});
+    CHECK(row_of(record).seconds == 0);
+    record.used(Instant{3'500'000});
+    CHECK(row_of(record).seconds == 2.5);
+}
+
 TEST_CASE("the usual reason is told, not the last one") {
-    StatementRecord record(key(1), 1);
+    StatementRecord record(key(1), 1, Instant{5});
     CHECK(row_of(record).bypass_reason.empty());
     for (int i = 0; i < 10; ++i) record.bypassed(Reason::no_catalogue, 1);
     for (int i = 0; i < 100; ++i) record.bypassed(Reason::not_a_select, 1);
@@ -101,7 +108,7 @@ TEST_CASE("the usual reason is told, not the last one") {
 }
 
 TEST_CASE("the slowest examples are kept, few of them, and only shown when asked for") {
-    StatementRecord record(key(1), 1);
+    StatementRecord record(key(1), 1, Instant{5});
     for (std::uint64_t us : {5u, 900u, 3u, 700u, 1u}) {
         StatementSample sample;
         sample.text = "select " + std::to_string(us);
@@ -116,7 +123,7 @@ TEST_CASE("the slowest examples are kept, few of them, and only shown when asked
 }
 
 TEST_CASE("examples are taken at the first calls, then rarely, and of what takes long always") {
-    StatementRecord fast(key(1), 1), slow(key(2), 2);
+    StatementRecord fast(key(1), 1, Instant{5}), slow(key(2), 2, Instant{5});
     int fast_samples = 0, slow_samples = 0;
     for (int i = 0; i < 1000; ++i) {
         fast_samples += fast.wants_sample();

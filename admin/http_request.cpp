@@ -1,0 +1,60 @@
+#include "admin/http_request.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace larder::admin {
+
+namespace {
+
+// In a time that does not tell how much of it is right.
+bool is_same(std::string_view a, std::string_view b) {
+    unsigned difference = a.size() == b.size() ? 0 : 1;
+    for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
+    return difference == 0;
+}
+
+}  // namespace
+
+std::map<std::string_view, std::string_view> parameters_of(std::string_view query) {
+    std::map<std::string_view, std::string_view> parameters;
+    while (!query.empty()) {
+        const auto end = std::min(query.find('&'), query.size());
+        const auto pair = query.substr(0, end);
+        const auto equals = std::min(pair.find('='), pair.size());
+        parameters[pair.substr(0, equals)] = pair.substr(std::min(equals + 1, pair.size()));
+        query.remove_prefix(std::min(end + 1, query.size()));
+    }
+    return parameters;
+}
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] != '%') {
+            out += text[at];
+            continue;
+        }
+        unsigned char byte = 0;
+        const auto* first = text.data() + at + 1;
+        if (at + 2 >= text.size() || std::from_chars(first, first + 2, byte, 16).ptr != first + 2) return std::nullopt;
+        out += static_cast<char>(byte);
+        at += 2;
+    }
+    return out;
+}
+
+bool has_token(const HttpRequest& request, const Sources& sources) {
+    constexpr std::string_view kBearer = "Bearer ";
+    return !sources.token.empty() && request.authorization.starts_with(kBearer) && is_same(request.authorization.substr(kBearer.size()), sources.token);
+}
+
+std::optional<HttpReply> token_refusal(const HttpRequest& request, const Sources& sources) {
+    if (sources.token.empty()) return problem(403, "Forbidden", "nothing can be changed over HTTP until admin.token_file is set; the console can");
+    if (!has_token(request, sources)) {
+        return problem(401, "Unauthorized", "the header \"Authorization: Bearer <token>\" with the token of admin.token_file is missing or wrong");
+    }
+    return std::nullopt;
+}
+
+}  // namespace larder::admin

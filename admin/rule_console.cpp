@@ -1,0 +1,98 @@
+#include "admin/rule_console.h"
+
+#include <algorithm>
+
+#include "admin/cells.h"
+
+namespace larder::admin {
+
+namespace {
+
+using config::RuleError;
+
+std::string_view sqlstate_of(RuleError::Kind kind) {
+    switch (kind) {
+        case RuleError::Kind::invalid: return "22023";
+        case RuleError::Kind::not_found: return "42704";
+        case RuleError::Kind::duplicate: return "42710";
+        case RuleError::Kind::fixed: return "55000";
+        case RuleError::Kind::not_kept: return "58030";
+    }
+    return "XX000";
+}
+
+ConsoleReply failure(std::string_view sqlstate, const std::string& error, const std::string& hint = {}) {
+    ConsoleReply reply;
+    reply.sqlstate = sqlstate;
+    reply.error = error;
+    reply.hint = hint;
+    return reply;
+}
+
+std::string_view tag_of(config::RuleCommand::Kind kind) {
+    switch (kind) {
+        case config::RuleCommand::Kind::create: return "CREATE RULE";
+        case config::RuleCommand::Kind::alter: return "ALTER RULE";
+        case config::RuleCommand::Kind::drop: return "DROP RULE";
+    }
+    return "";
+}
+
+std::optional<std::string> option_of(const config::RuleRow& rule, const char* key) {
+    const auto found = rule.options.find(key);
+    return found == rule.options.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace
+
+ConsoleReply show_rules(const config::RuleBook& rules) {
+    static constexpr const char* kKeys[] = {"table", "fingerprint", "regex", "role", "database", "cache", "ttl", "max_stale", "tags"};
+    ConsoleReply reply;
+    reply.columns = {"position", "name", "made_in"};
+    for (const auto* key : kKeys) reply.columns.emplace_back(key);
+    std::uint64_t position = 0;
+    for (const auto& rule : rules.rules()) {
+        auto& row = reply.rows.emplace_back();
+        row = {number(++position), rule.name, rule.is_fixed ? "configuration" : "console"};
+        for (const auto* key : kKeys) row.push_back(option_of(rule, key));
+    }
+    return reply;
+}
+
+ConsoleReply explain_rule(const config::RuleBook& rules, std::string_view text) {
+    std::string name;
+    try {
+        name = config::parse_explain_rule(text);
+    } catch (const config::ConfigError& e) {
+        return failure("42601", e.what());
+    }
+    const auto all = rules.rules();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& rule) { return rule.name == name; });
+    if (found == all.end()) return failure("42704", "rule \"" + name + "\" does not exist", "SHOW RULES lists them; a name that is not in lower case stands in double quotes.");
+    const auto matched = rules.matches(found->options);
+    ConsoleReply reply;
+    reply.columns = {"name", "matching_shapes", "calls", "hits", "examples"};
+    std::string examples;
+    for (const auto& example : matched.examples) examples += (examples.empty() ? "" : "\n") + example;
+    reply.rows.push_back({found->name, number(matched.shapes), number(matched.calls), number(matched.hits), examples});
+    return reply;
+}
+
+ConsoleReply run_rule_command(config::RuleBook& rules, std::string_view text) {
+    config::RuleCommand command;
+    try {
+        command = config::parse_rule_command(text);
+    } catch (const config::ConfigError& e) {
+        return failure("42601", e.what(), "As in: CREATE RULE r WITH (table = 'public.orders', max_stale = '5s'); ALTER RULE r SET (ttl = '1min'); DROP RULE r.");
+    }
+    try {
+        rules.run(command);
+    } catch (const RuleError& e) {
+        return failure(sqlstate_of(e.kind()), e.what());
+    }
+    ConsoleReply reply;
+    reply.tag = tag_of(command.kind);
+    return reply;
+}
+
+}  // namespace larder::admin

@@ -1,0 +1,198 @@
+#include "admin/rules_api.h"
+
+#include <algorithm>
+
+#include <boost/json.hpp>
+
+#include "admin/json_text.h"
+
+namespace larder::admin {
+
+namespace json = boost::json;
+
+namespace {
+
+using config::RuleBook;
+using config::RuleCommand;
+using config::RuleError;
+using config::RuleOptions;
+using config::RuleRow;
+
+constexpr std::string_view kRules = "/api/v1/rules";
+
+// What is wrong with a request, as its answer.
+struct Refused {
+    HttpReply reply;
+};
+
+[[noreturn]] void refuse(int status, std::string_view title, std::string_view detail) { throw Refused{problem(status, title, detail)}; }
+
+HttpReply document(const json::object& object, int status = 200) { return {status, "application/json", json_text(object) + "\n", {}}; }
+
+HttpReply answer_of(const RuleError& error) {
+    switch (error.kind()) {
+        case RuleError::Kind::invalid: return problem(422, "Not a rule", error.what());
+        case RuleError::Kind::not_found: return problem(404, "Not found", error.what());
+        case RuleError::Kind::duplicate: return problem(409, "Already there", error.what());
+        case RuleError::Kind::fixed: return problem(409, "Not done", error.what());
+        case RuleError::Kind::not_kept: return problem(500, "Not done", error.what());
+    }
+    return problem(500, "Not done", error.what());
+}
+
+json::object object_of(const RuleRow& rule) {
+    json::object object{{"name", rule.name}, {"made_in", rule.is_fixed ? "configuration" : "console"}};
+    for (const auto& [key, value] : rule.options) {
+        if (key == "cache") object[key] = value == "true";
+        else object[key] = value;
+    }
+    return object;
+}
+
+json::object object_of(const config::RuleMatches& matches) {
+    return {{"shapes", matches.shapes}, {"calls", matches.calls}, {"hits", matches.hits}, {"examples", json::array(matches.examples.begin(), matches.examples.end())}};
+}
+
+// What a body says. A key with null is in `removed`.
+struct Body {
+    RuleOptions options;
+    std::vector<std::string> removed;
+    std::string name, before;
+};
+
+std::string text_of(std::string_view key, const json::value& value) {
+    if (value.is_string()) return std::string(value.get_string());
+    if (value.is_bool()) return value.get_bool() ? "true" : "false";
+    if (!value.is_array()) refuse(422, "Not a rule", std::string(key) + " must be a text");
+    std::string out;
+    for (const auto& one : value.get_array()) {
+        if (!one.is_string()) refuse(422, "Not a rule", std::string(key) + " must be a list of texts");
+        out += (out.empty() ? "" : ", ") + std::string(one.get_string());
+    }
+    return out;
+}
+
+Body body_of(const HttpRequest& request) {
+    json::error_code failed;
+    const auto value = json::parse(request.body, failed);
+    if (failed || !value.is_object()) refuse(400, "Bad body", "the body must be an object in JSON");
+    Body body;
+    for (const auto& member : value.get_object()) {
+        const std::string key(member.key());
+        if (member.value().is_null()) body.removed.push_back(key);
+        else if (key == "name") body.name = text_of(key, member.value());
+        else if (key == "before") body.before = text_of(key, member.value());
+        else body.options.emplace(key, text_of(key, member.value()));
+    }
+    return body;
+}
+
+std::optional<RuleRow> find(const RuleBook& rules, const std::string& name) {
+    const auto all = rules.rules();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& rule) { return rule.name == name; });
+    return found == all.end() ? std::nullopt : std::optional(*found);
+}
+
+RuleRow existing(const RuleBook& rules, const std::string& name) {
+    auto rule = find(rules, name);
+    if (!rule) refuse(404, "Not found", "there is no such rule");
+    return *rule;
+}
+
+HttpReply dry_run(const RuleBook& rules, const Body& body) {
+    return document({{"matches", object_of(rules.matches(body.options))}});
+}
+
+// What the rule is now, after a change.
+HttpReply now(const RuleBook& rules, const std::string& name, int status) {
+    const auto rule = find(rules, name);
+    return rule ? document(object_of(*rule), status) : problem(404, "Not found", "the rule was taken away meanwhile");
+}
+
+HttpReply create(RuleBook& rules, const HttpRequest& request, bool is_dry) {
+    const auto body = body_of(request);
+    if (!body.removed.empty()) refuse(422, "Not a rule", "null stands for nothing here");
+    if (is_dry) return dry_run(rules, body);
+    if (body.name.empty()) refuse(422, "Not a rule", "a rule needs a name");
+    rules.run({RuleCommand::Kind::create, body.name, body.before, false, body.options, {}});
+    return now(rules, body.name, 201);
+}
+
+HttpReply replace(RuleBook& rules, const HttpRequest& request, const std::string& name, bool is_dry) {
+    const auto body = body_of(request);
+    if (!body.removed.empty()) refuse(422, "Not a rule", "null stands for nothing here");
+    if (!body.name.empty() && body.name != name) refuse(422, "Not a rule", "the name in the body is not that of the path");
+    if (is_dry) return dry_run(rules, body);
+    const auto old = find(rules, name);
+    if (!old) {
+        rules.run({RuleCommand::Kind::create, name, body.before, false, body.options, {}});
+        return now(rules, name, 201);
+    }
+    RuleCommand command{RuleCommand::Kind::alter, name, {}, false, body.options, {}};
+    for (const auto& [key, value] : old->options) {
+        if (!body.options.contains(key)) command.reset.push_back(key);
+    }
+    rules.run(command);
+    return now(rules, name, 200);
+}
+
+HttpReply change(RuleBook& rules, const HttpRequest& request, const std::string& name) {
+    auto body = body_of(request);
+    rules.run({RuleCommand::Kind::alter, name, {}, false, std::move(body.options), std::move(body.removed)});
+    return now(rules, name, 200);
+}
+
+HttpReply answer_list(const HttpRequest& request, RuleBook& rules, bool is_dry) {
+    if (!request.is_read()) return create(rules, request, is_dry);
+    json::array all;
+    for (const auto& rule : rules.rules()) all.push_back(object_of(rule));
+    return document({{"rules", std::move(all)}, {"file", rules.file().empty() ? json::value(nullptr) : json::value(rules.file())}});
+}
+
+HttpReply answer_one(const HttpRequest& request, RuleBook& rules, const std::string& name, bool is_dry) {
+    if (request.is_read()) {
+        const auto rule = existing(rules, name);
+        auto object = object_of(rule);
+        object["matches"] = object_of(rules.matches(rule.options));
+        return document(object);
+    }
+    if (request.method == "PUT") return replace(rules, request, name, is_dry);
+    if (request.method == "PATCH") return change(rules, request, name);
+    rules.run({RuleCommand::Kind::drop, name, {}, false, {}, {}});
+    return {204, "application/json", "", {}};
+}
+
+// "?dry_run=true"
+bool wants_dry_run(const HttpRequest& request) {
+    const auto parameters = parameters_of(request.query);
+    const auto found = parameters.find("dry_run");
+    const bool is_known = parameters.size() == (found == parameters.end() ? 0u : 1u) && (found == parameters.end() || found->second == "true" || found->second == "false");
+    if (!is_known || (found != parameters.end() && request.method != "POST" && request.method != "PUT")) {
+        refuse(400, "Bad parameter", "the only parameter is dry_run=true, of POST and PUT");
+    }
+    return found != parameters.end() && found->second == "true";
+}
+
+}  // namespace
+
+std::optional<HttpReply> answer_of_rules(const HttpRequest& request, const Sources& sources) {
+    if (sources.rules == nullptr || !request.path.starts_with(kRules)) return std::nullopt;
+    const auto rest = request.path.substr(kRules.size());
+    const auto name = rest.starts_with('/') ? percent_decoded(rest.substr(1)) : std::nullopt;
+    if (!rest.empty() && (!name || name->empty())) return std::nullopt;
+    const bool is_known = request.is_read() || (name ? request.method == "PUT" || request.method == "PATCH" || request.method == "DELETE" : request.method == "POST");
+    if (!is_known) return not_allowed(name ? "GET, HEAD, PUT, PATCH, DELETE" : "GET, HEAD, POST");
+    if (!request.is_read()) {
+        if (auto refused = token_refusal(request, sources)) return refused;
+    }
+    try {
+        const bool is_dry = wants_dry_run(request);
+        return name ? answer_one(request, *sources.rules, *name, is_dry) : answer_list(request, *sources.rules, is_dry);
+    } catch (const Refused& refused) {
+        return refused.reply;
+    } catch (const RuleError& error) {
+        return answer_of(error);
+    }
+}
+
+}  // namespace larder::admin

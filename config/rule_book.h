@@ -1,0 +1,56 @@
+// The rules that are in force, and how they are changed while Larder runs: for admin/ and the advisor. Implemented by proxy/, wired by main.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/rule_command.h"
+
+namespace larder::config {
+
+// Why a command was not carried out; nothing has changed then.
+class RuleError : public ConfigError {
+public:
+    enum class Kind : std::uint8_t {
+        invalid,      // a key or value is wrong
+        not_found,
+        duplicate,    // there is a rule of that name
+        fixed,        // it stands in larder.toml
+        not_kept,     // the file of rules could not be written
+    };
+    RuleError(Kind kind, const std::string& what) : ConfigError(what), kind_(kind) {}
+    Kind kind() const { return kind_; }
+
+private:
+    Kind kind_;
+};
+
+struct RuleRow {
+    std::string name;
+    RuleOptions options;
+    bool is_fixed = false;           // it stands in larder.toml
+};
+
+// What a rule matches of the statements that were counted by shape since the start. A rule's regex is tried on a text with $n in
+// the place of constants, and its table on the tables themselves, not on views over them.
+struct RuleMatches {
+    std::uint64_t shapes = 0, calls = 0, hits = 0;
+    std::vector<std::string> examples;   // texts, the most called first; at most three
+};
+
+// Threads: any. run() may wait for the disk for some milliseconds.
+class RuleBook {
+public:
+    virtual ~RuleBook() = default;
+    // In the order in which they are tried: what was made at run time first.
+    virtual std::vector<RuleRow> rules() const = 0;
+    // Once it returns, the rule is in the file and every worker has been told. Throws RuleError.
+    virtual void run(const RuleCommand& command) = 0;
+    // Of a rule that there need not be. Throws RuleError (invalid).
+    virtual RuleMatches matches(const RuleOptions& options) const = 0;
+    // Where rules made at run time are kept; empty: they are forgotten at the end.
+    virtual std::string file() const = 0;
+};
+
+}  // namespace larder::config

@@ -10,7 +10,8 @@
 // record is written, so those that are newer have all their records in the stream.)
 //
 // Not seen: rows of unlogged and temporary tables (their commits come without files), sequences, settings in files.
-// A commit in the log is not visible yet: docs/freshness.md says what a reader of this has to wait for.
+// A commit in the log is not visible yet: reads that begin after it was received may still see the rows as they were, until its
+// number is completed in a snapshot that was asked for afterwards.
 // Formats: PostgreSQL 15. Threads: a value, for one thread.
 #pragma once
 

@@ -344,6 +344,7 @@ void Session::Impl::apply_effects(const Statement* statement, const rules::Plan&
 // DEALLOCATE and DISCARD at the SQL level share the names of the protocol's statements. Forgetting one that lives on costs
 // a hit; remembering one that is gone would answer where PostgreSQL gives an error.
 void Session::Impl::forget_statements(const sql::Facts& facts) {
+    if (is_refused_by_block()) return;
     const bool all = facts.kind == sql::Kind::deallocate || (facts.kind == sql::Kind::discard && facts.discard == sql::Discard::all);
     if (pool != nullptr && pool->mode != PoolMode::session) {
         // Whether it succeeds is seen by what is left; DISCARD ALL in a block never does.
@@ -365,6 +366,9 @@ void Session::Impl::follow_savepoints(const sql::Facts& facts) {
 // True: whatever is sent now runs in a block that only a COMMIT can end, so that nothing it writes becomes visible yet.
 bool Session::Impl::is_block_known() const { return status != 'I' && owed.ready_owed() == 0 && !batch_controls_transaction; }
 
+// The block has failed, and no message is under way that may end it: all but its end is refused, and does nothing.
+bool Session::Impl::is_refused_by_block() const { return status == 'E' && owed.empty(); }
+
 // Questions of Larder's own that must reach the server before the next message does.
 // `statement`: what is about to be sent; null if that is not known, or does not matter.
 void Session::Impl::before_sending(Statement* statement, Outputs& out) {
@@ -375,9 +379,9 @@ void Session::Impl::before_sending(Statement* statement, Outputs& out) {
         ask_server("SELECT 1", Question::other, out);
         block.had_hit = false;
     }
-    // SET TRANSACTION must not find that a query of Larder's came before it.
-    if (statement != nullptr && statement->kind() == sql::Kind::set_transaction) return;
-    if (pool != nullptr && statement != nullptr && !pool->link->is_own) {
+    // SET TRANSACTION, or a BEGIN inside of a block, which sets its modes as well, must not find that a query of Larder's came before it.
+    if (statement != nullptr && (statement->kind() == sql::Kind::set_transaction || (statement->kind() == sql::Kind::begin && status == 'T'))) return;
+    if (pool != nullptr && statement != nullptr && !pool->link->is_own && !is_refused_by_block()) {
         const auto& resolved = plan_of(*statement);
         if (leftovers_of(statement->facts(), statement->text(), resolved.plan, pool->mode).needs_exact_names) {
             make_names_exact(statement->facts().is_single() ? Bytes(statement->facts().statements.front().savepoint) : Bytes{}, out);

@@ -151,6 +151,7 @@ struct Session::Impl {
     bool ends_batch_first(Outputs& out);  // false: paused
     void send(Outputs& out, Bytes whole, Owed owed);
     bool is_block_known() const;
+    bool is_refused_by_block() const;
     void trace(Outputs& out, std::string_view text);
     void count_bypass(rules::Reason reason, Outputs& out);
     void trace_bypass(rules::Reason reason, Outputs& out);

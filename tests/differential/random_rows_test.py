@@ -195,9 +195,7 @@ class RandomRows(unittest.TestCase):
         wait_until_serving(cls.larder)
 
     def through(self):
-        connection = psycopg.connect(host="127.0.0.1", port=self.larder.port, user="postgres", dbname="postgres", autocommit=True)
-        self.addCleanup(connection.close)
-        return connection
+        return psycopg.connect(host="127.0.0.1", port=self.larder.port, user="postgres", dbname="postgres", autocommit=True)
 
     def wait_for_facts(self, connection):
         """Code that is not understood has the catalogue read anew; nothing is found in the cache meanwhile."""
@@ -209,7 +207,11 @@ class RandomRows(unittest.TestCase):
         eventually(is_hit, "the catalogue is known again")
 
     def play(self, seed, direct):
-        drawer, readers, writers = Drawer(seed), [self.through(), self.through()], [self.through(), self.through()]
+        with self.through() as first, self.through() as second, self.through() as third, self.through() as fourth:
+            self.compare(seed, (first, second), (third, fourth), direct)
+
+    def compare(self, seed, readers, writers, direct):
+        drawer = Drawer(seed)
         run(writers[0], "REFILL")
         pool = [drawer.read() for _ in range(POOL)]
         history = []

@@ -27,8 +27,9 @@ bench: packages-build+bench build  ## what a hit costs, against PostgreSQL, pool
 score: packages-build+run+test build  ## the advisor's answers on the shop's slow queries, each index really built (SCALE=1)
 	@scripts/score_advisor $(SCALE)
 
-soak: packages-build+run+test build  ## Larder under load for SOAK_SECONDS (default 1800), watched for growth and stale reads
+soak: packages-build+run+test build  ## Larder under load for SOAK_SECONDS (default 1800), watched for growth and stale reads; then 10,000 requests to its API
 	@scripts/soak
+	@HTTP_FUZZ_REQUESTS=$(or $(HTTP_FUZZ_REQUESTS),10000) LARDER_BINARY=$(CURDIR)/$(RELEASE)/larder PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/integration/http_fuzz_test.py
 
 fuzz: packages-build+fuzz  ## every fuzz target for FUZZ_SECONDS each (default 60)
 	@scripts/fuzz

@@ -8,13 +8,7 @@
 
 namespace larder::admin {
 
-inline constexpr std::size_t kApiEntriesMax = 1000;
-
 std::string status_document(const SnapshotSource& source);
-std::string clients_document(const SnapshotSource& source);    // as of the last second
-std::string relations_document(const SnapshotSource& source);
-std::string entries_document(const SnapshotSource& source);    // up to kApiEntriesMax
 std::string reasons_document(const SnapshotSource& source);    // all of them, also those that were never met
-std::string openapi_document(const SnapshotSource& source);
 
 }  // namespace larder::admin

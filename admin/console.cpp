@@ -1,9 +1,11 @@
 #include "admin/console.h"
 
 #include <algorithm>
-#include <map>
+#include <charconv>
 
 #include "admin/cells.h"
+#include "admin/pool_summary.h"
+#include "admin/relation_use.h"
 #include "admin/rule_console.h"
 #include "admin/traffic_console.h"
 
@@ -66,10 +68,13 @@ ConsoleReply show_cache(SnapshotSource& source) {
 
 ConsoleReply show_cache_entries(SnapshotSource& source) {
     ConsoleReply reply;
-    reply.columns = {"key", "bytes", "rows", "hits", "server_us", "age_seconds", "counters", "fresh"};
+    reply.columns = {"key", "bytes", "rows", "hits", "server_us", "age_seconds", "counters", "fresh", "database", "relations"};
     for (const auto& entry : source.cache_entries(kConsoleEntriesMax)) {
+        std::string relations;
+        for (const auto& relation : entry.relations) relations += (relations.empty() ? "" : ", ") + relation;
         reply.rows.push_back({entry.key, number(entry.bytes), number(entry.rows), number(entry.hits), number(entry.server_us),
-                              number(entry.age_seconds, 3), number(entry.counters), yes_no(entry.is_fresh)});
+                              number(entry.age_seconds, 3), number(entry.counters), yes_no(entry.is_fresh),
+                              entry.database.empty() ? std::nullopt : std::optional(entry.database), relations});
     }
     return reply;
 }
@@ -147,31 +152,12 @@ std::string number_or_zero(std::int64_t value) { return std::to_string(std::max<
 
 // PgBouncer's SHOW POOLS, by database and user, and which clients keep their connection: "2 listen, 1 temp_objects".
 ConsoleReply show_pools(SnapshotSource& source) {
-    struct Pool {
-        std::uint64_t active = 0, waiting = 0, servers = 0, idle = 0;
-        std::int64_t max_wait_us = 0;
-        std::map<std::string, int> pinned;
-    };
-    std::map<std::pair<std::string, std::string>, Pool> pools;
-    for (const auto& client : source.clients()) {
-        Pool& pool = pools[{client.database, client.user}];
-        if (client.state == "waiting" && !client.has_server) ++pool.waiting;
-        else ++pool.active;
-        if (client.has_server) ++pool.servers;
-        if (!client.pinned_by.empty()) ++pool.pinned[client.pinned_by];
-    }
-    for (const auto& shared : source.pools()) {
-        Pool& pool = pools[{shared.database, shared.user}];
-        pool.idle += shared.idle;
-        pool.max_wait_us = std::max(pool.max_wait_us, shared.max_wait_us);
-    }
     ConsoleReply reply;
     reply.columns = {"database", "user", "cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_used", "sv_tested", "sv_login", "maxwait", "maxwait_us", "pool_mode", "pinned_by"};
     const auto mode = source.snapshot().pool_mode;
-    for (const auto& [who, pool] : pools) {
-        std::string pinned;
-        for (const auto& [reason, count] : pool.pinned) pinned += (pinned.empty() ? "" : ", ") + std::to_string(count) + " " + reason;
-        reply.rows.push_back({who.first, who.second, number(pool.active), number(pool.waiting), number(pool.servers), number(pool.idle), "0", "0", "0",
+    for (const auto& pool : pool_summaries(source)) {
+        const auto pinned = pool.pinned_text();
+        reply.rows.push_back({pool.database, pool.user, number(pool.clients_active), number(pool.clients_waiting), number(pool.servers_active), number(pool.servers_idle), "0", "0", "0",
                               number_or_zero(pool.max_wait_us / 1'000'000), number_or_zero(pool.max_wait_us % 1'000'000), mode,
                               pinned.empty() ? std::nullopt : std::optional(pinned)});
     }
@@ -193,12 +179,13 @@ ConsoleReply show_databases(SnapshotSource& source) {
     return reply;
 }
 
-ConsoleReply show_relations(SnapshotSource& source) {
+ConsoleReply show_relations(const SnapshotSource& source, const StatementSource* traffic) {
     ConsoleReply reply;
-    reply.columns = {"database", "relation", "oid", "version", "in_flight"};
-    for (const auto& relation : source.relations()) {
+    reply.columns = {"database", "relation", "oid", "version", "in_flight", "reads", "hits", "writes", "entries", "entry_bytes"};
+    for (const auto& [relation, reads, hits, writes] : relation_uses(source, traffic)) {
         reply.rows.push_back({relation.database, relation.relation.empty() ? std::nullopt : std::optional(relation.relation), number(relation.oid),
-                              number(relation.version), number(relation.in_flight)});
+                              number(relation.version), number(relation.in_flight), number(reads), number(hits), number(writes), number(relation.entries),
+                              number(relation.entry_bytes)});
     }
     return reply;
 }
@@ -234,6 +221,33 @@ ConsoleReply purge_all(SnapshotSource& source) {
     return reply;
 }
 
+ConsoleReply done(const char* tag) {
+    ConsoleReply reply;
+    reply.tag = tag;
+    return reply;
+}
+
+// `name`: in upper case, since case does not matter, perhaps in quotes.
+ConsoleReply purge_table(SnapshotSource& source, std::string name) {
+    std::erase(name, '"');
+    const auto dropped = source.purge_relation("", name);
+    return dropped ? done("PURGE") : failure("42P01", "no relation of this name was read or written so far", "SHOW RELATIONS lists them.");
+}
+
+ConsoleReply kill_client(SnapshotSource& source, const std::string& id) {
+    std::uint64_t number = 0;
+    const auto end = std::from_chars(id.data(), id.data() + id.size(), number);
+    const bool is_number = end.ec == std::errc() && end.ptr == id.data() + id.size();
+    return is_number && source.kill_client(number) ? done("KILL_CLIENT") : failure("42704", "there is no client with this ptr", "SHOW CLIENTS lists them.");
+}
+
+ConsoleReply show_config(const SettingsSource& settings) {
+    ConsoleReply reply;
+    reply.columns = {"key", "value", "default", "changeable"};
+    for (const auto& setting : settings.settings()) reply.rows.push_back({setting.name, setting.value, setting.default_value, yes_no(!setting.needs_restart)});
+    return reply;
+}
+
 // What is asked of the traffic and of the advisor, where there is one.
 ConsoleReply no_advisor() { return failure("55000", "the advisor is off", "Set advisor.enabled = true, and give Larder a login of its own."); }
 
@@ -241,7 +255,7 @@ struct Command {
     std::vector<std::string> words;  // "n" stands for a number or size that is given
     const char* description;
     bool needs_admin;
-    ConsoleReply (*run)(SnapshotSource&);  // null: of the traffic or the advisor
+    ConsoleReply (*run)(SnapshotSource&);  // null: it takes words, or asks more than the snapshot (run_with_words)
 };
 
 const std::vector<Command>& commands() {
@@ -258,7 +272,10 @@ const std::vector<Command>& commands() {
         {{"SHOW", "SERVERS"}, "connections to PostgreSQL", false, show_servers},
         {{"SHOW", "POOLS"}, "clients and their server connections by database and user, as of the last second", false, show_pools},
         {{"SHOW", "DATABASES"}, "databases in use and what is known of their catalogues", false, show_databases},
-        {{"SHOW", "RELATIONS"}, "freshness counters of each relation read or written so far", false, show_relations},
+        {{"SHOW", "RELATIONS"}, "each relation read or written so far: freshness counters, statements, and what the cache keeps of it", false, nullptr},
+        {{"SHOW", "CONFIG"}, "the configuration in force; passwords are ***", false, nullptr},
+        {{"RELOAD"}, "read the configuration again, as SIGHUP does (superusers only)", true, nullptr},
+        {{"KILL_CLIENT", "n"}, "end the session of a client, by ptr of SHOW CLIENTS (superusers only)", true, nullptr},
         {{"SHOW", "LISTS"}, "how many of what", false, show_lists},
         {{"SHOW", "QUERIES"}, "statements by shape: calls, hit rate, time on the server, and why they are not cached", false, nullptr},
         {{"SHOW", "SLOW", "QUERIES"}, "those that are slow or take much of the server's time, and whether there is advice", false, nullptr},
@@ -276,6 +293,7 @@ const std::vector<Command>& commands() {
         {{"ALTER", "RULE", "n", "SET", "(…)"}, "change it, or RESET (…) some of it (superusers only)", true, nullptr},
         {{"DROP", "RULE", "n"}, "take it away; IF EXISTS (superusers only)", true, nullptr},
         {{"PURGE", "ALL"}, "drop every cached answer (superusers only)", true, purge_all},
+        {{"PURGE", "TABLE", "n"}, "drop those that depend on a relation, as a write to all its rows would (superusers only)", true, nullptr},
     };
     return all;
 }
@@ -331,7 +349,18 @@ std::vector<std::string> console_words(std::string_view statement) {
     return words;
 }
 
-ConsoleReply Console::run_of_traffic(const std::vector<std::string>& words) {
+ConsoleReply Console::run_of_settings(const std::vector<std::string>& words) {
+    if (settings_ == nullptr) return failure("55000", "there is no configuration here", "");
+    if (words[0] == "SHOW") return show_config(*settings_);
+    const auto outcome = settings_->reload();
+    return outcome.error.empty() ? done("RELOAD") : failure("F0000", outcome.error, "Everything stays as it was.");
+}
+
+ConsoleReply Console::run_with_words(const std::vector<std::string>& words) {
+    if (words[0] == "RELOAD" || words[1] == "CONFIG") return run_of_settings(words);
+    if (words[0] == "KILL_CLIENT") return kill_client(source_, words[1]);
+    if (words[0] == "PURGE") return purge_table(source_, words[2]);
+    if (words[1] == "RELATIONS") return show_relations(source_, traffic_);
     if (words[0] == "SHOW" && words[1] == "QUERIES") return traffic_ == nullptr ? no_advisor() : show_queries(*traffic_);
     if (advice_ == nullptr) return no_advisor();
     if (words[0] == "SHOW" && words[1] == "SLOW") return show_slow_queries(*advice_);
@@ -356,7 +385,7 @@ ConsoleReply Console::run(std::string_view statement, bool is_admin) {
     for (const auto& command : commands()) {
         if (!matches(command.words, words)) continue;
         if (command.needs_admin && !is_admin) return failure("42501", "permission denied: only superusers may do this", "");
-        return command.run != nullptr ? command.run(source_) : run_of_traffic(words);
+        return command.run != nullptr ? command.run(source_) : run_with_words(words);
     }
     return failure("42601", "this is Larder's console, and not one of its commands", "SHOW HELP lists them.");
 }

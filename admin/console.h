@@ -10,6 +10,7 @@
 
 #include "base/advice.h"
 #include "base/console.h"
+#include "base/settings.h"
 #include "base/snapshot.h"
 #include "base/traffic.h"
 #include "config/rule_book.h"
@@ -20,19 +21,22 @@ inline constexpr std::size_t kConsoleEntriesMax = 1000;  // SHOW CACHE ENTRIES: 
 
 class Console final : public ConsoleHandler {
 public:
-    // `traffic`, `advice` and `rules` may be null: their commands say so.
-    explicit Console(SnapshotSource& source, const StatementSource* traffic = nullptr, AdviceSource* advice = nullptr, config::RuleBook* rules = nullptr)
-        : source_(source), traffic_(traffic), advice_(advice), rules_(rules) {}
+    // `traffic`, `advice`, `rules` and `settings` may be null: their commands say so.
+    explicit Console(SnapshotSource& source, const StatementSource* traffic = nullptr, AdviceSource* advice = nullptr, config::RuleBook* rules = nullptr,
+                     SettingsSource* settings = nullptr)
+        : source_(source), traffic_(traffic), advice_(advice), rules_(rules), settings_(settings) {}
     ConsoleReply run(std::string_view statement, bool is_admin) override;
 
 private:
-    ConsoleReply run_of_traffic(const std::vector<std::string>& words);
+    ConsoleReply run_with_words(const std::vector<std::string>& words);
+    ConsoleReply run_of_settings(const std::vector<std::string>& words);
     ConsoleReply run_of_rules(std::string_view statement, const std::vector<std::string>& words, bool is_admin);
 
     SnapshotSource& source_;
     const StatementSource* traffic_;
     AdviceSource* advice_;
     config::RuleBook* rules_;
+    SettingsSource* settings_;
 };
 
 // The words of a command in upper case, without the semicolon at its end, comments and repeated blanks.

@@ -48,14 +48,17 @@ using Response = http::response<http::string_body>;
 
 Response make_response(const HttpReply& reply, unsigned version, bool keep_alive, bool is_head) {
     Response response{static_cast<http::status>(reply.status), version};
-    response.set(http::field::content_type, reply.content_type);
+    if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
+    if (!reply.etag.empty()) response.set(http::field::etag, reply.etag);
+    if (reply.status == 401) response.set(http::field::www_authenticate, "Bearer");
     response.set(http::field::cache_control, "no-store");
     response.set("X-Content-Type-Options", "nosniff");
-    // The page is the only document; nothing it shows may load or embed anything from elsewhere.
-    response.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'");
+    response.set("Referrer-Policy", "no-referrer");
+    // The dashboard's own files and nothing else: no script or style in the text of a page, nothing from elsewhere, no frame around it.
+    response.set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     if (!reply.allow.empty()) response.set(http::field::allow, reply.allow);
     response.keep_alive(keep_alive);
-    response.content_length(reply.body.size());
+    if (reply.status != 204 && reply.status != 304) response.content_length(reply.body.size());
     if (!is_head) response.body() = reply.body;
     return response;
 }
@@ -106,10 +109,11 @@ struct HttpServer::Impl {
             const auto& request = parser.get();
             const auto method = request.method_string(), target = request.target();
             const bool keep_alive = request.keep_alive() && i + 1 < kRequestsPerConnection;
-            const auto host = request[http::field::host], authorization = request[http::field::authorization];
+            const auto host = request[http::field::host], authorization = request[http::field::authorization], known = request[http::field::if_none_match];
             const HttpReply reply = !is_local_name({host.data(), host.size()})
                 ? problem(403, "Forbidden", "this server answers to an IP address or localhost only")
-                : answer({method.data(), method.size()}, {target.data(), target.size()}, sources, {authorization.data(), authorization.size()}, request.body());
+                : if_changed(answer({method.data(), method.size()}, {target.data(), target.size()}, sources, {authorization.data(), authorization.size()}, request.body()),
+                             {known.data(), known.size()});
             if (!co_await write(stream, make_response(reply, request.version(), keep_alive, request.method() == http::verb::head)) || !keep_alive) break;
         }
         error_code ignored;

@@ -1,83 +1,69 @@
 #include "admin/routes.h"
 
-#include <array>
+#include <algorithm>
 
 #include <boost/json.hpp>
 
-#include "admin/api.h"
+#include "admin/endpoints.h"
 #include "admin/json_text.h"
-#include "admin/metrics.h"
-#include "admin/rules_api.h"
-#include "admin/status_page.h"
-#include "admin/traffic_api.h"
 
 namespace larder::admin {
 namespace {
 
 namespace json = boost::json;
 
-constexpr const char* kText = "text/plain; charset=utf-8";
-
-HttpReply healthz(const SnapshotSource&) { return {200, kText, "ok\n", {}}; }
-
-// Ready: clients can be sent here. That does not need the cache: a Larder that only passes through, or that stands aside
-// for another one, must not be taken out of service for it.
-HttpReply readyz(const SnapshotSource& source) {
-    const Snapshot s = source.snapshot();
-    if (!s.has_upstream_login) return {200, kText, "ready; no upstream user is configured, so everything is passed through\n", {}};
-    if (!s.is_upstream_reachable || s.not_serving == "no_upstream")
-        return problem(503, "Not ready", "the server cannot be reached, or was not looked at yet");
-    if (s.not_serving.empty()) return {200, kText, "ready\n", {}};
-    return {200, kText, "ready; not serving from the cache: " + s.not_serving_explained + "\n", {}};
+// FNV-1a, 64 bits. An entity tag tells versions of one resource apart; nobody gains by making two that look the same.
+std::string entity_tag(std::string_view body) {
+    std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
+    for (const char c : body) hash = (hash ^ static_cast<unsigned char>(c)) * 0x0000'0100'0000'01b3;
+    static constexpr char kHex[] = "0123456789abcdef";
+    std::string tag = "\"";
+    for (int i = 0; i < 16; ++i, hash <<= 4) tag += kHex[hash >> 60];
+    return tag + "\"";
 }
 
-template <std::string (*document)(const SnapshotSource&)>
-HttpReply api(const SnapshotSource& source) {
-    return {200, "application/json", document(source), {}};
+std::string allowed(const std::vector<const Endpoint*>& found) {
+    std::string methods;
+    for (const auto* endpoint : found) methods += (methods.empty() ? "" : ", ") + std::string(endpoint->is_change() ? "" : "GET, ") + (endpoint->is_change() ? std::string(endpoint->method) : "HEAD");
+    return methods;
 }
-
-struct Route {
-    std::string_view path;
-    HttpReply (*answer)(const SnapshotSource&);
-};
-
-constexpr std::array<Route, 10> kRoutes{{
-    {"/", [](const SnapshotSource&) { return HttpReply{200, "text/html; charset=utf-8", std::string(kStatusPage), {}}; }},
-    {"/healthz", healthz},
-    {"/readyz", readyz},
-    {"/metrics", [](const SnapshotSource& source) { return HttpReply{200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(source.snapshot()), {}}; }},
-    {"/api/v1/status", api<status_document>},
-    {"/api/v1/clients", api<clients_document>},
-    {"/api/v1/relations", api<relations_document>},
-    {"/api/v1/entries", api<entries_document>},
-    {"/api/v1/reasons", api<reasons_document>},
-    {"/api/v1/openapi.json", api<openapi_document>},
-}};
 
 }  // namespace
 
-HttpReply not_allowed(const char* allow) {
-    HttpReply reply = problem(405, "Method not allowed", "this resource knows these methods only: " + std::string(allow));
+HttpReply not_allowed(const std::string& allow) {
+    HttpReply reply = problem(405, "Method not allowed", "this resource knows these methods only: " + allow);
     reply.allow = allow;
     return reply;
 }
 
 HttpReply problem(int status, std::string_view title, std::string_view detail) {
-    return {status, "application/problem+json", json_text(json::object{{"title", title}, {"status", status}, {"detail", detail}}) + "\n", {}};
+    return {status, "application/problem+json", json_text(json::object{{"title", title}, {"status", status}, {"detail", detail}}) + "\n"};
 }
 
 HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization, std::string_view body) {
     const std::string_view path = target.substr(0, target.find('?'));
     const std::string_view query = path.size() == target.size() ? std::string_view() : target.substr(path.size() + 1);
-    for (const Route& route : kRoutes) {
-        if (route.path != path) continue;
-        if (method == "GET" || method == "HEAD") return route.answer(sources.snapshot);
-        return not_allowed("GET, HEAD");
-    }
+    const auto found = endpoints_of(path);
+    if (found.empty()) return problem(404, "Not found", "there is nothing here; try /, /metrics, /healthz, /readyz or /api/v1/openapi.json");
     const HttpRequest request{method, path, query, authorization, body};
-    if (auto reply = answer_of_rules(request, sources)) return *reply;
-    if (auto reply = answer_of_traffic(request, sources)) return *reply;
-    return problem(404, "Not found", "there is nothing here; try /, /metrics, /healthz, /readyz or /api/v1/openapi.json");
+    const auto wanted = request.is_read() ? std::string_view("GET") : method;
+    const auto endpoint = std::find_if(found.begin(), found.end(), [&](const auto* one) { return one->method == wanted; });
+    if (endpoint == found.end()) return not_allowed(allowed(found));
+    // Here and nowhere else, so that no endpoint can forget it.
+    if ((*endpoint)->is_change()) {
+        if (auto refused = token_refusal(request, sources)) return *refused;
+    }
+    HttpReply reply = (*endpoint)->answer(request, sources);
+    if (!(*endpoint)->is_change() && reply.status == 200) reply.etag = entity_tag(reply.body);
+    return reply;
+}
+
+HttpReply if_changed(HttpReply reply, std::string_view if_none_match) {
+    if (reply.etag.empty() || (if_none_match != "*" && if_none_match.find(reply.etag) == std::string_view::npos)) return reply;
+    reply.status = 304;
+    reply.body.clear();
+    reply.content_type.clear();
+    return reply;
 }
 
 }  // namespace larder::admin

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/advice.h"
+#include "base/settings.h"
 #include "base/snapshot.h"
 #include "base/traffic.h"
 #include "config/rule_book.h"
@@ -14,21 +15,23 @@ namespace larder::admin {
 
 struct HttpReply {
     int status = 200;
-    std::string content_type;
-    std::string body;
-    std::string allow;  // with status 405
+    std::string content_type = {};  // empty: there is no body
+    std::string body = {};
+    std::string allow = {};         // with status 405
+    std::string etag = {};          // with what was read: of these bytes
 };
 
 // Where the answers come from.
 struct Sources {
-    Sources(const SnapshotSource& source) : snapshot(source) {}  // NOLINT: where nothing else is asked for
-    Sources(const SnapshotSource& source, const StatementSource* statements, AdviceSource* advisor, config::RuleBook* rule_book, std::string bearer_token)
+    Sources(SnapshotSource& source) : snapshot(source) {}  // NOLINT: where nothing else is asked for
+    Sources(SnapshotSource& source, const StatementSource* statements, AdviceSource* advisor, config::RuleBook* rule_book, std::string bearer_token)
         : snapshot(source), traffic(statements), advice(advisor), rules(rule_book), token(std::move(bearer_token)) {}
 
-    const SnapshotSource& snapshot;
+    SnapshotSource& snapshot;
     const StatementSource* traffic = nullptr;  // null: there is none, and what asks for it is answered 404
     AdviceSource* advice = nullptr;            // the same
     config::RuleBook* rules = nullptr;         // the same
+    SettingsSource* settings = nullptr;        // the same
     std::string token;                         // that whoever changes something has to show; empty: nobody may
 };
 
@@ -36,7 +39,10 @@ struct Sources {
 // operator's browser cannot send that.
 HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization = {}, std::string_view body = {});
 
-HttpReply not_allowed(const char* allow);
+HttpReply not_allowed(const std::string& allow);
+
+// 304 without a body, if the client has these bytes already.
+HttpReply if_changed(HttpReply reply, std::string_view if_none_match);
 
 // An error as application/problem+json (RFC 9457).
 HttpReply problem(int status, std::string_view title, std::string_view detail);

@@ -3,7 +3,9 @@
 // Implemented by proxy/, used by the HTTP server and the console, wired by main.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +17,8 @@ struct Snapshot {
     std::string version, upstream, server_version, listen;
     std::string not_serving;               // empty: answers are served from the cache; else the reason's name
     std::string not_serving_explained;     // one sentence
+    std::string writers = "others";        // freshness.writers: "others" or "only-larder"
+    double others_seconds_max = 0;         // with "others": a write from elsewhere may go unseen for so long; else 0
     bool has_upstream_login = false;       // without one everything is passed through
     bool is_upstream_reachable = false;    // by the control connection
     double uptime_seconds = 0;
@@ -84,10 +88,13 @@ struct RelationRow {
     std::uint32_t oid = 0;
     std::uint64_t version = 0;             // writes begun and ended since the start
     std::uint64_t in_flight = 0;
+    std::uint64_t entries = 0, entry_bytes = 0;  // cached answers that depend on it; one that depends on several counts for each
 };
 
 struct CacheEntryRow {
     std::string key;                       // a digest: keys hold statement texts with values
+    std::string database;                  // empty: it depends on no relation
+    std::vector<std::string> relations;    // whose writes drop it; roots of their trees
     std::uint64_t bytes = 0, rows = 0, hits = 0, server_us = 0, counters = 0;
     double age_seconds = 0;
     bool is_fresh = false;
@@ -98,7 +105,10 @@ struct ReasonRow {
     std::uint64_t count = 0;
 };
 
-// Threads: any. None blocks on I/O or waits for a worker.
+// Threads: any. None blocks on I/O or waits for a worker. Entries are weighed one by one in cache_entries() and relations(), at most
+// kEntriesWeighedMax of them: what one request may cost is bounded.
+inline constexpr std::size_t kEntriesWeighedMax = 100'000;
+
 class SnapshotSource {
 public:
     virtual ~SnapshotSource() = default;
@@ -109,6 +119,12 @@ public:
     virtual std::vector<ReasonRow> reasons() const = 0;
     virtual std::vector<PoolRow> pools() const = 0;
     virtual void purge_cache() = 0;
+    // Drops every answer that depends on this relation, and keeps those out that are being read now, as a write to all its rows would.
+    // `relation`: "schema.name", or a name that is looked for in all schemas; case does not matter. `database` empty: in all of them.
+    // How many answers were dropped; nothing if no such relation was read or written so far.
+    virtual std::optional<std::size_t> purge_relation(const std::string& database, const std::string& relation) = 0;
+    // Ends a client's session as pg_terminate_backend() would. False: there is none with this id (ClientRow::id).
+    virtual bool kill_client(std::uint64_t id) = 0;
 };
 
 }  // namespace larder

@@ -114,6 +114,20 @@ void Cache::purge_all() {
     for (Shard& shard : impl_->shards) shard.purge();
 }
 
+std::size_t Cache::purge_if(const std::function<bool(const CachedResult&)>& is_unwanted) {
+    std::size_t dropped = 0;
+    for (Shard& shard : impl_->shards) {
+        std::vector<Shard::Visited> visited;
+        shard.collect(SIZE_MAX, visited);
+        for (const auto& [result, hits] : visited) {
+            if (!is_unwanted(*result)) continue;
+            shard.drop({result->key(), hash_key(result->key())}, result, false);
+            ++dropped;
+        }
+    }
+    return dropped;
+}
+
 CacheStats Cache::stats() const {
     CacheStats stats{};
     for (const Shard& shard : impl_->shards) shard.add_stats(stats);

@@ -132,6 +132,10 @@ public:
     // Drops everything at once. Flights go on.
     void purge_all();
 
+    // Drops what the predicate is true for, and says how many that were. It is called without a lock, once for each entry that is
+    // there now. Flights go on: who wants their answers kept out moves a counter first.
+    std::size_t purge_if(const std::function<bool(const CachedResult&)>& is_unwanted);
+
     CacheStats stats() const;
     const CacheLimits& limits() const;
 

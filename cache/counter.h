@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -96,6 +97,17 @@ inline constexpr unsigned kKeysMax = 8;
 struct RelationCounters {
     alignas(kCacheLineBytes) Counter scan;  // any write to the relation, or to its partition or inheritance tree (counters live at the root)
     std::array<KeyCounters, kKeysMax> keys;
+
+    // It is one of these.
+    bool holds(const Counter* counter) const {
+        const std::less<const void*> before;
+        return !before(counter, this) && before(counter, this + 1);
+    }
+    // As a write to all rows that is over: what depends on the relation or on rows of it is stale, and reads under way cannot be kept.
+    void move_all() {
+        scan.move();
+        for (auto& key : keys) key.all.move(), key.absent.move();
+    }
 };
 
 class OutstandingWrites;  // write_ticket.h

@@ -367,11 +367,13 @@ void ClientConnection::on_linger_deadline() {
     if (is_closing_) finish();
 }
 
-void ClientConnection::abort() {
+void ClientConnection::abort() { finish_saying("terminating connection because Larder is shutting down"); }
+void ClientConnection::on_kill() { finish_saying("terminating connection due to administrator command"); }
+
+void ClientConnection::finish_saying(Bytes message) {
     // Whatever was forwarded was whole messages, so a last one can follow; a client that does not read loses it.
     if (!is_broken_ && !is_closing_ && !is_handshaking_ && session_->is_logged_in()) {
-        protocol::append_error(worker_.client_scratch().text(), {protocol::severity::kFatal, protocol::sqlstate::kAdminShutdown,
-                                                                 "terminating connection because Larder is shutting down"});
+        protocol::append_error(worker_.client_scratch().text(), {protocol::severity::kFatal, protocol::sqlstate::kAdminShutdown, message});
         write_to(client_.get(), worker_.client_scratch());
     }
     finish();

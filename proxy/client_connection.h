@@ -55,6 +55,7 @@ public:
     void on_login_deadline();                          // ends it if it has not logged in
     void on_linger_deadline();                         // ends it if its last bytes are still not taken
     void abort();                                      // at once, whatever is pending
+    void on_kill();                                    // the same, since an administrator wants it
 
     bool is_over() const { return is_over_; }
     ClientRow row() const;
@@ -106,6 +107,7 @@ private:
     void server_gone();
     void break_off(Bytes sqlstate, Bytes message, const char* what);
     void finish();
+    void finish_saying(Bytes message);
 
     Worker& worker_;
     const std::uint64_t id_;

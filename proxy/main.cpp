@@ -18,6 +18,7 @@
 #include "config/load.h"
 #include "config/upstream_uri.h"
 #include "proxy/proxy.h"
+#include "proxy/settings.h"
 
 namespace larder {
 namespace {
@@ -95,12 +96,12 @@ std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, con
 
 class Program {
 public:
-    Program(config::CommandLine options, const config::Config& config)
-        : options_(std::move(options)), proxy_(config, rules_file(config)), advisor_(make_advisor(config, proxy_, proxy_.rules())), console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules()) {
+    Program(const config::CommandLine& options, const config::Config& config)
+        : proxy_(config, rules_file(config)), settings_(proxy_, options.config_file, options.sets, config), advisor_(make_advisor(config, proxy_, proxy_.rules())),
+          console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), &settings_) {
         proxy_.set_console(console_);
         if (!config.admin.enabled) return;
-        const admin::Sources sources(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), config::read_secret(config.admin.token_file));
-        http_ = std::make_unique<admin::HttpServer>(config.admin, sources);
+        http_ = std::make_unique<admin::HttpServer>(config.admin, sources(config, config::read_secret(config.admin.token_file)));
     }
 
     int run(const config::Config& config, const sigset_t& signals) {
@@ -109,7 +110,7 @@ public:
         say_ready(config);
         for (;;) {
             switch (next_signal(signals, std::chrono::hours(1))) {
-                case SIGHUP: reload(); break;
+                case SIGHUP: settings_.reload(); break;
                 case SIGTERM: return drain(signals);
                 case SIGINT: return stop();
                 default: break;
@@ -130,12 +131,11 @@ private:
         std::fflush(stdout);
     }
 
-    void reload() {
-        try {
-            proxy_.reload(config::load(options_.config_file, options_.sets));
-        } catch (const std::exception& e) {
-            log_error("the configuration was not reloaded; everything stays as it was", {{"error", e.what()}});
-        }
+    // What HTTP is told from.
+    admin::Sources sources(const config::Config& config, std::string token) {
+        admin::Sources all(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), std::move(token));
+        all.settings = &settings_;
+        return all;
     }
 
     // Until all have left, the time is over, or a second signal asks for haste.
@@ -169,8 +169,8 @@ private:
         return kDone;
     }
 
-    config::CommandLine options_;
     proxy::Proxy proxy_;
+    proxy::Settings settings_;
     std::unique_ptr<advisor::Service> advisor_;  // null: off, or Larder has no login of its own
     admin::Console console_;
     std::unique_ptr<admin::HttpServer> http_;

@@ -154,7 +154,7 @@ void Proxy::start() {
     for (const auto& worker : workers_) worker->start(workers_);
 }
 
-void Proxy::reload(const config::Config& config) {
+std::vector<std::string> Proxy::reload(const config::Config& config) {
     // Everything that can fail first.
     auto rules = rules_->read_again(config);
     auto users = read_user_file(config.listen.auth_file, shared_.users.get().get());
@@ -174,9 +174,11 @@ void Proxy::reload(const config::Config& config) {
     rules_->take_over(std::move(rules), config);
     // Entries were stored under the old rules, perhaps for longer than the new ones allow.
     shared_.cache.purge_all();
+    const auto waiting = config::changes_that_need_restart(shared_.config, config);
     std::string restart;
-    for (const auto& key : config::changes_that_need_restart(shared_.config, config)) restart += (restart.empty() ? "" : ", ") + key;
+    for (const auto& key : waiting) restart += (restart.empty() ? "" : ", ") + key;
     log_info("configuration reloaded", {{"rules", std::to_string(config.rules.size())}, {"needs_restart", restart.empty() ? "nothing" : restart}});
+    return waiting;
 }
 
 void Proxy::publish(std::shared_ptr<const rules::UserRules> rules) {
@@ -224,6 +226,9 @@ Snapshot Proxy::snapshot() const {
         out.not_serving = rules::name(reason);
         out.not_serving_explained = rules::explain(reason);
     }
+    const auto ttl_us = shared_.upstream.ttl_us_max();
+    out.writers = shared_.config.freshness.writers == config::Writers::others ? "others" : "only-larder";
+    out.others_seconds_max = static_cast<double>(ttl_us) / 1e6;
     out.has_upstream_login = shared_.has_upstream_login;
     out.is_upstream_reachable = control_ && control_->is_connected();
     out.uptime_seconds = static_cast<double>((now() - started_).count()) / 1e6;
@@ -272,38 +277,6 @@ std::vector<ClientRow> Proxy::clients() const {
     return all;
 }
 
-std::vector<RelationRow> Proxy::relations() const {
-    std::vector<RelationRow> rows;
-    for (const session::DatabaseState* state : shared_.upstream.databases()) {
-        const auto facts = state->facts();
-        for (const auto& [oid, counters] : state->counters().relations()) {
-            const std::uint64_t word = counters->scan.load();
-            const std::string name = facts ? facts->catalogue->qualified_name(oid) : "";
-            rows.push_back({printable(state->name()), printable(name), oid, word & cache::Counter::kVersionMask, word / cache::Counter::kOneInFlight});
-        }
-    }
-    return rows;
-}
-
-std::vector<CacheEntryRow> Proxy::cache_entries(std::size_t max) const {
-    std::vector<CacheEntryRow> rows;
-    const Instant at = now();
-    shared_.cache.visit_entries(max, [&](const cache::CachedResult& result, std::uint32_t hits) {
-        CacheEntryRow row;
-        static constexpr char kHex[] = "0123456789abcdef";
-        for (std::uint64_t hash = cache::hash_key(result.key()), i = 0; i < 16; ++i, hash <<= 4) row.key.push_back(kHex[hash >> 60]);
-        row.bytes = result.bytes();
-        row.rows = static_cast<std::uint64_t>(std::max<std::int64_t>(0, result.cost().rows));
-        row.server_us = static_cast<std::uint64_t>(std::max<std::int64_t>(0, result.cost().server_us));
-        row.hits = hits;
-        row.counters = result.note_count();
-        row.age_seconds = static_cast<double>((at - result.stored()).count()) / 1e6;
-        row.is_fresh = result.is_fresh();
-        rows.push_back(std::move(row));
-    });
-    return rows;
-}
-
 std::vector<ReasonRow> Proxy::reasons() const {
     std::vector<ReasonRow> rows;
     for (std::size_t i = 1; i < static_cast<std::size_t>(rules::Reason::count_); ++i) {
@@ -350,7 +323,5 @@ StatementTotals Proxy::statement_totals() const {
     }
     return totals;
 }
-
-void Proxy::purge_cache() { shared_.cache.purge_all(); }
 
 }  // namespace larder::proxy

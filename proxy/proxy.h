@@ -39,7 +39,8 @@ public:
 
     // Takes over what can change while running: rules, TTLs, certificates, log. Throws as the constructor does, and then
     // everything stays as it was.
-    void reload(const config::Config& config);
+    // Returns the keys that differ from what runs and wait for a restart. One call at a time, from any thread.
+    std::vector<std::string> reload(const config::Config& config);
 
     void begin_drain();                       // no new clients; sessions end as soon as they are idle
     int client_count() const { return shared_.clients.load(); }
@@ -52,6 +53,8 @@ public:
     std::vector<ReasonRow> reasons() const override;
     std::vector<PoolRow> pools() const override;
     void purge_cache() override;
+    std::optional<std::size_t> purge_relation(const std::string& database, const std::string& relation) override;
+    bool kill_client(std::uint64_t id) override;
     std::vector<StatementRow> statements(bool with_samples) const override;
     StatementTotals statement_totals() const override;
     void set_advice(const std::string& statement_id, int advice) const override;

@@ -222,6 +222,12 @@ void Worker::post_server_version(std::string version) {
     asio::post(io_, [this, version = std::move(version)]() mutable { context_.server_version = std::move(version); });
 }
 
+void Worker::post_kill(std::uint64_t connection) {
+    asio::post(io_, [this, connection] {
+        if (ClientConnection* found = find(connection)) found->on_kill();
+    });
+}
+
 void Worker::post_shutdown() {
     asio::post(io_, [this] {
         is_shutting_down_ = true;

@@ -51,6 +51,7 @@ public:
     void post_rules(std::shared_ptr<const rules::UserRules> rules);
     void post_users(std::shared_ptr<const protocol::UserFile> users);
     void post_server_version(std::string version);
+    void post_kill(std::uint64_t connection);
     void post_shutdown();                              // every session ends when it is idle
     std::vector<ClientRow> rows() const;               // as of the last second
 

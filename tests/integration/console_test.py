@@ -16,9 +16,9 @@ from support.serving import wait_for_hit, wait_until_serving  # noqa: E402
 READ = "SELECT n FROM t WHERE id = 1"
 TABLES = ("SHOW HELP", "SHOW VERSION", "SHOW CACHE", "SHOW CACHE ENTRIES", "SHOW REASONS", "SHOW STATS", "SHOW STATS_TOTALS", "SHOW STATS_AVERAGES",
           "SHOW CLIENTS", "SHOW SERVERS", "SHOW POOLS", "SHOW DATABASES", "SHOW RELATIONS", "SHOW LISTS", "SHOW QUERIES", "SHOW SLOW QUERIES",
-          "SHOW ADVICE", "SHOW DEPLOYMENTS")
-# traffic_test.py has those of the advisor.
-COMMANDS = ("PURGE ALL", "EXPLAIN ADVICE n", "ADVISE WORKLOAD", "ADVISE WORKLOAD BUDGET n", "DEPLOY ADVICE n", "DEPLOY ADVICE n OPTION n", "REVERT DEPLOYMENT n")
+          "SHOW ADVICE", "SHOW DEPLOYMENTS", "SHOW CONFIG", "SHOW RULES")
+# traffic_test.py has those of the advisor, rules_test.py those of rules.
+COMMANDS = ("PURGE ALL", "PURGE TABLE n", "KILL_CLIENT n", "RELOAD", "EXPLAIN RULE n", "CREATE RULE n WITH (…)", "ALTER RULE n SET (…)", "DROP RULE n", "EXPLAIN ADVICE n", "ADVISE WORKLOAD", "ADVISE WORKLOAD BUDGET n", "DEPLOY ADVICE n", "DEPLOY ADVICE n OPTION n", "REVERT DEPLOYMENT n")
 
 
 @unittest.skipIf(DIRECT, "tests Larder's own console")
@@ -83,6 +83,21 @@ class Console(unittest.TestCase):
         self.assertEqual(client.values(READ), [("42",)])
         self.assertEqual(self.larder.hits(), before)
         wait_for_hit(self.larder, lambda: client.values(READ))
+
+    def test_a_table_is_purged_and_a_client_ended(self):
+        client = self.client()
+        wait_for_hit(self.larder, lambda: client.values(READ))
+        self.assertIn("42P01", self.psql("PURGE TABLE not_there").stderr)
+        self.assertEqual(self.psql("purge table public.\"t\"").stdout.strip(), "PURGE")
+        before = self.larder.hits()
+        self.assertEqual(client.values(READ), [("42",)])
+        self.assertEqual(self.larder.hits(), before)
+        backend = client.values("SELECT pg_backend_pid()")[0][0]
+        pointer = eventually(lambda: next((row["link"] for row in self.table("SHOW SERVERS") if row["remote_pid"] == backend), None), "the client is shown")
+        self.assertEqual(self.psql(f"KILL_CLIENT {pointer}").stdout.strip(), "KILL_CLIENT")
+        error = next(wire.error_fields(body) for kind, body in client.read_messages_to_end() if kind == b"E")
+        self.assertEqual((error["S"], error["C"]), ("FATAL", "57P01"))
+        self.assertEqual(self.psql("RELOAD").stdout.strip(), "RELOAD")
 
     def test_roles(self):
         self.assertIn("version", self.psql("SHOW VERSION", "watcher").stdout)

@@ -60,7 +60,8 @@ TEST_CASE("every command that help lists can be run, and gives rows as wide as i
     FakeTraffic traffic;
     traffic.rows.push_back(FakeTraffic::row("00aa", 1, 2, 3));
     FakeAdvice advice;
-    Console console(source, &traffic, &advice);
+    FakeSettings settings;
+    Console console(source, &traffic, &advice, nullptr, &settings);
     const auto help = console.run("show help", false);
     REQUIRE(help.rows.size() > 10);
     for (const auto& row : help.rows) {
@@ -70,7 +71,7 @@ TEST_CASE("every command that help lists can be run, and gives rows as wide as i
         INFO(command);
         const auto reply = console.run(command, true);
         CHECK(reply.sqlstate.empty());
-        CHECK(reply.columns.empty() == (command == "PURGE ALL" || command.starts_with("REVERT") || command.starts_with("ADVISE")));
+        CHECK(reply.columns.empty() == (command == "PURGE ALL" || command.starts_with("REVERT") || command.starts_with("ADVISE") || command == "RELOAD" || command.starts_with("KILL_CLIENT") || command.starts_with("PURGE TABLE")));
         for (const auto& cells : reply.rows) CHECK(cells.size() == reply.columns.size());
     }
     CHECK(source.entries_asked == kConsoleEntriesMax);
@@ -85,6 +86,23 @@ TEST_CASE("only admins change anything") {
     CHECK(done.sqlstate.empty());
     CHECK(done.tag == "PURGE");
     CHECK(source.purges == 1);
+}
+
+TEST_CASE("purging a table, ending a client, reading the configuration again") {
+    FakeSource source;
+    FakeSettings settings;
+    Console console(source, nullptr, nullptr, nullptr, &settings);
+    for (const auto* command : {"PURGE TABLE public.t", "KILL_CLIENT 1", "RELOAD"}) CHECK(console.run(command, false).sqlstate == "42501");
+    CHECK((source.purged.empty() && source.killed.empty() && settings.reloads == 0));
+    CHECK(console.run("purge table public.\"Odd\";", true).tag == "PURGE");
+    CHECK(source.purged.at(0) == std::pair<std::string, std::string>("", "PUBLIC.ODD"));
+    CHECK(console.run("KILL_CLIENT 1", true).tag == "KILL_CLIENT");
+    for (const auto* wrong : {"KILL_CLIENT 2", "KILL_CLIENT x", "KILL_CLIENT -1", "KILL_CLIENT 1x"}) CHECK(console.run(wrong, true).sqlstate == "42704");
+    CHECK(console.run("RELOAD", true).tag == "RELOAD");
+    settings.outcome.error = "no such file";
+    CHECK(console.run("RELOAD", true).error == "no such file");
+    CHECK(console.run("SHOW CONFIG", false).rows.at(0).at(0) == "cache.ttl");
+    CHECK(Console(source).run("SHOW CONFIG", false).sqlstate == "55000");
 }
 
 TEST_CASE("what is no command is an error that says where to look") {

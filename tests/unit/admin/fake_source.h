@@ -1,6 +1,7 @@
 // A SnapshotSource whose numbers a test sets.
 #pragma once
 
+#include "base/settings.h"
 #include "base/snapshot.h"
 
 namespace larder::admin {
@@ -30,6 +31,27 @@ struct FakeSource final : SnapshotSource {
     std::vector<ReasonRow> reasons() const override { return reason_rows; }
     std::vector<PoolRow> pools() const override { return pool_rows; }
     void purge_cache() override { ++purges; }
+    std::optional<std::size_t> purge_relation(const std::string& database, const std::string& relation) override {
+        purged.emplace_back(database, relation);
+        if (relation == "none") return std::nullopt;
+        return 3;
+    }
+    bool kill_client(std::uint64_t id) override {
+        killed.push_back(id);
+        return id == 1;
+    }
+    std::vector<std::pair<std::string, std::string>> purged;
+    std::vector<std::uint64_t> killed;
+};
+
+struct FakeSettings final : SettingsSource {
+    ReloadOutcome outcome;
+    int reloads = 0;
+    std::vector<SettingRow> settings() const override { return {{"cache.ttl", "\"1h\"", "\"1h\"", "from 1ms to 365d", "how long", false}}; }
+    ReloadOutcome reload() override {
+        ++reloads;
+        return outcome;
+    }
 };
 
 }  // namespace larder::admin

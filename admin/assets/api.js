@@ -1,0 +1,41 @@
+// The API, and the token that whoever changes something has to show. It is kept in this tab only.
+const KEY = "larder-token";
+const dialog = document.getElementById("token-dialog"), field = document.getElementById("token-text");
+
+export const hasToken = () => sessionStorage.getItem(KEY) !== null;
+export const forgetToken = () => sessionStorage.removeItem(KEY);
+
+// The document at this path; null if there is none (its part of Larder is off).
+export async function read(path) {
+  const answer = await fetch(path, { cache: "no-store" });
+  if (answer.status === 404) return null;
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+}
+
+// Resolves to true once a token was typed in, to false if not.
+export function askForToken() {
+  return new Promise(resolve => {
+    const form = dialog.querySelector("form"), end = new AbortController(), { signal } = end;
+    const finish = given => { end.abort(); field.value = ""; if (dialog.open) dialog.close(); resolve(given); };
+    form.addEventListener("submit", event => {
+      event.preventDefault();
+      sessionStorage.setItem(KEY, field.value.trim());
+      finish(true);
+    }, { signal });
+    document.getElementById("token-cancel").addEventListener("click", () => finish(false), { signal });
+    dialog.addEventListener("close", () => finish(false), { signal });
+    dialog.showModal();
+    field.focus();
+  });
+}
+
+// Resolves to the document, or to null if nobody gave a token. Throws what the problem says.
+export async function change(method, path) {
+  if (!hasToken() && !await askForToken()) return null;
+  const answer = await fetch(path, { method, headers: { Authorization: `Bearer ${sessionStorage.getItem(KEY)}` } });
+  if (answer.status === 401) forgetToken();
+  const body = answer.status === 204 ? {} : await answer.json();
+  if (!answer.ok) throw new Error(body.detail);
+  return body;
+}

@@ -1,0 +1,121 @@
+// Each section of the page, made of a document of the API.
+import { count, percent, size, time } from "/assets/format.js";
+import { element, table } from "/assets/elements.js";
+
+const query = text => element("code", { title: text }, text);
+
+function share(value, label) {
+  return element("span", {}, percent(value), element("meter", { min: 0, max: 1, value, "aria-label": label }));
+}
+
+function fragment(...children) {
+  const made = document.createDocumentFragment();
+  made.append(...children);
+  return made;
+}
+
+export const pools = list => table("Pools", [
+  { title: "Database", cell: pool => pool.database },
+  { title: "User", cell: pool => pool.user },
+  { title: "Clients", number: true, cell: pool => count(pool.clients_active) },
+  { title: "Waiting", number: true, warm: true, heat: pool => Math.min(1, pool.clients_waiting / 10), cell: pool => count(pool.clients_waiting) },
+  { title: "Longest wait", number: true, cell: pool => time(pool.max_wait_seconds) },
+  { title: "Servers lent", number: true, cell: pool => count(pool.servers_active) },
+  { title: "Servers idle", number: true, cell: pool => count(pool.servers_idle) },
+  { title: "Kept by their client", cell: pool => Object.entries(pool.pinned).map(([why, n]) => `${n} ${why}`).join(", ") || "none" },
+], list);
+
+export const queries = ({ list, reasons }) => table("What takes the server's time", [
+  { title: "Statement", cell: row => query(row.query) },
+  { title: "Calls", number: true, cell: row => count(row.calls) },
+  { title: "Hit rate", number: true, cell: row => share(row.hit_rate, "hit rate") },
+  { title: "Time on the server", number: true, cell: row => time(row.server_seconds) },
+  { title: "Mean", number: true, cell: row => time(row.mean_seconds) },
+  { title: "Saved", number: true, cell: row => time(row.saved_server_seconds) },
+  { title: "Why not cached", cell: row => row.why_not_cached === null ? "" : element("span", { title: row.why_not_cached }, reasons[row.why_not_cached] ?? row.why_not_cached) },
+], list);
+
+function option(advice, one, number, deploy) {
+  const lines = [...one.run, ...(one.rewrite ? [one.rewrite] : [])];
+  return element("div", { class: "option" },
+    element("h3", {}, one.title, one.gain === null ? "" : ` – saves ${percent(one.gain)} of the plan's cost`),
+    element("p", {}, one.why),
+    lines.length > 0 ? element("pre", { tabindex: "0", "aria-label": "What would be run" }, lines.join(";\n")) : null,
+    one.risk ? element("p", { class: "soft" }, one.risk) : null,
+    one.why_not_deployed ? element("p", { class: "soft" }, one.why_not_deployed)
+      : element("button", { type: "button", "data-key": `deploy-${advice.id}-${number}`, onclick: () => deploy(advice, number) }, "Deploy"));
+}
+
+function slowOne(row, advice, deploy) {
+  return element("details", { "data-key": `slow-${row.id}` },
+    element("summary", {}, query(row.query), element("span", { class: "soft" },
+      `${time(row.mean_seconds)} on average, ${count(row.calls)} calls, ${percent(row.share)} of the server's time · ${advice ? advice.options[0].title : row.state}`)),
+    advice?.plan ? element("pre", { tabindex: "0", "aria-label": "Plan" }, advice.plan) : null,
+    ...(advice ? advice.options.map((one, i) => option(advice, one, i + 1, deploy)) : [element("p", { class: "soft" }, row.state)]));
+}
+
+export const slow = (list, advice, deploy) => {
+  const made = list.map(row => slowOne(row, advice.find(one => one.id === row.advice), deploy));
+  const others = advice.filter(one => !list.some(row => row.advice === one.id))
+    .map(one => slowOne({ id: one.key, query: one.query || "All statements together", mean_seconds: one.mean_seconds, calls: 0, share: 0, state: "" }, one, deploy));
+  return made.length + others.length > 0 ? fragment(...made, ...others) : element("p", { class: "none soft" }, "Nothing is slow.");
+};
+
+export const deployments = (list, undo) => table("What was deployed", [
+  { title: "What", cell: row => row.title },
+  { title: "State", cell: row => row.state + (row.progress ? `, ${row.progress}` : "") },
+  { title: "Before", number: true, cell: row => time(row.before.mean_seconds) },
+  { title: "Since", number: true, cell: row => row.since.calls > 0 ? time(row.since.mean_seconds) : "–" },
+  { title: "Last", cell: row => row.last_event },
+  { title: "", cell: row => element("button", { type: "button", class: "quiet", "data-key": `undo-${row.id}`, "aria-label": `Undo ${row.title}`, onclick: () => undo(row) }, "Undo") },
+], [...list].reverse());
+
+// The largest of a column is full, and half the heat is a tenth: counts differ by powers of ten.
+const heat = (value, max) => value > 0 ? Math.max(0.05, 1 + Math.log10(value / max) / 3) : 0;
+
+export const relations = list => {
+  const most = Math.max(1, ...list.flatMap(row => [row.reads, row.writes]));
+  return table("Relations", [
+    { title: "Relation", cell: row => `${row.database}: ${row.relation ?? row.oid}` },
+    { title: "Reads", number: true, heat: row => heat(row.reads, most), cell: row => count(row.reads) },
+    { title: "Writes", number: true, warm: true, heat: row => heat(row.writes, most), cell: row => count(row.writes) },
+    { title: "Hit rate of reads", number: true, cell: row => row.reads > 0 ? share(row.hits / row.reads, "hit rate") : "–" },
+    { title: "Writes a read", number: true, cell: row => row.reads > 0 ? (row.writes / row.reads).toFixed(3) : "–" },
+  ], list);
+};
+
+export const memory = (list, purge) => {
+  const kept = list.filter(row => row.entries > 0);
+  if (kept.length === 0) return element("p", { class: "none soft" }, "Nothing is kept.");
+  const most = Math.max(...kept.map(row => row.entry_bytes));
+  const rows = kept.flatMap(row => [
+    element("span", {}, `${row.database}: ${row.relation ?? row.oid}`),
+    element("meter", { min: 0, max: most, value: row.entry_bytes, "aria-label": `memory of ${row.relation}` }),
+    element("span", { class: "n" }, `${size(row.entry_bytes)}, ${count(row.entries)} answers`),
+    element("button", { type: "button", class: "quiet", "data-key": `purge-${row.database}-${row.oid}`, disabled: row.relation === null, "aria-label": `Purge ${row.relation}`, onclick: () => purge(row) }, "Purge"),
+  ]);
+  return element("div", { class: "bars" }, ...rows);
+};
+
+const matchOf = rule => ["table", "fingerprint", "regex", "role", "database"].filter(key => rule[key]).map(key => `${key} ${rule[key]}`).join(", ") || "everything";
+const effectOf = rule => ["cache", "ttl", "max_stale", "tags"].filter(key => rule[key] !== undefined).map(key => `${key} ${rule[key]}`).join(", ");
+
+export const rules = list => table("Rules", [
+  { title: "Name", cell: rule => rule.name },
+  { title: "Matches", cell: rule => element("code", {}, matchOf(rule)) },
+  { title: "Does", cell: effectOf },
+  { title: "Made in", cell: rule => rule.made_in },
+], list);
+
+export const reasons = list => table("Not answered from the cache", [
+  { title: "Why", cell: row => row.explanation },
+  { title: "Reason", cell: row => element("code", {}, row.reason) },
+  { title: "Statements", number: true, cell: row => count(row.count) },
+], [...list].sort((a, b) => b.count - a.count));
+
+export const databases = list => table("Databases", [
+  { title: "Name", cell: row => row.name },
+  { title: "Catalogue", cell: row => row.facts },
+  { title: "Relations", number: true, cell: row => count(row.relations) },
+  { title: "Note", cell: row => row.load_error ?? "" },
+], list);

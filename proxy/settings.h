@@ -1,0 +1,34 @@
+// The configuration in force, shown to admin/, and read again by SIGHUP or when admin/ asks.
+//
+// Threads: any; one reload at a time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/settings.h"
+#include "base/thread_annotations.h"
+#include "config/config.h"
+#include "proxy/proxy.h"
+
+namespace larder::proxy {
+
+class Settings final : public SettingsSource {
+public:
+    // `file` and `sets`: as the command line named them, to be read again. `config`: what they gave at the start.
+    Settings(Proxy& proxy, std::string file, std::vector<std::string> sets, config::Config config);
+
+    std::vector<SettingRow> settings() const override;
+    ReloadOutcome reload() override;
+
+private:
+    Proxy& proxy_;
+    const std::string file_;
+    const std::vector<std::string> sets_;
+    Mutex reload_mutex_;                     // held while files are read
+    mutable Mutex mutex_;
+    const config::Config started_;           // what needs a restart is still as it was here
+    config::Config read_ LARDER_GUARDED_BY(mutex_);
+};
+
+}  // namespace larder::proxy

@@ -69,6 +69,10 @@ json::object responses_of(const Endpoint& endpoint) {
         responses["400"] = refusal("A parameter or the body cannot be read");
         responses["404"] = refusal("It is not there, or belongs to a part that is off");
     }
+    for (const auto& parameter : endpoint.parameters) {
+        if (parameter.name == "dry_run" && endpoint.status != 200) responses["200"] = json::object{{"description", "With dry_run: what the rule would match"}};
+    }
+    if (endpoint.method == "PUT") responses["201"] = json::object{{"description", "There was none, and it was made"}};
     if (!endpoint.body.empty()) responses["422"] = refusal("It is no rule; the answer says why");
     return responses;
 }

@@ -5,7 +5,7 @@ import { say, show } from "/assets/elements.js";
 import { count, percent, rate, size, time } from "/assets/format.js";
 import * as sections from "/assets/sections.js";
 
-const SECONDS = 2, SLOTS = 151, LISTS_EVERY = 5;
+const SECONDS = 2, SLOTS = 151, SLOTS_MIN = 31, LISTS_EVERY = 5;
 const at = id => document.getElementById(id);
 const history = { ratio: [], hits: [], misses: [], others: [], saved: [] };
 let last = null, wasDown = false, messageTimer = 0;
@@ -34,7 +34,8 @@ function since(before, now) {
 }
 
 function drawCharts() {
-  const common = { slots: SLOTS, seconds: (SLOTS - 1) * SECONDS };
+  // A minute at first, and then all there is.
+  const slots = Math.max(SLOTS_MIN, history.hits.length), common = { slots, seconds: (slots - 1) * SECONDS };
   draw("ratio-chart", { ...common, title: "Hit rate", max: 1, text: percent, series: [{ title: "hit rate", values: history.ratio }] });
   draw("rate-chart", { ...common, title: "Statements a second", text: rate, series: [{ title: "hits", values: history.hits }, { title: "misses", values: history.misses }, { title: "others", values: history.others }] });
   draw("saved-chart", { ...common, title: "Server time saved", text: time, series: [{ title: "saved", values: history.saved }] });
@@ -49,7 +50,7 @@ function showStatus(s, now) {
   setState(s.serving ? "serving" : `not serving: ${s.not_serving_explained}`, s.serving);
   say("where", `${s.version} · ${s.listen} → ${s.upstream}${s.server_version ? ` (PostgreSQL ${s.server_version})` : ""} · up ${time(s.uptime_seconds)}`);
   say("ratio", percent(now?.ratio ?? s.cache.hit_ratio));
-  say("ratio-note", `${percent(s.cache.hit_ratio)} since the start`);
+  say("ratio-note", `${percent(s.cache.hit_ratio)} since the start, of what can be cached; ${percent(s.cache.hits / Math.max(1, s.statements))} of all statements`);
   say("saved", time(s.cache.saved_server_seconds));
   say("saved-note", `${size(s.cache.hit_bytes)} sent from the cache`);
   say("rate", now ? `${rate(now.hits + now.misses + now.others)} / s` : "–");

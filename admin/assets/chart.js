@@ -39,5 +39,5 @@ export function draw(id, { series, slots, seconds, max, text, title }) {
   const legend = series.length > 1 ? element("ul", { class: "legend soft" }, ...series.map((one, i) => element("li", { class: `s${i}` }, `${one.title} ${text(one.values.at(-1) ?? 0)}`))) : null;
   const place = document.getElementById(id);
   place.replaceChildren(element("div", { class: "scale soft" }, element("span", {}, text(top))), image,
-    element("div", { class: "scale soft" }, element("span", {}, `${Math.round(seconds / 60)} min ago`), element("span", {}, "now")), ...(legend ? [legend] : []));
+    element("div", { class: "scale soft" }, element("span", {}, seconds < 120 ? `${Math.round(seconds)} s ago` : `${(seconds / 60).toFixed(1)} min ago`), element("span", {}, "now")), ...(legend ? [legend] : []));
 }

@@ -5,7 +5,7 @@ import { element, table } from "/assets/elements.js";
 const query = text => element("code", { title: text }, text);
 
 function share(value, label) {
-  return element("span", {}, percent(value), element("meter", { min: 0, max: 1, value, "aria-label": label }));
+  return element("span", { class: "share" }, percent(value), element("meter", { min: 0, max: 1, value, "aria-label": label }));
 }
 
 function fragment(...children) {
@@ -46,19 +46,22 @@ function option(advice, one, number, deploy) {
       : element("button", { type: "button", "data-key": `deploy-${advice.id}-${number}`, onclick: () => deploy(advice, number) }, "Deploy"));
 }
 
-function slowOne(row, advice, deploy) {
-  return element("details", { "data-key": `slow-${row.id}` },
-    element("summary", {}, query(row.query), element("span", { class: "soft" },
-      `${time(row.mean_seconds)} on average, ${count(row.calls)} calls, ${percent(row.share)} of the server's time · ${advice ? advice.options[0].title : row.state}`)),
-    advice?.plan ? element("pre", { tabindex: "0", "aria-label": "Plan" }, advice.plan) : null,
-    ...(advice ? advice.options.map((one, i) => option(advice, one, i + 1, deploy)) : [element("p", { class: "soft" }, row.state)]));
+function slowOne(key, text, facts, advice, deploy) {
+  return element("details", { "data-key": `slow-${key}` },
+    element("summary", {}, query(text), element("span", { class: "soft" }, facts)),
+    ...advice.flatMap(one => [one.plan ? element("pre", { tabindex: "0", "aria-label": "Plan" }, one.plan) : null, ...one.options.map((each, i) => option(one, each, i + 1, deploy))]).filter(Boolean));
 }
 
+// Those for which something would help first; then advice on statements that are not slow, and on all of them together.
 export const slow = (list, advice, deploy) => {
-  const made = list.map(row => slowOne(row, advice.find(one => one.id === row.advice), deploy));
-  const others = advice.filter(one => !list.some(row => row.advice === one.id))
-    .map(one => slowOne({ id: one.key, query: one.query || "All statements together", mean_seconds: one.mean_seconds, calls: 0, share: 0, state: "" }, one, deploy));
-  return made.length + others.length > 0 ? fragment(...made, ...others) : element("p", { class: "none soft" }, "Nothing is slow.");
+  const on = row => advice.filter(one => one.id === row.advice || one.statement === row.id);
+  const titles = all => all.map(one => one.options[0].title).join("; ");
+  const rows = list.map(row => ({ row, all: on(row) })).sort((a, b) => (b.all.length > 0) - (a.all.length > 0)).slice(0, 20);
+  const others = advice.filter(one => !list.some(row => on(row).includes(one)));
+  if (rows.length + others.length === 0) return element("p", { class: "none soft" }, "Nothing is slow.");
+  return fragment(
+    ...rows.map(({ row, all }) => slowOne(row.id, row.query, `${time(row.mean_seconds)} on average, ${count(row.calls)} calls, ${percent(row.share)} of the server's time · ${titles(all) || row.state}`, all, deploy)),
+    ...others.map(one => slowOne(one.key, one.query || "All statements together", titles([one]), [one], deploy)));
 };
 
 export const deployments = (list, undo) => table("What was deployed", [
@@ -86,15 +89,13 @@ export const relations = list => {
 
 export const memory = (list, purge) => {
   const kept = list.filter(row => row.entries > 0);
-  if (kept.length === 0) return element("p", { class: "none soft" }, "Nothing is kept.");
-  const most = Math.max(...kept.map(row => row.entry_bytes));
-  const rows = kept.flatMap(row => [
-    element("span", {}, `${row.database}: ${row.relation ?? row.oid}`),
-    element("meter", { min: 0, max: most, value: row.entry_bytes, "aria-label": `memory of ${row.relation}` }),
-    element("span", { class: "n" }, `${size(row.entry_bytes)}, ${count(row.entries)} answers`),
-    element("button", { type: "button", class: "quiet", "data-key": `purge-${row.database}-${row.oid}`, disabled: row.relation === null, "aria-label": `Purge ${row.relation}`, onclick: () => purge(row) }, "Purge"),
-  ]);
-  return element("div", { class: "bars" }, ...rows);
+  const most = Math.max(1, ...kept.map(row => row.entry_bytes));
+  return table("Cache memory by relation", [
+    { title: "Relation", cell: row => `${row.database}: ${row.relation ?? row.oid}` },
+    { title: "Memory", number: true, cell: row => element("span", { class: "share" }, size(row.entry_bytes), element("meter", { min: 0, max: most, value: row.entry_bytes, "aria-label": "share of the largest" })) },
+    { title: "Answers", number: true, cell: row => count(row.entries) },
+    { title: "", cell: row => element("button", { type: "button", class: "quiet", "data-key": `purge-${row.database}-${row.oid}`, disabled: row.relation === null, "aria-label": `Purge ${row.relation}`, onclick: () => purge(row) }, "Purge") },
+  ], kept);
 };
 
 const matchOf = rule => ["table", "fingerprint", "regex", "role", "database"].filter(key => rule[key]).map(key => `${key} ${rule[key]}`).join(", ") || "everything";

@@ -38,7 +38,9 @@ std::shared_ptr<const TlsContext> client_tls(const config::Listen& listen) {
 }
 
 std::int64_t ttl_bound_us(const config::Freshness& freshness) {
-    return freshness.writers == config::Writers::others ? std::chrono::microseconds(freshness.others_ttl_max).count() : 0;
+    if (freshness.writers != config::Writers::others) return 0;
+    const auto bound = std::chrono::microseconds(freshness.others_ttl_max).count();
+    return bound > 0 ? bound : session::UpstreamState::kNothingIsKept;
 }
 
 std::string shown(const config::Endpoint& endpoint) {
@@ -169,7 +171,10 @@ std::vector<std::string> Proxy::reload(const config::Config& config) {
     shared_.users.set(users);
     shared_.client_tls.set(std::move(tls));
     shared_.connector.set(std::move(connector));
-    shared_.upstream.set_ttl_us_max(ttl_bound_us(config.freshness));
+    // Who else writes is settled at the start; how long answers live then may change.
+    config::Freshness freshness = config.freshness;
+    freshness.writers = shared_.config.freshness.writers;
+    shared_.upstream.set_ttl_us_max(ttl_bound_us(freshness));
     for (const auto& worker : workers_) worker->post_users(users);
     rules_->take_over(std::move(rules), config);
     // Entries were stored under the old rules, perhaps for longer than the new ones allow.
@@ -226,7 +231,7 @@ Snapshot Proxy::snapshot() const {
         out.not_serving = rules::name(reason);
         out.not_serving_explained = rules::explain(reason);
     }
-    const auto ttl_us = shared_.upstream.ttl_us_max();
+    const auto ttl_us = std::max<std::int64_t>(0, shared_.upstream.ttl_us_max());
     out.writers = shared_.config.freshness.writers == config::Writers::others ? "others" : "only-larder";
     out.others_seconds_max = static_cast<double>(ttl_us) / 1e6;
     out.has_upstream_login = shared_.has_upstream_login;

@@ -166,7 +166,7 @@ bool Session::Impl::answered_in_its_stead(Outputs& out) {
 std::int64_t Session::Impl::ttl_us(const rules::Plan& plan) const {
     const auto own_ttl = std::chrono::microseconds(plan.ttl).count();
     const auto bound = context.upstream.ttl_us_max();
-    return bound > 0 ? std::min(own_ttl, std::max<std::int64_t>(bound, std::chrono::microseconds(plan.max_stale).count())) : own_ttl;
+    return bound != 0 ? std::min(own_ttl, std::max<std::int64_t>(bound, std::chrono::microseconds(plan.max_stale).count())) : own_ttl;
 }
 
 // How old an answer this session takes. The plan's own bounds count here too: the answer may have been kept under other rules.
@@ -176,7 +176,7 @@ cache::ReadBounds Session::Impl::bounds_of(const rules::Plan& plan) const {
     bounds.max_age = std::min(own.values().max_age, ttl);
     bounds.max_stale = std::min<std::chrono::microseconds>(bounds.max_age, plan.max_stale);
     bounds.not_before = last_write_ended;
-    if (bound.count() > 0) bounds.max_age = std::min(bounds.max_age, bound);
+    if (bound.count() != 0) bounds.max_age = std::min(bounds.max_age, bound);
     return bounds;
 }
 

@@ -102,6 +102,8 @@ public:
     bool take_foreign_server() { return foreign_server_.exchange(false, std::memory_order_acq_rel); }
 
     // No entry lives longer (writers elsewhere without a feed); 0: no bound.
+    // 0: no bound.
+    static constexpr std::int64_t kNothingIsKept = -1;
     std::int64_t ttl_us_max() const { return ttl_us_max_.load(std::memory_order_relaxed); }
     void set_ttl_us_max(std::int64_t us) { ttl_us_max_.store(us, std::memory_order_relaxed); }
 

@@ -124,6 +124,15 @@ TEST_CASE_METHOD(Fixture, "it may be longer than the bound for writers that Lard
     CHECK(read(reader, kRead, "3") == answer("3"));
 }
 
+TEST_CASE_METHOD(Fixture, "where nothing may be kept for fear of such writers, nothing is, but for who takes what is old") {
+    CHECK(read(reader, kStrictRead, "1") == answer("1"));
+    world.upstream.set_ttl_us_max(UpstreamState::kNothingIsKept);
+    CHECK(read(reader, kStrictRead, "2") == answer("2"));
+    CHECK(read(reader, kStrictRead, "3") == answer("3"));
+    CHECK(read(reader, kRead, "4") == answer("4"));
+    CHECK(read(reader, kRead, "5") == answer("4"));
+}
+
 TEST_CASE_METHOD(Fixture, "rules set it, and what was kept under other rules is bound by those of now") {
     const auto use_rule = [&](std::optional<std::chrono::milliseconds> max_stale, std::optional<std::chrono::milliseconds> ttl) {
         config::Rule rule;

@@ -22,4 +22,12 @@ std::string timestamp(std::int64_t wall_clock_us) {
     return text;
 }
 
+ConsoleReply failure(std::string_view sqlstate, std::string_view error, std::string_view hint) {
+    ConsoleReply reply;
+    reply.sqlstate = sqlstate;
+    reply.error = error;
+    reply.hint = hint;
+    return reply;
+}
+
 }  // namespace larder::admin

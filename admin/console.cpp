@@ -23,14 +23,6 @@ ConsoleReply name_and_value(const std::vector<std::pair<std::string, std::string
     return reply;
 }
 
-ConsoleReply failure(std::string_view sqlstate, std::string_view error, std::string_view hint) {
-    ConsoleReply reply;
-    reply.sqlstate = sqlstate;
-    reply.error = error;
-    reply.hint = hint;
-    return reply;
-}
-
 // "127.0.0.1:5123" in two; a Unix socket has no port.
 std::pair<std::string, std::string> split_address(const std::string& address) {
     const auto colon = address.rfind(':');

@@ -1,7 +1,5 @@
 #include "admin/rule_console.h"
 
-#include <algorithm>
-
 #include "admin/cells.h"
 
 namespace larder::admin {
@@ -21,14 +19,6 @@ std::string_view sqlstate_of(RuleError::Kind kind) {
     return "XX000";
 }
 
-ConsoleReply failure(std::string_view sqlstate, const std::string& error, const std::string& hint = {}) {
-    ConsoleReply reply;
-    reply.sqlstate = sqlstate;
-    reply.error = error;
-    reply.hint = hint;
-    return reply;
-}
-
 std::string_view tag_of(config::RuleCommand::Kind kind) {
     switch (kind) {
         case config::RuleCommand::Kind::create: return "CREATE RULE";
@@ -38,7 +28,7 @@ std::string_view tag_of(config::RuleCommand::Kind kind) {
     return "";
 }
 
-std::optional<std::string> option_of(const config::RuleRow& rule, const char* key) {
+std::optional<std::string> option_of(const config::RuleRow& rule, const std::string& key) {
     const auto found = rule.options.find(key);
     return found == rule.options.end() ? std::nullopt : std::optional(found->second);
 }
@@ -46,15 +36,14 @@ std::optional<std::string> option_of(const config::RuleRow& rule, const char* ke
 }  // namespace
 
 ConsoleReply show_rules(const config::RuleBook& rules) {
-    static constexpr const char* kKeys[] = {"table", "fingerprint", "regex", "role", "database", "cache", "ttl", "max_stale", "tags"};
     ConsoleReply reply;
     reply.columns = {"position", "name", "made_in"};
-    for (const auto* key : kKeys) reply.columns.emplace_back(key);
+    reply.columns.insert(reply.columns.end(), config::rule_option_keys().begin(), config::rule_option_keys().end());
     std::uint64_t position = 0;
     for (const auto& rule : rules.rules()) {
         auto& row = reply.rows.emplace_back();
         row = {number(++position), rule.name, rule.is_fixed ? "configuration" : "console"};
-        for (const auto* key : kKeys) row.push_back(option_of(rule, key));
+        for (const auto& key : config::rule_option_keys()) row.push_back(option_of(rule, key));
     }
     return reply;
 }
@@ -66,9 +55,8 @@ ConsoleReply explain_rule(const config::RuleBook& rules, std::string_view text) 
     } catch (const config::ConfigError& e) {
         return failure("42601", e.what());
     }
-    const auto all = rules.rules();
-    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& rule) { return rule.name == name; });
-    if (found == all.end()) return failure("42704", "rule \"" + name + "\" does not exist", "SHOW RULES lists them; a name that is not in lower case stands in double quotes.");
+    const auto found = rules.find(name);
+    if (!found) return failure("42704", "rule \"" + name + "\" does not exist", "SHOW RULES lists them; a name that is not in lower case stands in double quotes.");
     const auto matched = rules.matches(found->options);
     ConsoleReply reply;
     reply.columns = {"name", "matching_shapes", "calls", "hits", "examples"};

@@ -1,14 +1,8 @@
 #include "admin/rules_api.h"
 
-#include <algorithm>
-
-#include <boost/json.hpp>
-
-#include "admin/json_text.h"
+#include "admin/documents.h"
 
 namespace larder::admin {
-
-namespace json = boost::json;
 
 namespace {
 
@@ -26,8 +20,6 @@ struct Refused {
 };
 
 [[noreturn]] void refuse(int status, std::string_view title, std::string_view detail) { throw Refused{problem(status, title, detail)}; }
-
-HttpReply document(const json::object& object, int status = 200) { return {status, "application/json", json_text(object) + "\n", {}}; }
 
 HttpReply answer_of(const RuleError& error) {
     switch (error.kind()) {
@@ -87,14 +79,8 @@ Body body_of(const HttpRequest& request) {
     return body;
 }
 
-std::optional<RuleRow> find(const RuleBook& rules, const std::string& name) {
-    const auto all = rules.rules();
-    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& rule) { return rule.name == name; });
-    return found == all.end() ? std::nullopt : std::optional(*found);
-}
-
 RuleRow existing(const RuleBook& rules, const std::string& name) {
-    auto rule = find(rules, name);
+    auto rule = rules.find(name);
     if (!rule) refuse(404, "Not found", "there is no such rule");
     return *rule;
 }
@@ -105,7 +91,7 @@ HttpReply dry_run(const RuleBook& rules, const Body& body) {
 
 // What the rule is now, after a change.
 HttpReply now(const RuleBook& rules, const std::string& name, int status) {
-    const auto rule = find(rules, name);
+    const auto rule = rules.find(name);
     return rule ? document(object_of(*rule), status) : problem(404, "Not found", "the rule was taken away meanwhile");
 }
 
@@ -123,7 +109,7 @@ HttpReply replace(RuleBook& rules, const HttpRequest& request, const std::string
     if (!body.removed.empty()) refuse(422, "Not a rule", "null stands for nothing here");
     if (!body.name.empty() && body.name != name) refuse(422, "Not a rule", "the name in the body is not that of the path");
     if (is_dry) return dry_run(rules, body);
-    const auto old = find(rules, name);
+    const auto old = rules.find(name);
     if (!old) {
         rules.run({RuleCommand::Kind::create, name, body.before, false, body.options, {}});
         return now(rules, name, 201);
@@ -144,9 +130,9 @@ HttpReply change(RuleBook& rules, const HttpRequest& request, const std::string&
 
 HttpReply answer_list(const HttpRequest& request, RuleBook& rules, bool is_dry) {
     if (!request.is_read()) return create(rules, request, is_dry);
-    json::array all;
-    for (const auto& rule : rules.rules()) all.push_back(object_of(rule));
-    return document({{"rules", std::move(all)}, {"file", rules.file().empty() ? json::value(nullptr) : json::value(rules.file())}});
+    auto all = list_object("rules", rules.rules(), [](const RuleRow& rule) { return object_of(rule); });
+    all["file"] = text_or_null(rules.file());
+    return document(all);
 }
 
 HttpReply answer_one(const HttpRequest& request, RuleBook& rules, const std::string& name, bool is_dry) {
@@ -180,11 +166,6 @@ std::optional<HttpReply> answer_of_rules(const HttpRequest& request, const Sourc
     const auto rest = request.path.substr(kRules.size());
     const auto name = rest.starts_with('/') ? percent_decoded(rest.substr(1)) : std::nullopt;
     if (!rest.empty() && (!name || name->empty())) return std::nullopt;
-    const bool is_known = request.is_read() || (name ? request.method == "PUT" || request.method == "PATCH" || request.method == "DELETE" : request.method == "POST");
-    if (!is_known) return not_allowed(name ? "GET, HEAD, PUT, PATCH, DELETE" : "GET, HEAD, POST");
-    if (!request.is_read()) {
-        if (auto refused = token_refusal(request, sources)) return refused;
-    }
     try {
         const bool is_dry = wants_dry_run(request);
         return name ? answer_one(request, *sources.rules, *name, is_dry) : answer_list(request, *sources.rules, is_dry);

@@ -8,7 +8,7 @@
 
 namespace larder::admin {
 
-// Nothing if the path is none of these. Bodies are objects in JSON with the keys of CREATE RULE: texts, and for cache true or false.
+// The method is one that endpoints.cpp names, and the token was shown (routes.cpp). Nothing if the path is none of these. Bodies are objects in JSON with the keys of CREATE RULE: texts, and for cache true or false.
 //   GET    /api/v1/rules                  in the order in which they are tried
 //   POST   /api/v1/rules                  {"name": …, "before": …, "ttl": "30s", …}: makes one, 201
 //   GET    /api/v1/rules/{name}           with what it matches of the statements that were counted so far

@@ -6,24 +6,17 @@
 #include <functional>
 #include <map>
 
-#include <boost/json.hpp>
-
+#include "admin/documents.h"
 #include "admin/http_request.h"
-#include "admin/json_text.h"
 
 namespace larder::admin {
-
-namespace json = boost::json;
 
 namespace {
 
 constexpr std::size_t kLimit = 100, kLimitMax = 1000;
 
-json::value text_or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
 json::value id_or_null(int id) { return id > 0 ? json::value(id) : json::value(nullptr); }
 json::array texts(const std::vector<std::string>& from) { return json::array(from.begin(), from.end()); }
-
-HttpReply document(json::object object, int status = 200) { return {status, "application/json", json_text(object) + "\n", {}}; }
 
 // -1 for what is no number.
 long number_of(std::string_view text) {
@@ -121,9 +114,7 @@ json::object deployment_object(const DeploymentRow& row) {
 
 template <class Rows, class Object>
 HttpReply list(const char* name, const Rows& rows, Object object) {
-    json::array all;
-    for (const auto& row : rows) all.push_back(object(row));
-    return document({{name, std::move(all)}});
+    return document(list_object(name, rows, object));
 }
 
 // By number or by key.

@@ -25,7 +25,7 @@ std::vector<DeployStep> made_indexes(const Deployment& deployment) {
     return made;
 }
 
-bool is_rule(const Deployment& deployment) { return !deployment.order.deploy.empty() && is_rule_step(read_step(deployment.order.deploy.front()).kind); }
+bool is_rule(const Deployment& deployment) { return !deployment.order.deploy.empty() && config::is_rule_command(deployment.order.deploy.front()); }
 
 }  // namespace
 

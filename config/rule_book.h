@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,12 @@ public:
     virtual ~RuleBook() = default;
     // In the order in which they are tried: what was made at run time first.
     virtual std::vector<RuleRow> rules() const = 0;
+    std::optional<RuleRow> find(const std::string& name) const {
+        for (auto&& rule : rules()) {
+            if (rule.name == name) return rule;
+        }
+        return std::nullopt;
+    }
     // Once it returns, the rule is in the file and every worker has been told. Throws RuleError.
     virtual void run(const RuleCommand& command) = 0;
     // Of a rule that there need not be. Throws RuleError (invalid).

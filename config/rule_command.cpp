@@ -126,6 +126,11 @@ std::string in_quotes(std::string_view text, char quote) {
 
 }  // namespace
 
+const std::vector<std::string>& rule_option_keys() {
+    static const std::vector<std::string> kKeys{"table", "fingerprint", "regex", "role", "database", "cache", "ttl", "max_stale", "tags"};
+    return kKeys;
+}
+
 bool is_rule_command(std::string_view text) {
     Reader reader(text);
     return (reader.take_word("create") || reader.take_word("alter") || reader.take_word("drop")) && reader.take_word("rule");

@@ -20,6 +20,8 @@
 namespace larder::config {
 
 using RuleOptions = std::map<std::string, std::string>;  // by key: "table", "ttl", …
+// All keys there are: those of a match, then those of the rule itself.
+const std::vector<std::string>& rule_option_keys();
 
 struct RuleCommand {
     enum class Kind : std::uint8_t { create, alter, drop } kind = Kind::create;

@@ -19,10 +19,8 @@ constexpr milliseconds kMaxStaleMax = std::chrono::hours(24);
 
 bool is_match_key(std::string_view key) { return key == "table" || key == "fingerprint" || key == "regex" || key == "role" || key == "database"; }
 
-const std::vector<std::string> kOptionKeys{"table", "fingerprint", "regex", "role", "database", "cache", "ttl", "max_stale", "tags"};
-
 [[noreturn]] void refuse_key(const std::string& key) {
-    const auto meant = nearest(key, kOptionKeys);
+    const auto meant = nearest(key, rule_option_keys());
     throw ConfigError("unknown key '" + key + "'" + (meant.empty() ? "" : "; did you mean '" + meant + "'?"));
 }
 
@@ -142,7 +140,7 @@ Rule make_rule(const std::string& name, const RuleOptions& options) {
     toml::table table{{"name", name}}, match;
     for (const auto& [key, value] : options) {
         if (is_match_key(key)) match.insert(key, value);
-        else if (std::find(kOptionKeys.begin(), kOptionKeys.end(), key) == kOptionKeys.end()) refuse_key(key);
+        else if (std::count(rule_option_keys().begin(), rule_option_keys().end(), key) == 0) refuse_key(key);
         else if (key == "tags") table.insert(key, split_tags(value));
         else if (const auto flag = parse_boolean(value); key == "cache" && flag) table.insert(key, *flag);
         else table.insert(key, value);

@@ -159,6 +159,12 @@ bool is_tag(Bytes text) {
     });
 }
 
+void read_duration_up_to(std::chrono::milliseconds most, Bytes value, std::optional<std::chrono::milliseconds>& to, const char* wanted, Hints& hints) {
+    const auto duration = read_duration(value);
+    if (duration && *duration <= most) to = duration;
+    else hints.error = wanted;
+}
+
 void read_item(Bytes item, Hints& hints) {
     const std::size_t equals = item.find('=');
     const Bytes key = item.substr(0, equals);
@@ -166,19 +172,9 @@ void read_item(Bytes item, Hints& hints) {
     if (equals_folded(item, "off")) {
         hints.off = true;
     } else if (equals_folded(key, "ttl")) {
-        const auto ttl = read_duration(value);
-        if (ttl) {
-            hints.ttl = ttl;
-        } else {
-            hints.error = "ttl wants a number and a unit (ms, s, min, h, d) and at most a year";
-        }
+        read_duration_up_to(kHintTtlMax, value, hints.ttl, "ttl wants a number and a unit (ms, s, min, h, d) and at most a year", hints);
     } else if (equals_folded(key, "max_stale")) {
-        const auto max_stale = read_duration(value);
-        if (max_stale && *max_stale <= kHintMaxStaleMax) {
-            hints.max_stale = max_stale;
-        } else {
-            hints.error = "max_stale wants a number and a unit (ms, s, min, h, d) and at most a day";
-        }
+        read_duration_up_to(kHintMaxStaleMax, value, hints.max_stale, "max_stale wants a number and a unit (ms, s, min, h, d) and at most a day", hints);
     } else if (equals_folded(key, "tag")) {
         if (!is_tag(value)) {
             hints.error = "tag wants up to 64 letters, digits, or any of _ - . : /";

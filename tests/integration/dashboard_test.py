@@ -17,7 +17,7 @@ import psycopg2
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support.larder_process import DIRECT, Larder  # noqa: E402
-from support.node import modules  # noqa: E402
+from support.node import modules_or_skip  # noqa: E402
 from support.own_cluster import OwnCluster  # noqa: E402
 from support.serving import wait_until_serving  # noqa: E402
 
@@ -86,9 +86,5 @@ if __name__ == "__main__":
     if shutil.which("chromium") is None or shutil.which("node") is None:
         print("skipped: chromium or node is not installed")
         sys.exit(SKIPPED)
-    try:
-        PACKAGES = modules()
-    except (OSError, subprocess.SubprocessError) as failure:
-        print(f"skipped: the packages of npm could not be had: {failure}")
-        sys.exit(SKIPPED)
+    PACKAGES = modules_or_skip()
     unittest.main()

@@ -2,8 +2,10 @@
 import os
 import shutil
 import subprocess
+import sys
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SKIPPED = 77
 LISTS = ("package.json", "package-lock.json")
 
 
@@ -22,6 +24,15 @@ def modules():
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder, check=True, timeout=600)
         shutil.copy(wanted, fetched)
     return packages
+
+
+def modules_or_skip():
+    """The same for a test: where the packages cannot be had it ends as skipped, and says why."""
+    try:
+        return modules()
+    except (OSError, subprocess.SubprocessError) as failure:
+        print(f"skipped: the packages of npm could not be had: {failure}")
+        sys.exit(SKIPPED)
 
 
 def read(path):

@@ -7,11 +7,10 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support.larder_process import DIRECT  # noqa: E402
-from support.node import modules  # noqa: E402
+from support.node import modules_or_skip  # noqa: E402
 from support.zoo import ZooCase, require  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SKIPPED = 77
 
 
 @require("node")
@@ -32,9 +31,5 @@ class Node(ZooCase):
 
 
 if __name__ == "__main__":
-    try:
-        PACKAGES = modules()
-    except (OSError, subprocess.SubprocessError) as failure:
-        print(f"skipped: the packages of npm could not be had: {failure}")
-        sys.exit(SKIPPED)
+    PACKAGES = modules_or_skip()
     unittest.main()

@@ -12,7 +12,7 @@ json::object reason_object(const ReasonRow& reason) {
 // What a reader may rely on. "strict": no answer is older than the newest write that was acknowledged before it was asked.
 json::object promise_object(const Snapshot& s) {
     const bool is_strict = s.writers == "only-larder";
-    return {{"level", is_strict ? "strict" : "bounded"}, {"writers", s.writers}, {"unseen_writes_seconds_max", s.others_seconds_max}};
+    return {{"level", is_strict ? "strict" : "bounded"}, {"writers", s.writers}, {"unseen_writes_seconds_max", s.others_seconds_max}, {"feed", s.feed.state}};
 }
 
 json::object database_object(const Snapshot::Database& database) {

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "admin/cells.h"
+#include "admin/feed_report.h"
 #include "admin/pool_summary.h"
 #include "admin/relation_use.h"
 #include "admin/rule_console.h"
@@ -265,6 +266,7 @@ const std::vector<Command>& commands() {
         {{"SHOW", "POOLS"}, "clients and their server connections by database and user, as of the last second", false, show_pools},
         {{"SHOW", "DATABASES"}, "databases in use and what is known of their catalogues", false, show_databases},
         {{"SHOW", "RELATIONS"}, "each relation read or written so far: freshness counters, statements, and what the cache keeps of it", false, nullptr},
+        {{"SHOW", "FEED"}, "the change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped", false, show_feed},
         {{"SHOW", "CONFIG"}, "the configuration in force; passwords are ***", false, nullptr},
         {{"RELOAD"}, "read the configuration again, as SIGHUP does (superusers only)", true, nullptr},
         {{"KILL_CLIENT", "n"}, "end the session of a client, by ptr of SHOW CLIENTS (superusers only)", true, nullptr},

@@ -5,6 +5,7 @@
 #include "admin/api.h"
 #include "admin/cache_api.h"
 #include "admin/dashboard.h"
+#include "admin/feed_report.h"
 #include "admin/metrics.h"
 #include "admin/openapi.h"
 #include "admin/operations_api.h"
@@ -72,6 +73,8 @@ std::vector<Endpoint> state() {
     return {
         {"GET", "/api/v1/status", "Is it up, what does it promise, how much does the cache save", kJson, "version serving promise cache clients bypasses databases", api<status_document>},
         {"GET", "/api/v1/reasons", "Every reason for not answering from the cache, and how often it was met", kJson, "reasons", api<reasons_document>},
+        {"GET", "/api/v1/feed", "The change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped", kJson,
+         "state lag_seconds commits", [](const HttpRequest&, const Sources& sources) { return document(feed_object(sources.snapshot.snapshot())); }},
         {"GET", "/api/v1/cache", "The numbers of the cache", kJson, "hits misses entries bytes bytes_max", answer_cache},
         {"DELETE", "/api/v1/cache", "Drop every cached answer, or those that depend on one relation", kJson, "dropped", answer_cache_purge,
          {kRelation, {"database", "string", "", "only there"}}},

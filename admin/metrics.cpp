@@ -79,6 +79,20 @@ void add_freshness(Families& out, const Snapshot& s) {
     for (const auto& database : s.databases) Families::put(loads, {{"database", database.name}}, real(database.catalogue_loads));
 }
 
+void add_feed(Families& out, const Snapshot& s) {
+    const auto& feed = s.feed;
+    if (feed.state == "off") return;
+    out.gauge("larder_feed_up", "1 while the change feed tells of writes from elsewhere, and is not behind by more than feed.lag_max.", feed.state == "current" ? 1 : 0);
+    out.gauge("larder_feed_lag_seconds", "How long ago the newest commit was made that the change feed has dealt with, if there are later ones.", feed.lag_seconds);
+    out.gauge("larder_feed_pending_commits", "Commits that the change feed has received and that are not visible yet.", real(feed.pending));
+    out.counter("larder_feed_commits_total", "Commits that the change feed has dealt with.", real(feed.commits));
+    out.counter("larder_feed_own_commits_total", "Of them, those of this Larder's clients, whose writes were known already.", real(feed.own_commits));
+    out.counter("larder_feed_dropped_relations_total", "Times that the change feed dropped what depends on a relation.", real(feed.dropped_relations));
+    out.counter("larder_feed_dropped_databases_total", "Times that it dropped all of a database, since it could not tell what was written.", real(feed.dropped_databases));
+    out.counter("larder_feed_catalogue_checks_total", "Times that it had the catalogue compared.", real(feed.catalogue_checks));
+    out.counter("larder_feed_streams_total", "Times that the stream was begun; each time all that was kept is dropped.", real(feed.streams));
+}
+
 void add_connections(Families& out, const Snapshot& s) {
     out.gauge("larder_client_connections", "Client connections.", real(s.clients));
     auto& servers = out.add("larder_server_connections", "Connections to PostgreSQL, by state.", MetricType::Gauge);
@@ -116,6 +130,7 @@ std::string metrics_text(const Snapshot& snapshot) {
     Families families;
     add_cache(families, snapshot);
     add_freshness(families, snapshot);
+    add_feed(families, snapshot);
     add_connections(families, snapshot);
     return families.text();
 }

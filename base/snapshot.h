@@ -19,6 +19,15 @@ struct Snapshot {
     std::string not_serving_explained;     // one sentence
     std::string writers = "others";        // freshness.writers: "others" or "only-larder"
     double others_seconds_max = 0;         // with "others": a write from elsewhere may go unseen for so long; else 0
+    // How Larder learns of writes from elsewhere.
+    struct Feed {
+        std::string state = "off";         // off, waiting, refused, catching up, current, behind
+        std::string why;                   // it waits or was refused
+        double lag_seconds = 0, lag_seconds_max = 0;
+        std::string received, applied, flushed;  // places in the write-ahead log; empty: there is no stream
+        std::uint64_t pending = 0;         // commits that are not visible yet
+        std::uint64_t commits = 0, own_commits = 0, dropped_relations = 0, dropped_databases = 0, catalogue_checks = 0, streams = 0;
+    } feed;
     bool has_upstream_login = false;       // without one everything is passed through
     bool is_upstream_reachable = false;    // by the control connection
     double uptime_seconds = 0;

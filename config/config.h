@@ -80,6 +80,13 @@ struct Freshness {
     milliseconds catalogue_poll{5'000};     // how often the catalogue is compared for DDL from elsewhere
 };
 
+enum class FeedMode : std::uint8_t { automatic, off };
+
+struct Feed {
+    FeedMode mode = FeedMode::automatic;    // automatic: with writers = others, where the server allows it
+    milliseconds lag_max{1'000};            // a feed that is further behind is not relied on
+};
+
 struct Advisor {
     bool enabled = true;                    // statistics by shape of statement, slow queries found and looked at
     int statements_max = 2'000;             // shapes that are counted, per worker
@@ -125,6 +132,7 @@ struct Config {
     Pool pool;
     CacheConfig cache;
     Freshness freshness;
+    Feed feed;
     Advisor advisor;
     Admin admin;
     Log log;

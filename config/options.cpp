@@ -110,6 +110,16 @@ struct FreshnessWriters {
     static std::string print(const Config& config) { return config.freshness.writers == Writers::others ? "\"others\"" : "\"only-larder\""; }
 };
 
+struct FeedModeName {
+    static std::string set(Config& config, std::string_view text) {
+        if (text == "auto") config.feed.mode = FeedMode::automatic;
+        else if (text == "off") config.feed.mode = FeedMode::off;
+        else return "must be auto or off";
+        return {};
+    }
+    static std::string print(const Config& config) { return config.feed.mode == FeedMode::automatic ? "\"auto\"" : "\"off\""; }
+};
+
 struct ServeWhenDown {
     static std::string set(Config& config, std::string_view text) {
         const auto value = parse_boolean(text);
@@ -203,9 +213,11 @@ constexpr std::array kOptions{
     option<Integer<MEMBER(cache.statements_max), 100, 10'000'000>>("cache", "statements_max", integer, true, "from 100 to 10000000", "texts whose analysis each worker remembers"),
     option<String<MEMBER(cache.rules_file)>>("cache", "rules_file", string, true, "", "rules made at run time (CREATE RULE); empty: rules-PORT.toml in $STATE_DIRECTORY, else in ~/.local/state/larder"),
     option<FreshnessWriters>("freshness", "writers", choice, true, "others or only-larder", "who else writes to the databases; only-larder: nobody, and so every hit is strict"),
-    option<Duration<MEMBER(freshness.others_ttl_max), 0, 60'000>>("freshness", "others_ttl_max", duration, false, "from 0 to 1min", "with writers = others: no answer is kept longer"),
+    option<Duration<MEMBER(freshness.others_ttl_max), 0, 60'000>>("freshness", "others_ttl_max", duration, false, "from 0 to 1min", "with writers = others and no change feed: no answer is given that is older"),
     option<ServeWhenDown>("freshness", "serve_when_down", boolean, false, "false", "serve from the cache while PostgreSQL cannot be reached"),
     option<Duration<MEMBER(freshness.catalogue_poll), 100, 3'600'000>>("freshness", "catalogue_poll", duration, false, "from 100ms to 1h", "how often the catalogue is compared, for DDL that went round Larder"),
+    option<FeedModeName>("feed", "mode", choice, true, "auto or off", "auto: with writers = others, the server's replication stream tells of their writes if it can be had (PostgreSQL 15, a login with REPLICATION)"),
+    option<Duration<MEMBER(feed.lag_max), 10, 60'000>>("feed", "lag_max", duration, true, "from 10ms to 1min", "a feed that is further behind is not relied on: others_ttl_max counts until it has caught up"),
     option<Boolean<MEMBER(advisor.enabled)>>("advisor", "enabled", boolean, true, "", "whether statements are counted by shape, and slow ones looked at"),
     option<Integer<MEMBER(advisor.statements_max), 100, 100'000>>("advisor", "statements_max", integer, true, "from 100 to 100000", "shapes of statements that each worker counts; the one used longest ago is dropped"),
     option<Duration<MEMBER(advisor.slow), 0, kDayMs>>("advisor", "slow", duration, true, "from 0ms to 1d", "a statement whose mean time on the server is this is looked at; 0: none for this reason"),

@@ -30,6 +30,10 @@ public:
         const char* const p = take(4);
         return p == nullptr ? 0 : load_be32(p);
     }
+    std::uint64_t u64() {
+        const std::uint64_t high = u32();
+        return high << 32 | u32();
+    }
     std::int16_t i16() { return static_cast<std::int16_t>(u16()); }
     std::int32_t i32() { return static_cast<std::int32_t>(u32()); }
 

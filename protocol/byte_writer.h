@@ -35,6 +35,7 @@ public:
         return *this;
     }
     ByteWriter& i16(std::int16_t value) { return u16(static_cast<std::uint16_t>(value)); }
+    ByteWriter& u64(std::uint64_t value) { return u32(static_cast<std::uint32_t>(value >> 32)).u32(static_cast<std::uint32_t>(value)); }
     ByteWriter& i32(std::int32_t value) { return u32(static_cast<std::uint32_t>(value)); }
     ByteWriter& bytes(Bytes value) {
         out_.append(value);

@@ -5,9 +5,10 @@
 // (indexes, hint bits, full-page images, vacuum) changes no answer and is passed over: TRUNCATE and rewrites show by the relations whose
 // relcache entry the commit invalidates and by the files it drops. What is not known is *anything*, never nothing.
 //
-// A transaction that was under way when the stream began may have written before it. Until a RUNNING_XACTS record came every commit is
-// of anything, and after it every commit of a number that the record does not call new. (No number is given out while that
-// record is written, so those that are newer have all their records in the stream.)
+// A transaction that was under way when the stream began may have written before it: every commit of a number that is not known to be
+// new is of anything. Which numbers are new says whoever asked the server for one (pg_current_xact_id) after the stream's start was
+// known; else the first RUNNING_XACTS record. (No number is given out while that record is written, so those that are newer have all
+// their records in the stream.)
 //
 // Not seen: rows of unlogged and temporary tables (their commits come without files), sequences, settings in files.
 // A commit in the log is not visible yet: reads that begin after it was received may still see the rows as they were, until its
@@ -54,6 +55,11 @@ inline constexpr std::size_t kWalTransactionsMax = 100'000;
 
 class WalTransactions {
 public:
+    // Until a RUNNING_XACTS record comes all numbers count as old.
+    WalTransactions() = default;
+    // `first_new`: a transaction of this number, or a later one, has written nothing before the stream's start.
+    explicit WalTransactions(std::uint32_t first_new) : has_running_(true), first_new_(first_new) {}
+
     // A commit if the record is one. An error means the stream is not understood: as an error of the reader.
     Decoded<std::optional<WalCommit>> add(const WalRecord& record);
 
@@ -73,7 +79,7 @@ private:
 
     std::unordered_map<std::uint32_t, Open> open_;
     bool has_overflowed_ = false;               // a transaction was not noted: until the next stream all are of anything
-    bool has_running_ = false;                  // a RUNNING_XACTS came
+    bool has_running_ = false;                  // it is known which numbers are new
     std::optional<std::uint32_t> first_new_;    // numbers before this one may have begun before the stream; nullopt: none is left
 };
 

@@ -227,6 +227,20 @@ rules::CatalogueRows load_catalogue_rows(PGconn* connection) {
     return rows;
 }
 
+session::RelationFiles load_relation_files(PGconn* connection) {
+    const Snapshot snapshot(connection);
+    const Rows rows(connection, "files", kRelationFilesQuery);
+    session::RelationFiles files;
+    files.relations.reserve(static_cast<std::size_t>(rows.size()));
+    for (int i = 0; i < rows.size(); ++i) {
+        files.database = rows.number(i, 0);
+        const auto relation = rows.number(i, 2);
+        const auto [place, is_new] = files.relations.emplace(rows.number(i, 1), relation);
+        if (!is_new && place->second != relation) place->second = session::RelationFiles::kSeveral;
+    }
+    return files;
+}
+
 std::string load_catalogue_digest(PGconn* connection) {
     const Snapshot snapshot(connection);
     return read_digest(connection);

@@ -12,6 +12,7 @@
 
 #include <libpq-fe.h>
 
+#include "proxy/session/upstream_state.h"
 #include "rules/catalogue.h"
 
 namespace larder::proxy {
@@ -25,6 +26,9 @@ public:
 
 // `connection` must be idle. Throws CatalogueLoadError.
 rules::CatalogueRows load_catalogue_rows(PGconn* connection);
+
+// Which relation each file of this database belongs to; of catalogues too. Throws CatalogueLoadError.
+session::RelationFiles load_relation_files(PGconn* connection);
 
 // What rows.state_digest will be: changes with every change of anything that facts or privileges depend on, and costs a
 // small part of a load. Equal digests of one database mean equal rows. Throws CatalogueLoadError.

@@ -221,4 +221,11 @@ const char* const kStateDigestQuery =
     LARDER_HASH_ROWS("setdatabase || ' ' || setrole || ' ' || setconfig::text", "pg_db_role_setting") ", "
     LARDER_HASH_ROWS("concat_ws(' ', oid, datname, datdba, datacl)", "pg_database WHERE datname = current_database()") "))";
 
+// Mapped catalogues have no relfilenode in pg_class. Shared ones are in no database, as far as the log is concerned.
+const char* const kRelationFilesQuery =
+    "SELECT d.oid, CASE WHEN c.relfilenode = 0 THEN pg_relation_filenode(c.oid) ELSE c.relfilenode END, coalesce(o.oid, c.oid)"
+    " FROM pg_database d, pg_class c LEFT JOIN pg_class o ON o.reltoastrelid = c.oid AND c.relkind = 't'"
+    " WHERE d.datname = current_database() AND c.relkind IN ('r', 'm', 't') AND c.relpersistence <> 't' AND NOT c.relisshared"
+    " AND (c.relfilenode <> 0 OR pg_relation_filenode(c.oid) IS NOT NULL)";
+
 }  // namespace larder::proxy

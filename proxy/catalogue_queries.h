@@ -20,5 +20,6 @@ extern const char* const kEventFunctionsQuery;
 extern const char* const kExtensionsQuery;
 extern const char* const kDatabaseQuery;
 extern const char* const kStateDigestQuery;
+extern const char* const kRelationFilesQuery;
 
 }  // namespace larder::proxy

@@ -83,6 +83,7 @@ void CatalogueService::run() {
             } catch (const std::exception& e) {
                 database.connection.reset();
                 database.state->want_facts();
+                if (shared_.upstream.own_transactions.are_wanted()) database.state->want_files();
                 note_failure(database, e.what());
             }
         }
@@ -110,7 +111,10 @@ void CatalogueService::visit(Database& database) {
     if (!may_load()) return;
     const Instant at = now();
     if (at < database.retry_at) return;
+    const bool lacks_files = shared_.upstream.own_transactions.are_wanted() && database.state->files() == nullptr;
+    if ((lacks_files || database.state->are_files_wanted()) && at >= database.files_at) load_files(database);
     if (database.state->take_facts_wanted()) return load(database, false);
+    if (at >= database.check_at && database.state->facts() != nullptr && database.state->take_check_wanted()) return load(database, true);
     const bool is_in_use = database.state->facts() != nullptr && shared_.clients.load(std::memory_order_relaxed) > 0;
     if (is_in_use && at >= database.poll_at) load(database, true);
 }
@@ -167,7 +171,31 @@ void CatalogueService::note_success(Database& database, Instant begun) {
     database.status.load_error.clear();
     database.backoff = milliseconds{0};
     const auto took = std::chrono::duration_cast<milliseconds>(now() - begun);
-    database.poll_at = now() + std::max(shared_.config.freshness.catalogue_poll, took * kPollPartOfTime);
+    database.check_at = now() + took * kPollPartOfTime;
+    database.poll_at = std::max(now() + shared_.config.freshness.catalogue_poll, database.check_at);
+}
+
+// What the change feed needs to know which relation a file belongs to.
+void CatalogueService::load_files(Database& database) {
+    const Instant begun = now();
+    database.used = begun;
+    database.state->take_files_wanted();  // before the look: a wish that comes meanwhile is for another one
+    std::string error;
+    if (!connect(database, error)) {
+        // It may be gone, and another one have its name before long: what was known of it is not true any more.
+        if (database.state->files() != nullptr) note_change_from_elsewhere(database);
+        database.state->publish(std::shared_ptr<const session::RelationFiles>());
+        database.state->want_files();
+        return note_failure(database, error);
+    }
+    const BusySocket busy(busy_socket_, PQsocket(database.connection->raw()));
+    if (stopping_.load()) return;
+    const auto before = database.state->files();
+    auto files = std::make_shared<session::RelationFiles>(load_relation_files(database.connection->raw()));
+    // A database that was dropped and made again under its name: nothing that was known of it is true.
+    if (before != nullptr && before->database != files->database) note_change_from_elsewhere(database);
+    database.state->publish(std::move(files));
+    database.files_at = now() + std::chrono::duration_cast<milliseconds>(now() - begun) * kPollPartOfTime;
 }
 
 // DDL that did not come through Larder: what depends on the old facts ends, and new ones are loaded under the next word.

@@ -45,6 +45,7 @@ private:
         std::string state_digest;              // of the facts that are published
         std::int32_t checked_instance = 0;     // under which the connection was found to be with the right server
         Instant used, retry_at, poll_at;
+        Instant check_at, files_at;            // not before these, however much the change feed wants it
         std::chrono::milliseconds backoff{0};
         Status status;
     };
@@ -54,6 +55,7 @@ private:
     void visit(Database& database);
     bool may_load() const;
     void load(Database& database, bool is_poll);
+    void load_files(Database& database);
     bool connect(Database& database, std::string& error);
     void note_success(Database& database, Instant begun);
     void note_failure(Database& database, const std::string& error);

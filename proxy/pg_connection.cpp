@@ -66,7 +66,7 @@ void Wakeup::drain() {
 }
 
 std::unique_ptr<PgConnection> PgConnection::open(const config::Upstream& upstream, const std::string& database, const char* application_name,
-                                                 const Wakeup& stop, std::string& error) {
+                                                 const Wakeup& stop, std::string& error, bool is_replication) {
     std::string hosts, ports;
     for (const auto& host : upstream.hosts) {
         if (!hosts.empty()) hosts += ',', ports += ',';
@@ -93,6 +93,7 @@ std::unique_ptr<PgConnection> PgConnection::open(const config::Upstream& upstrea
     set("tcp_user_timeout", "25000");
     set("application_name", application_name);
     set("client_encoding", "UTF8");
+    if (is_replication) set("replication", "true");
     names.push_back(nullptr);
     values.push_back(nullptr);
 

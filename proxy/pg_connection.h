@@ -43,8 +43,9 @@ struct PgRows {
 class PgConnection {
 public:
     // Null if it fails within upstream.connect_timeout, with the reason in `error`. `stop`: give up when it is woken.
+    // `is_replication`: a walsender answers, which takes the commands of physical replication and no SQL.
     static std::unique_ptr<PgConnection> open(const config::Upstream& upstream, const std::string& database, const char* application_name,
-                                              const Wakeup& stop, std::string& error);
+                                              const Wakeup& stop, std::string& error, bool is_replication = false);
     ~PgConnection();
     PgConnection(const PgConnection&) = delete;
     PgConnection& operator=(const PgConnection&) = delete;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "config/load.h"
+#include "proxy/lsn.h"
 #include "proxy/user_file_reader.h"
 
 namespace larder::proxy {
@@ -72,6 +73,26 @@ Snapshot::Database shown(const session::DatabaseState& state, const std::vector<
     return database;
 }
 
+Snapshot::Feed shown(const ChangeFeed::Status& status) {
+    Snapshot::Feed feed;
+    feed.state = name(status.state);
+    feed.why = printable(status.why);
+    feed.lag_seconds = status.lag_seconds;
+    if (status.received != 0) {
+        feed.received = lsn_text(status.received);
+        feed.applied = lsn_text(status.applied);
+        feed.flushed = lsn_text(status.flushed);
+    }
+    feed.pending = status.pending;
+    feed.streams = status.streams;
+    feed.commits = status.counts.commits;
+    feed.own_commits = status.counts.own_commits;
+    feed.dropped_relations = status.counts.dropped_relations;
+    feed.dropped_databases = status.counts.dropped_databases;
+    feed.catalogue_checks = status.counts.checks;
+    return feed;
+}
+
 std::string mode_name(config::PoolMode mode) {
     switch (mode) {
         case config::PoolMode::session: break;
@@ -89,11 +110,15 @@ void add_pools(Snapshot& out, const std::vector<PoolRow>& pools) {
     }
 }
 
+bool wants_feed(const config::Config& config) {
+    return !config.upstream.user.empty() && config.cache.enabled && config.freshness.writers == config::Writers::others && config.feed.mode != config::FeedMode::off;
+}
+
 void warn_of_limits(const config::Config& config) {
     if (config.upstream.user.empty()) {
         log_warn("no upstream user is configured: everything is passed through and nothing is cached",
                  {{"hint", "give Larder a login of its own: --upstream postgres://user:password@host/database"}});
-    } else if (config.cache.enabled && config.freshness.writers == config::Writers::others) {
+    } else if (config.cache.enabled && config.freshness.writers == config::Writers::others && !wants_feed(config)) {
         log_warn("others may write without going through Larder, so no cached answer lives longer than the bound",
                  {{"bound_ms", std::to_string(config.freshness.others_ttl_max.count())},
                   {"hint", "if all writes go through Larder, set freshness.writers = \"only-larder\""}});
@@ -152,6 +177,10 @@ void Proxy::start() {
         control_->start();
     }
     catalogues_->start();
+    if (wants_feed(shared_.config)) {
+        feed_ = std::make_unique<ChangeFeed>(shared_);
+        feed_->start();
+    }
     listener_->start();
     for (const auto& worker : workers_) worker->start(workers_);
 }
@@ -214,6 +243,7 @@ void Proxy::stop() {
     // The last sessions hand their open marks to outcomes_, and may reach other workers: all of those are still there.
     for (const auto& worker : workers_) worker->forget_connections();
     shared_.servers.close_all();
+    if (feed_) feed_->stop();
     if (catalogues_) catalogues_->stop();
     if (control_) control_->stop();
     outcomes_.end_all();
@@ -231,9 +261,11 @@ Snapshot Proxy::snapshot() const {
         out.not_serving = rules::name(reason);
         out.not_serving_explained = rules::explain(reason);
     }
+    if (feed_) out.feed = shown(feed_->status());
+    out.feed.lag_seconds_max = static_cast<double>(shared_.config.feed.lag_max.count()) / 1e3;
     const auto ttl_us = std::max<std::int64_t>(0, shared_.upstream.ttl_us_max());
     out.writers = shared_.config.freshness.writers == config::Writers::others ? "others" : "only-larder";
-    out.others_seconds_max = static_cast<double>(ttl_us) / 1e6;
+    out.others_seconds_max = shared_.upstream.is_feed_current() ? out.feed.lag_seconds_max : static_cast<double>(ttl_us) / 1e6;
     out.has_upstream_login = shared_.has_upstream_login;
     out.is_upstream_reachable = control_ && control_->is_connected();
     out.uptime_seconds = static_cast<double>((now() - started_).count()) / 1e6;

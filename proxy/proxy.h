@@ -14,6 +14,7 @@
 #include "base/traffic.h"
 #include "config/config.h"
 #include "proxy/catalogue_service.h"
+#include "proxy/change_feed.h"
 #include "proxy/control.h"
 #include "proxy/listener.h"
 #include "proxy/rule_store.h"
@@ -70,6 +71,7 @@ private:
     std::unique_ptr<Listener> listener_;
     std::unique_ptr<Control> control_;        // null: Larder cannot log in itself
     std::unique_ptr<CatalogueService> catalogues_;
+    std::unique_ptr<ChangeFeed> feed_;        // null: nobody else writes, or it is turned off
     std::unique_ptr<RuleStore> rules_;
     Instant started_;
     bool is_stopped_ = false;

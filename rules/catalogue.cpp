@@ -120,6 +120,8 @@ bool Catalogue::has_user_casts() const { return impl_->has_user_casts; }
 bool Catalogue::has_event_code() const { return impl_->has_event_code; }
 bool Catalogue::has_maintenance_code() const { return impl_->has_maintenance_code; }
 
+bool Catalogue::is_unlogged(Oid root) const { return impl_->unlogged_roots.contains(root); }
+
 bool Catalogue::has_names_in(std::string_view client_encoding) const {
     // SQL_ASCII on either side means that nothing is converted.
     return client_encoding == impl_->encoding || client_encoding == "SQL_ASCII" || impl_->encoding == "SQL_ASCII";

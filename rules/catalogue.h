@@ -198,6 +198,8 @@ public:
     bool has_event_code() const;        // event triggers run code that is not understood
     bool has_maintenance_code() const;  // maintenance_is_opaque of some relation
 
+    // Some table of this root's tree is unlogged: its writes are not in the write-ahead log.
+    bool is_unlogged(Oid root) const;
     // A name in a text of this client encoding is the same bytes here.
     bool has_names_in(std::string_view client_encoding) const;
     std::string_view encoding() const;

@@ -174,6 +174,9 @@ void CatalogueBuilder::spread_read_reasons() {
     for (const auto& relation : impl_.relations) {
         if (relation.kind == RelationKind::foreign_table) foreign_roots.insert(relation.root);
     }
+    for (const auto& row : rows_.relations) {
+        if (row.is_unlogged && holds_rows(row.kind)) impl_.unlogged_roots.insert(roots_.root(row.oid));
+    }
     for (auto& relation : impl_.relations) {
         if (relation.kind == RelationKind::view) continue;
         if (relation.read_reason == Reason::none && foreign_roots.contains(relation.root)) relation.read_reason = Reason::foreign_table;

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "rules/catalogue.h"
@@ -25,6 +26,7 @@ struct Catalogue::Impl {
     std::vector<Relation> relations;
     std::unordered_map<Oid, std::size_t> by_oid;
     std::unordered_map<std::string, std::vector<std::size_t>> by_name;
+    std::unordered_set<Oid> unlogged_roots;
     VerdictsByName functions, row_functions, operators, types;  // row_functions: those that take a row and are not builtin
     std::unordered_map<Oid, FunctionVerdict> functions_by_oid;
     bool has_user_casts = false, has_event_code = false, has_maintenance_code = false;

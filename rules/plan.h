@@ -71,6 +71,7 @@ struct Plan {
     std::vector<RowRead> row_reads;        // for reason none
     std::chrono::milliseconds ttl{0};      // for reason none: after defaults, rule and hint
     std::chrono::milliseconds max_stale{0};  // the same: so old may an answer be that a write made old; 0: none is given
+    bool reads_unlogged = false;           // for reason none: a table whose writes are not in the write-ahead log
     std::string rule;                      // the [[rule]] that matched, if any
     std::vector<std::string> tags;
     WritePlan writes;

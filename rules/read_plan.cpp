@@ -50,7 +50,10 @@ Reason judge_relations(Plan& plan, const sql::Facts& facts, const Scope& scope, 
             if (auto rows = row_read(*relation, use, facts, scope)) plan.row_reads.push_back(std::move(*rows));
             else reads.insert(reads.end(), relation->reads.begin(), relation->reads.end());
             tables.push_back(relation->schema + '.' + relation->name);
-            for (const Oid root : relation->reads) tables.push_back(scope.catalogue->qualified_name(root));
+            for (const Oid root : relation->reads) {
+                tables.push_back(scope.catalogue->qualified_name(root));
+                plan.reads_unlogged |= scope.catalogue->is_unlogged(root);
+            }
         }
     }
     std::sort(reads.begin(), reads.end());

@@ -121,6 +121,7 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
         if (type == protocol::DataRow::kType) on_own_row({type, body, whole}, owed.front());
         return;
     }
+    if (swallow && owed.front().question == Question::transaction && type == protocol::DataRow::kType) return on_own_row({type, body, whole}, owed.front());
     if (!has_front) {
         // Only the messages above may come unasked; CopyData of a CopyBoth is the exception.
         if (type == protocol::CopyData::kType || type == protocol::kCopyDoneType) {
@@ -150,8 +151,14 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
             if (owed.front().description) owed.front().description->messages.append(whole);
             out.client.append_borrowed(whole);
             return;
-        case protocol::CopyData::kType:
         case protocol::FunctionCallResponse::kType:
+            if (swallow) {
+                if (const auto response = protocol::FunctionCallResponse::decode(body)) transaction_told(response->value.value_or(Bytes{}), owed.front());
+                return;
+            }
+            out.client.append_borrowed(whole);
+            return;
+        case protocol::CopyData::kType:
         case protocol::kCopyDoneType:
             out.client.append_borrowed(whole);
             return;
@@ -244,6 +251,7 @@ void Session::Impl::on_error_reply(Bytes body, Bytes whole, Outputs& out) {
         return;
     }
     if (front.question == Question::begin) return begin_failed(body, out);
+    if (front.question == Question::transaction && front.kind == Owed::Kind::function_call) return ask_failed(body, out);
     if (is_own_question) {
         // In a block the failed question has failed the block: the client must hear of it as of its own statement's error.
         const auto error = protocol::ErrorResponse::decode(body);

@@ -131,7 +131,8 @@ void Session::Impl::on_close(const protocol::Close& close, Bytes whole, Outputs&
 }
 
 void Session::Impl::on_sync(Bytes whole, Outputs& out) {
-    is_skipping = false;
+    if (!is_skipping) ask_before_sync(out);
+    is_skipping = batch_wrote = batch_may_copy = false;
     send(out, whole, {.kind = Owed::Kind::sync});
 }
 

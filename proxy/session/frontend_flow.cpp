@@ -295,7 +295,7 @@ void Session::Impl::sending_statement(const std::shared_ptr<Statement>& statemen
         block.changed_environment = true;
         block.is_opaque = true;
         lock_may_be_gone = true;
-        batch_controls_transaction = true;
+        batch_controls_transaction = batch_may_copy = true;
         owed_reads_only = false;
         sending_leftovers(nullptr, nullptr);
         return;
@@ -309,6 +309,7 @@ void Session::Impl::sending_statement(const std::shared_ptr<Statement>& statemen
     // A ROLLBACK of its own is the one end of a block that cannot commit.
     const bool only_rolls_back = statement->kind() == sql::Kind::rollback;
     if (((plan.ends_block && !only_rolls_back) || plan.may_commit_inside) && !is_planted(PlantedFault::mark_after_outcome)) writes.may_commit(*database, context);
+    note_for_ask(*statement, resolved, portal != nullptr);
     if (pool != nullptr) sending_leftovers(statement.get(), &resolved);
     apply_effects(statement.get(), plan);
 }
@@ -388,6 +389,7 @@ void Session::Impl::before_sending(Statement* statement, Outputs& out) {
         }
     }
     if (lock_may_be_gone && context.has_upstream_login && !login.is_replication && status != 'E') send_lock_query(out);
+    ask_before_commit(statement, out);
 }
 
 void Session::Impl::send(Outputs& out, Bytes whole, Owed entry) {

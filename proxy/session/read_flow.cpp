@@ -165,13 +165,13 @@ bool Session::Impl::answered_in_its_stead(Outputs& out) {
 // How long an answer is kept at most.
 std::int64_t Session::Impl::ttl_us(const rules::Plan& plan) const {
     const auto own_ttl = std::chrono::microseconds(plan.ttl).count();
-    const auto bound = context.upstream.ttl_us_max();
+    const auto bound = context.upstream.ttl_us_max(!plan.reads_unlogged);
     return bound != 0 ? std::min(own_ttl, std::max<std::int64_t>(bound, std::chrono::microseconds(plan.max_stale).count())) : own_ttl;
 }
 
 // How old an answer this session takes. The plan's own bounds count here too: the answer may have been kept under other rules.
 cache::ReadBounds Session::Impl::bounds_of(const rules::Plan& plan) const {
-    const std::chrono::microseconds ttl(plan.ttl), bound(context.upstream.ttl_us_max());
+    const std::chrono::microseconds ttl(plan.ttl), bound(context.upstream.ttl_us_max(!plan.reads_unlogged));
     cache::ReadBounds bounds;
     bounds.max_age = std::min(own.values().max_age, ttl);
     bounds.max_stale = std::min<std::chrono::microseconds>(bounds.max_age, plan.max_stale);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proxy/session/capture.h"
+#include "proxy/session/own_transactions.h"
 #include "proxy/session/server_link.h"
 #include "proxy/session/statement_memo.h"
 #include "proxy/session/traffic.h"
@@ -47,6 +48,7 @@ enum class Question : std::uint8_t {
     login_settings,    // what ALTER ROLE and ALTER DATABASE gave to this login
     login_environment,  // of a connection that was opened for a session that is under way
     begin,             // of a block that was deferred
+    transaction,       // the number of the transaction that is about to end
     carry,             // the session's settings are set on a connection
 };
 
@@ -66,6 +68,7 @@ struct Owed {
     std::unique_ptr<DescriptionCapture> description = nullptr;  // describe_statement: the answer is being kept
     std::unique_ptr<Capture> capture = nullptr;  // query, execute: the answer is being captured
     std::unique_ptr<Execution> execution = nullptr;  // query, execute: what of it is counted
+    std::unique_ptr<OwnTransactions::Ask> ask = nullptr;  // Question::transaction
 
     bool ends_with_ready() const { return kind == Kind::query || kind == Kind::sync || kind == Kind::function_call; }
 };

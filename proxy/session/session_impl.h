@@ -9,6 +9,7 @@
 //   carry_flow.cpp     what a session takes with it from one server connection to the next
 //   leave_flow.cpp     what becomes of its server connection when the client leaves
 //   deferred_flow.cpp  BEGIN, COMMIT and ROLLBACK that Larder answers itself
+//   ask_flow.cpp       which transaction of the server a write belongs to, for the change feed
 //   traffic_flow.cpp   what is counted of each statement
 //   console_flow.cpp   the virtual database `larder`
 #pragma once
@@ -285,6 +286,13 @@ struct Session::Impl {
     void begin_failed(Bytes body, Outputs& out);
     bool is_idle_too_long() const;
 
+    // --- ask_flow.cpp
+    void note_for_ask(const Statement& statement, const ResolvedPlan& resolved, bool is_extended);
+    void ask_before_commit(const Statement* statement, Outputs& out);
+    void ask_before_sync(Outputs& out);
+    void transaction_told(Bytes number, Owed& question);
+    void ask_failed(Bytes body, Outputs& out);
+
     // --- traffic_flow.cpp
     void count_hit(Statement& statement, const ResolvedPlan& resolved, const cache::CachedResult& hit, Outputs& out);
     // Into the entry of a Query or Execute that is about to be sent. `bind`: null for a simple Query, or if it is not at hand.
@@ -321,6 +329,8 @@ struct Session::Impl {
     ReplyQueue owed;
     bool batch_is_open = false;              // extended messages were sent since the last Sync
     bool batch_controls_transaction = false;  // among them COMMIT, BEGIN and the like
+    bool batch_wrote = false;                // among them a change of rows
+    bool batch_may_copy = false;             // and something else than that, which may not bear a question before its Sync
     bool is_skipping = false;                // an error came: the server ignores everything up to the next Sync
     bool copy_in = false;                    // CopyInResponse or CopyBothResponse came: the client's CopyData has no answers
     bool owed_reads_only = true;             // nothing that is owed can change what a later read means

@@ -336,6 +336,7 @@ void Session::Impl::on_own_row(const protocol::Frame& frame, Owed& question) {
     const auto columns = texts_of(frame.body);
     if (is_console) return on_console_login_row(columns);
     if (question.question == Question::lock) return verified(columns);
+    if (question.question == Question::transaction) return transaction_told(columns.empty() ? Bytes{} : Bytes(columns[0].value_or("")), question);
     if (question.question != Question::environment && question.question != Question::login_environment) {
         if (pool != nullptr) on_pool_row(question.question, columns);
         return;

@@ -14,6 +14,16 @@ std::shared_ptr<const CatalogueFacts> DatabaseState::facts(std::uint64_t* genera
     return facts_;
 }
 
+std::shared_ptr<const RelationFiles> DatabaseState::files() const {
+    const Lock lock(mutex_);
+    return files_;
+}
+
+void DatabaseState::publish(std::shared_ptr<const RelationFiles> files) {
+    const Lock lock(mutex_);
+    files_ = std::move(files);
+}
+
 Registered DatabaseState::add_unjudged(std::shared_ptr<Unjudged> statement, std::uint64_t generation) {
     const Lock lock(mutex_);
     if (generation != generation_) return Registered::facts_are_new;

@@ -7,11 +7,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/thread_annotations.h"
 #include "cache/counter.h"
 #include "cache/write_ticket.h"
+#include "proxy/session/own_transactions.h"
 #include "proxy/session/unjudged.h"
 #include "rules/catalogue.h"
 #include "rules/reason.h"
@@ -23,6 +25,13 @@ struct CatalogueFacts {
     std::shared_ptr<const rules::Catalogue> catalogue;
     std::uint64_t server_word = 0;     // noted before the load began, not in flight
     std::uint64_t catalogue_word = 0;
+};
+
+// Which relation each file of a database belongs to, as the write-ahead log names files. Immutable.
+struct RelationFiles {
+    static constexpr Oid kSeveral = 0;                   // of more than one, in several tablespaces
+    Oid database = 0;
+    std::unordered_map<std::uint32_t, Oid> relations;    // by relfilenode; of TOAST its owner; catalogues have OIDs below 16384
 };
 
 // One database. Lives as long as the process. Threads: any.
@@ -50,15 +59,26 @@ public:
     bool facts_wanted() const { return wanted_.load(std::memory_order_acquire); }
     bool take_facts_wanted() { return wanted_.exchange(false, std::memory_order_acq_rel); }
 
+    // The same for what the change feed needs: the files, and a look whether the catalogue has changed.
+    std::shared_ptr<const RelationFiles> files() const;
+    void publish(std::shared_ptr<const RelationFiles> files);
+    void want_files() { files_wanted_.store(true, std::memory_order_release); }
+    void want_check() { check_wanted_.store(true, std::memory_order_release); }
+    bool are_files_wanted() const { return files_wanted_.load(std::memory_order_acquire); }
+    bool is_check_wanted() const { return check_wanted_.load(std::memory_order_acquire); }
+    bool take_files_wanted() { return files_wanted_.exchange(false, std::memory_order_acq_rel); }
+    bool take_check_wanted() { return check_wanted_.exchange(false, std::memory_order_acq_rel); }
+
 private:
     std::string name_;
     cache::ServerCounters& server_;
     cache::DatabaseCounters& counters_;
-    std::atomic<bool> wanted_{false};
+    std::atomic<bool> wanted_{false}, files_wanted_{false}, check_wanted_{false};
     void forget_repeats() LARDER_REQUIRES(mutex_);
     static constexpr std::size_t kUnjudgedMax = 10'000;
     mutable Mutex mutex_;
     std::shared_ptr<const CatalogueFacts> facts_ LARDER_GUARDED_BY(mutex_);
+    std::shared_ptr<const RelationFiles> files_ LARDER_GUARDED_BY(mutex_);
     std::uint64_t generation_ LARDER_GUARDED_BY(mutex_) = 0;
     std::vector<std::shared_ptr<Unjudged>> unjudged_ LARDER_GUARDED_BY(mutex_);
     std::uint64_t repeats_forgotten_ LARDER_GUARDED_BY(mutex_) = 0;  // how often: places in the list have changed
@@ -101,11 +121,18 @@ public:
     void report_foreign_server() { foreign_server_.store(true, std::memory_order_release); }
     bool take_foreign_server() { return foreign_server_.exchange(false, std::memory_order_acq_rel); }
 
-    // No entry lives longer (writers elsewhere without a feed); 0: no bound.
-    // 0: no bound.
+    // With writers elsewhere no answer is given that is older, unless the change feed is there, up to date, and sees all that it reads
+    // (which is not so of unlogged tables). 0: no bound.
     static constexpr std::int64_t kNothingIsKept = -1;
-    std::int64_t ttl_us_max() const { return ttl_us_max_.load(std::memory_order_relaxed); }
+    std::int64_t ttl_us_max(bool is_seen_by_feed = true) const {
+        return is_seen_by_feed && is_feed_current() ? 0 : ttl_us_max_.load(std::memory_order_relaxed);
+    }
     void set_ttl_us_max(std::int64_t us) { ttl_us_max_.store(us, std::memory_order_relaxed); }
+
+    // Written by the feed. Acquire and release: whoever sees that it is there sees that all older answers were dropped.
+    bool is_feed_current() const { return is_feed_current_.load(std::memory_order_acquire); }
+    void set_feed_current(bool is_current) { is_feed_current_.store(is_current, std::memory_order_release); }
+    OwnTransactions own_transactions;
 
 private:
     std::atomic<rules::Reason> not_serving_{rules::Reason::no_upstream};
@@ -113,6 +140,7 @@ private:
     std::atomic<std::int32_t> instance_number_{0};
     std::atomic<bool> foreign_server_{false};
     std::atomic<std::int64_t> ttl_us_max_{0};
+    std::atomic<bool> is_feed_current_{false};
     mutable Mutex mutex_;
     std::vector<std::unique_ptr<DatabaseState>> databases_ LARDER_GUARDED_BY(mutex_);
 };

@@ -105,7 +105,7 @@ class OwnCluster:
     def client_backends(self):
         """Backends of clients, without Larder's own and the one that asks."""
         return self.run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-                        " AND application_name NOT IN ('larder_control', 'larder_catalogue')")
+                        " AND application_name NOT IN ('larder_control', 'larder_catalogue', 'larder_feed', 'larder_feed_probe')")
 
     def no_client_backends(self):
         return not self.client_backends()

@@ -1,0 +1,58 @@
+// From a commit in the log to the counters that it moves: what of the cache is old now.
+//
+// A file belongs to a relation, as the database's own catalogue says. What is written to a catalogue may be DDL: the facts are compared
+// soon (catalogue_service.h), which is quicker than to drop all for each temporary table. A file that is not known moves all of its database.
+// A relation that the facts do not have is nothing that an answer depends on: an answer was noted under facts, and whoever notes it under
+// newer ones than these notes after the commit was visible.
+// Threads: one; the counters' readers are others.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <unordered_set>
+
+#include "proxy/commit_queue.h"
+#include "proxy/session/upstream_state.h"
+
+namespace larder::proxy {
+
+struct FeedCounts {
+    std::uint64_t commits = 0;           // that changed something
+    std::uint64_t own_commits = 0;       // of them, those whose sessions had marked what they wrote
+    std::uint64_t dropped_relations = 0; // times that a relation was marked as changed
+    std::uint64_t dropped_databases = 0; // times that all of a database was
+    std::uint64_t checks = 0;            // times that the catalogue's facts were to be compared
+};
+
+class CommitEffects {
+public:
+    explicit CommitEffects(session::UpstreamState& upstream) : upstream_(upstream) {}
+
+    void apply(const SeenCommit& seen);
+    // The stream begins: nothing that was noted before can be trusted, and the files are read again.
+    void begin();
+    const FeedCounts& counts() const { return counts_; }
+
+private:
+    // What a database's files were when they were read, without those that were dropped since: their numbers may come again.
+    struct Files {
+        std::shared_ptr<const session::RelationFiles> known;
+        std::unordered_set<std::uint32_t> dropped;
+    };
+    void drop_everything();
+    void drop(session::DatabaseState& database);
+    void drop(session::DatabaseState& database, Oid relation);
+    void written(const protocol::WalFile& file);
+    void invalidated(const protocol::WalRelation& relation);
+    void check(session::DatabaseState& database);
+    void check_all();
+    Files& files_of(session::DatabaseState& database);
+    session::DatabaseState* database_of(Oid oid);
+
+    session::UpstreamState& upstream_;
+    std::map<session::DatabaseState*, Files> files_;
+    FeedCounts counts_;
+};
+
+}  // namespace larder::proxy

@@ -123,8 +123,7 @@ class FeedTest(unittest.TestCase):
         eventually(lambda: self.state() == state, f"the feed is {state}")
 
     def reader(self, user="postgres"):
-        connection = psycopg2.connect(host="127.0.0.1", port=self.larder.port, user=user, dbname="postgres")
-        connection.autocommit = True
+        connection = self.larder.server.connect("postgres", user=user)
         self.addCleanup(connection.close)
         return connection
 
@@ -290,8 +289,7 @@ class FeedTest(unittest.TestCase):
         wait_until_serving(self.larder)
 
         def shown():
-            console = psycopg2.connect(host="127.0.0.1", port=self.larder.port, user="postgres", dbname="larder")
-            console.autocommit = True
+            console = self.larder.server.connect("larder", user="postgres")
             try:
                 return self.ask(console, "SHOW FEED")[0]
             finally:

@@ -1,0 +1,149 @@
+// The question which transaction a write belongs to: where it is asked, and that nobody but the feed notices.
+#include <catch2/catch.hpp>
+
+#include "unit/session/conversation.h"
+
+using namespace larder;
+using namespace larder::session;
+using namespace larder::session::test;
+
+namespace {
+
+std::string told(Bytes number) {
+    std::string out;
+    protocol::FunctionCallResponse{protocol::ValueList::Value(number)}.append_to(out);
+    return out;
+}
+std::string bound() { return std::string(protocol::kParseComplete) + std::string(protocol::kBindComplete); }
+std::string asked(const std::string& row) {
+    return bound() + row + complete("SELECT 1") + std::string(protocol::kCloseComplete) + std::string(protocol::kCloseComplete);
+}
+
+struct Writer {
+    World world;
+    Client client{world};
+    OwnTransactions& own = world.upstream.own_transactions;
+
+    Writer() {
+        own.set_wanted(true);
+        client.server_got();
+        client.got();
+    }
+    void begin_and_write() {
+        client.says(query("begin")).server(complete("BEGIN") + ready('T'));
+        client.says(query("update t set n = 2")).server(complete("UPDATE 1") + ready('T'));
+        client.server_got();
+        client.got();
+    }
+    const std::string batch = parse("", "update t set n = 2") + bind("", "") + execute("") + sync_message();
+};
+
+}  // namespace
+
+TEST_CASE("a block that has written is asked for its number before its COMMIT") {
+    Writer w;
+    w.client.split_bytes = GENERATE(false, true);
+    w.begin_and_write();
+    w.client.says(query("commit"));
+    CHECK(types_of(w.client.server_got()) == "FQ");
+    CHECK_FALSE(w.own.have_ended(w.own.newest()));
+    w.client.server(told("4711") + ready('T') + complete("COMMIT") + ready('I'));
+    CHECK(w.client.got() == complete("COMMIT") + ready('I'));
+    CHECK(w.own.contains(4711));
+    CHECK(w.own.have_ended(w.own.newest()));
+}
+
+TEST_CASE("nothing is asked where nobody wants to know, or nothing was written, or it is no COMMIT") {
+    Writer w;
+    SECTION("no feed") {
+        w.own.set_wanted(false);
+        w.begin_and_write();
+        w.client.says(query("commit"));
+        CHECK(types_of(w.client.server_got()) == "Q");
+    }
+    SECTION("a block that reads") {
+        w.client.says(query("begin")).server(complete("BEGIN") + ready('T'));
+        w.client.server_got();
+        w.client.says(query("commit"));
+        CHECK(types_of(w.client.server_got()) == "Q");
+    }
+    SECTION("other ends") {
+        w.begin_and_write();
+        w.client.says(query(GENERATE("rollback", "prepare transaction 'x'", "select 1; commit")));
+        CHECK(types_of(w.client.server_got()) == "Q");
+    }
+    SECTION("behind something that is owed") {
+        w.begin_and_write();
+        w.client.says(query("update t set n = 3") + query("commit"));
+        CHECK(types_of(w.client.server_got()) == "QQ");
+    }
+}
+
+TEST_CASE("a batch that writes is asked before its Sync") {
+    Writer w;
+    w.client.split_bytes = GENERATE(false, true);
+    w.client.says(w.batch);
+    CHECK(types_of(w.client.server_got()) == "PBEPBECCS");
+    w.client.server(bound() + complete("UPDATE 1") + asked(data_row("4712")) + ready('I'));
+    CHECK(w.client.got() == bound() + complete("UPDATE 1") + ready('I'));
+    CHECK(w.own.contains(4712));
+}
+
+TEST_CASE("a batch whose statement fails has no answer to its question") {
+    Writer w;
+    w.client.says(w.batch);
+    w.client.server(bound() + error("23505", "no") + ready('I'));
+    CHECK(w.client.got() == bound() + error("23505", "no") + ready('I'));
+    CHECK(w.own.have_ended(w.own.newest()));
+    w.client.says(w.batch);
+    w.client.server(bound() + complete("UPDATE 1") + asked(data_row("4713")) + ready('I'));
+    CHECK(w.own.contains(4713));
+}
+
+TEST_CASE("a question that fails before a Sync is the error of the batch") {
+    Writer w;
+    w.client.says(w.batch);
+    w.client.server(bound() + complete("UPDATE 1") + error("57014", "canceled") + ready('I'));
+    CHECK(w.client.got() == bound() + complete("UPDATE 1") + error("57014", "canceled") + ready('I'));
+    CHECK(w.own.have_ended(w.own.newest()));
+}
+
+TEST_CASE("a question that fails before a COMMIT ends the session: nothing was committed") {
+    Writer w;
+    w.begin_and_write();
+    w.client.says(query("commit"));
+    w.client.server(error("57014", "canceled") + ready('E') + complete("ROLLBACK") + ready('I'));
+    const auto got = w.client.got();
+    CHECK(types_of(got) == "E");
+    CHECK(got.find("FATAL") != std::string::npos);
+    CHECK(got.find("57014") != std::string::npos);
+    CHECK(w.own.have_ended(w.own.newest()));
+}
+
+TEST_CASE("a server that goes away leaves no question open") {
+    Writer w;
+    w.begin_and_write();
+    w.client.says(query("commit"));
+    w.client.event([&](Outputs& out) { w.client.session->on_server_closed(out); });
+    CHECK(w.own.have_ended(w.own.newest()));
+}
+
+TEST_CASE("what may read data after its Sync is not asked") {
+    Writer w;
+    w.client.says(parse("", "copy t from stdin") + bind("", "") + execute("") + sync_message());
+    CHECK(types_of(w.client.server_got()) == "PBES");
+}
+
+TEST_CASE("a batch inside of a block waits for its COMMIT") {
+    Writer w;
+    w.begin_and_write();
+    w.client.says(w.batch);
+    CHECK(types_of(w.client.server_got()) == "PBES");
+    w.client.server(bound() + complete("UPDATE 1") + ready('T'));
+    w.client.says(parse("", "commit") + bind("", "") + execute("") + sync_message());
+    CHECK(types_of(w.client.server_got()) == "FPBES");
+    w.client.got();
+    w.client.server(told("4714") + ready('T') + bound() + complete("COMMIT") + ready('I'));
+    CHECK(w.client.got() == bound() + complete("COMMIT") + ready('I'));
+    CHECK(w.own.contains(4714));
+}

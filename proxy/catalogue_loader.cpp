@@ -119,7 +119,7 @@ void load_keys(PGconn* connection, CatalogueRows& out) {
         out.indexes.back().columns.emplace_back(indexes.text(i, 2));
     }
     const Rows triggers(connection, "row triggers", kRowTriggersQuery);
-    for (int i = 0; i < triggers.size(); ++i) out.triggers.push_back({triggers.number(i, 0), triggers.flag(i, 1), triggers.flag(i, 2), triggers.flag(i, 3)});
+    for (int i = 0; i < triggers.size(); ++i) out.triggers.push_back({triggers.number(i, 0), triggers.flag(i, 1), triggers.flag(i, 2), triggers.flag(i, 3), triggers.number(i, 4)});
 }
 
 using FunctionRows = std::vector<rules::FunctionRow>;
@@ -139,7 +139,8 @@ void read_functions(PGconn* connection, const char* query, FunctionRows& out) {
         function.is_procedure = rows.flag(i, 7);
         function.extension = rows.text(i, 8);
         function.body = rows.text(i, 9);
-        function.takes_row = rows.flag(i, 10);
+        function.trigger_body = rows.text(i, 10);
+        function.takes_row = rows.flag(i, 11);
         out.push_back(std::move(function));
     }
 }

@@ -83,6 +83,8 @@ const char* const kForeignKeysQuery =
     "  AND (p.proconfig IS NULL OR NOT EXISTS (SELECT 1 FROM unnest(p.proconfig) s WHERE s NOT LIKE 'search_path=%'))" \
     "  AND NOT EXISTS (SELECT 1 FROM pg_type y WHERE y.oid = ANY (p.proargtypes::oid[] || p.prorettype || coalesce(p.proallargtypes, '{}'))" \
     "   AND (y.typtype NOT IN ('b', 'e') OR y.typelem <> 0 AND y.oid >= 16384)) THEN p.prosrc END," \
+    " CASE WHEN l.lanname = 'plpgsql' AND p.oid >= 16384 AND p.prorettype = 'pg_catalog.trigger'::regtype" \
+    "  AND (p.proconfig IS NULL OR NOT EXISTS (SELECT 1 FROM unnest(p.proconfig) s WHERE s NOT LIKE 'search_path=%')) THEN p.prosrc END," \
     " p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1 AND coalesce(t.typtype IN ('c', 'd', 'p'), true)" \
     " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang" \
     " LEFT JOIN pg_type t ON t.oid = p.proargtypes[0]" \
@@ -152,8 +154,8 @@ const char* const kIndexesQuery =
     " WHERE " LARDER_IS_TABLE " AND i.indisvalid AND i.indisready AND i.indislive AND i.indkey[0] <> 0 ORDER BY i.indrelid, i.indexrelid, p";
 
 const char* const kRowTriggersQuery =
-    "SELECT tgrelid, bool_or(tgtype & 4 <> 0), bool_or(tgtype & 16 <> 0), bool_or(tgtype & 8 <> 0) FROM pg_trigger"
-    " WHERE NOT tgisinternal AND tgtype & 1 <> 0 GROUP BY tgrelid ORDER BY tgrelid";
+    "SELECT tgrelid, bool_or(tgtype & 4 <> 0), bool_or(tgtype & 16 <> 0), bool_or(tgtype & 8 <> 0), tgfoid FROM pg_trigger"
+    " WHERE NOT tgisinternal AND tgtype & 1 <> 0 GROUP BY tgrelid, tgfoid ORDER BY tgrelid, tgfoid";
 
 const char* const kOperatorsQuery =
     "SELECT n.nspname, o.oprname, o.oprcode::oid FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid >= 16384 ORDER BY o.oid";

@@ -65,6 +65,7 @@ struct IndexRow {
 struct TriggerRow {                // row triggers of its own making, not those of foreign keys
     Oid relation;
     bool on_insert, on_update, on_delete;
+    Oid function = 0;
 };
 struct InheritanceRow { Oid child, parent; };  // pg_inherits: partitions and inheritance
 struct ForeignKeyRow {
@@ -82,6 +83,8 @@ struct FunctionRow {
     std::string extension = {};  // whose member it is
     // Of a function in SQL whose arguments and result are of scalar types that run no code, without defaults: its source.
     std::string body = {};
+    // Of a function in PL/pgSQL that returns trigger and sets nothing but its search_path: its source.
+    std::string trigger_body = {};
     bool takes_row = false;      // can be called with one argument that is a row: t.f is f(t) where t has no column f
 };
 // Operators and types that are not builtin. `function` is the code that they run; zero: code that is not understood.
@@ -149,13 +152,15 @@ struct Relation {
     // Reading it (of a materialised view: refreshing it) runs code that may write or do anything.
     bool reading_is_opaque = false;
     bool insert_is_opaque = false, update_is_opaque = false, delete_is_opaque = false, truncate_is_opaque = false;  // user code runs somewhere in that closure
+    // Bodies of triggers that are understood run there. The names in them are looked up by whoever writes, who may have temporary objects of those names.
+    bool insert_runs_bodies = false, update_runs_bodies = false, delete_runs_bodies = false, truncate_runs_bodies = false;
     bool maintenance_is_opaque = false;  // building its indexes or statistics runs user code, somewhere in its tree
     // Of an ordinary table that stands alone (no partition, no inheritance); keys are empty for all others.
     std::vector<Column> columns;
     std::vector<Key> keys;
-    bool has_insert_triggers = false, has_update_triggers = false, has_delete_triggers = false;  // for each row
-    // Foreign-key actions that follow an update or delete come back to this relation, to rows that nobody named.
-    bool update_returns = false, delete_returns = false;
+    bool has_insert_triggers = false, has_update_triggers = false, has_delete_triggers = false;  // for each row, which may change values of keys
+    // Foreign-key actions and triggers that follow come back to this relation, to rows that nobody named.
+    bool insert_returns = false, update_returns = false, delete_returns = false;
 
     // Its index in `columns`; nothing if there is none.
     std::optional<std::size_t> column_named(std::string_view name) const;

@@ -62,6 +62,7 @@ std::shared_ptr<const Catalogue> CatalogueBuilder::build() {
     add_relations();
     join_trees();
     spread_read_reasons();
+    understand_triggers();
     close_writes();
     find_keys();
     for (std::size_t i = 0; i < impl_.relations.size(); ++i) resolve_view(i, 0);
@@ -78,6 +79,7 @@ void CatalogueBuilder::judge_functions() {
     for (const auto& function : rows_.functions) impl_.functions_by_oid[function.oid] = judge_function(function, context);
     context.has_code_types = std::any_of(rows_.user_types.begin(), rows_.user_types.end(),
                                          [this](const TypeRow& type) { return type.function == 0 || catalogue_->function_verdict(type.function).reason != Reason::none; });
+    has_code_types_ = context.has_code_types;
     for (const auto& function : rows_.functions) {
         impl_.functions_by_oid[function.oid] = judge_function(function, context);
     }
@@ -195,6 +197,14 @@ void CatalogueBuilder::close_writes() {
     }
     for (const auto& use : rows_.code_uses) {
         if (!is_code(catalogue_->function_verdict(use.function))) continue;
+        if (const auto trigger = triggers_.find(use.function); trigger != triggers_.end()) {
+            const auto& writes = trigger->second.writes;
+            if (use.on_insert) closures.add_body(use.relation, WriteEvent::insert, writes);
+            if (use.on_update) closures.add_body(use.relation, WriteEvent::update, writes);
+            if (use.on_delete) closures.add_body(use.relation, WriteEvent::delete_, writes);
+            if (use.on_truncate) closures.add_body(use.relation, WriteEvent::truncate, writes);
+            continue;
+        }
         if (use.on_insert) closures.add_code(use.relation, WriteEvent::insert);
         if (use.on_update) closures.add_code(use.relation, WriteEvent::update);
         if (use.on_delete) closures.add_code(use.relation, WriteEvent::delete_);
@@ -203,21 +213,22 @@ void CatalogueBuilder::close_writes() {
     }
     impl_.has_maintenance_code = !maintained_code.empty();
     for (auto& relation : impl_.relations) {
-        const auto take = [&](WriteEvent event, std::vector<Oid>& roots, bool& is_opaque) {
+        const auto take = [&](WriteEvent event, std::vector<Oid>& roots, bool& is_opaque, bool& runs_bodies) {
             auto reach = closures.reach(relation.oid, event);
             roots = std::move(reach.roots);
             is_opaque = reach.is_opaque;
+            runs_bodies = reach.runs_bodies;
             return reach.returns;
         };
         relation.maintenance_is_opaque = maintained_code.contains(relation.root);
         if (relation.is_system) continue;
-        take(WriteEvent::insert, relation.on_insert, relation.insert_is_opaque);
-        relation.update_returns = take(WriteEvent::update, relation.on_update, relation.update_is_opaque);
-        relation.delete_returns = take(WriteEvent::delete_, relation.on_delete, relation.delete_is_opaque);
-        take(WriteEvent::truncate, relation.on_truncate_cascade, relation.truncate_is_opaque);
-        // A view has no rows of its own; what its triggers and rules run stays.
+        relation.insert_returns = take(WriteEvent::insert, relation.on_insert, relation.insert_is_opaque, relation.insert_runs_bodies);
+        relation.update_returns = take(WriteEvent::update, relation.on_update, relation.update_is_opaque, relation.update_runs_bodies);
+        relation.delete_returns = take(WriteEvent::delete_, relation.on_delete, relation.delete_is_opaque, relation.delete_runs_bodies);
+        take(WriteEvent::truncate, relation.on_truncate_cascade, relation.truncate_is_opaque, relation.truncate_runs_bodies);
+        // A view has no rows of its own; what its triggers and rules run, and write, stays.
         if (relation.kind == RelationKind::view) {
-            for (auto* roots : {&relation.on_insert, &relation.on_update, &relation.on_delete, &relation.on_truncate_cascade}) roots->clear();
+            for (auto* roots : {&relation.on_insert, &relation.on_update, &relation.on_delete, &relation.on_truncate_cascade}) std::erase(*roots, relation.root);
         }
     }
 }
@@ -279,6 +290,9 @@ void CatalogueBuilder::write_through(Relation& view, const std::vector<const Rel
         add_to(view.on_insert, base->on_insert);
         add_to(view.on_update, base->on_update);
         add_to(view.on_delete, base->on_delete);
+        view.insert_runs_bodies |= base->insert_runs_bodies;
+        view.update_runs_bodies |= base->update_runs_bodies;
+        view.delete_runs_bodies |= base->delete_runs_bodies;
         view.insert_is_opaque |= base->insert_is_opaque;
         view.update_is_opaque |= base->update_is_opaque;
         view.delete_is_opaque |= base->delete_is_opaque;

@@ -1,7 +1,12 @@
 // From rows to a snapshot: verdicts over functions first, then trees and write closures, then views.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <unordered_map>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "rules/catalogue_impl.h"
 #include "rules/write_closure.h"
@@ -21,6 +26,7 @@ private:
     void add_relations();
     void join_trees();
     void spread_read_reasons();
+    void understand_triggers();
     void close_writes();
     void find_keys();
     void resolve_view(std::size_t index, int depth);
@@ -32,6 +38,16 @@ private:
     std::shared_ptr<Catalogue> catalogue_;
     Catalogue::Impl& impl_;
     TreeRoots roots_;
+    // Trigger functions whose bodies are understood.
+    struct UnderstoodTrigger {
+        std::vector<std::pair<Oid, WriteEvent>> writes;
+        std::optional<std::vector<std::string>> sets;  // columns of NEW; nothing: any
+    };
+    std::optional<UnderstoodTrigger> understand(const FunctionRow& function) const;
+    std::vector<const Relation*> relations_named(const sql::Name& name) const;
+    bool keeps_keys(Oid function, const Relation& relation) const;
+    std::unordered_map<Oid, UnderstoodTrigger> triggers_;
+    bool has_code_types_ = false;              // some type runs code that is not harmless
     std::unordered_set<Oid> reads_code_;       // tables whose policies run code when they are read
     std::unordered_set<std::size_t> visited_;  // views that are resolved, or being resolved
 };

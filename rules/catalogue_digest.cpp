@@ -46,6 +46,7 @@ void add_function(Digest& digest, const FunctionRow& row) {
     digest.add(row.name);
     digest.add(row.extension);
     digest.add(row.body);
+    digest.add(row.trigger_body);
     std::uint64_t flags = static_cast<unsigned char>(row.volatility);
     for (const bool flag : {row.is_builtin, row.is_native, row.is_extension_member, row.is_procedure, row.takes_row}) flags = flags << 1 | (flag ? 1u : 0u);
     digest.add(flags);
@@ -76,6 +77,7 @@ void add_links(Digest& digest, const CatalogueRows& rows) {
     }
     for (const auto& trigger : rows.triggers) {
         digest.add(trigger.relation);
+        digest.add(trigger.function);
         digest.add((trigger.on_insert ? 4u : 0u) | (trigger.on_update ? 2u : 0u) | (trigger.on_delete ? 1u : 0u));
     }
     for (const auto& use : rows.code_uses) {

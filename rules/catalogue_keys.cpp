@@ -70,6 +70,7 @@ void CatalogueBuilder::find_keys() {
     for (const auto& trigger : rows_.triggers) {
         auto* relation = table(trigger.relation);
         if (relation == nullptr) continue;
+        if (keeps_keys(trigger.function, *relation)) continue;
         relation->has_insert_triggers |= trigger.on_insert;
         relation->has_update_triggers |= trigger.on_update;
         relation->has_delete_triggers |= trigger.on_delete;

@@ -135,6 +135,7 @@ void write_all_keys(WritePlan& writes, const Relation& relation) {
 
 void write_rows(WritePlan& writes, const Relation& relation, const sql::WriteUse& use, const sql::Facts& facts, const Scope& scope) {
     const bool only_inserts = use.action == sql::WriteAction::copy_from || (use.action == sql::WriteAction::insert && !use.on_conflict_update);
+    if (relation.insert_returns && (only_inserts || use.action == sql::WriteAction::insert)) return write_all_keys(writes, relation);
     if (use.action == sql::WriteAction::copy_from || (only_inserts && relation.has_insert_triggers)) {
         for (unsigned i = 0; i < relation.keys.size(); ++i) writes.keys.push_back({{relation.root, i}, KeyCounter::absent});
         return;

@@ -32,8 +32,19 @@ WriteClosures::WriteClosures(const TreeRoots& roots, const std::vector<ForeignKe
 
 void WriteClosures::add_code(Oid relation, WriteEvent event) { code_.emplace(roots_.root(relation), event); }
 
+void WriteClosures::add_body(Oid relation, WriteEvent event, const std::vector<std::pair<Oid, WriteEvent>>& writes) {
+    auto& all = bodies_[{roots_.root(relation), event}];
+    for (const auto& [target, effect] : writes) all.emplace_back(roots_.root(target), effect);
+}
+
 void WriteClosures::follow(std::pair<Oid, WriteEvent> state, Oid start, std::vector<std::pair<Oid, WriteEvent>>& next, bool& returns) const {
     const auto [root, event] = state;
+    if (const auto bodies = bodies_.find(state); bodies != bodies_.end()) {
+        for (const auto& write : bodies->second) {
+            next.push_back(write);
+            returns |= write.first == start;
+        }
+    }
     const auto along = [&, root = root](const std::unordered_map<Oid, std::vector<Edge>>& edges) {
         const auto found = edges.find(root);
         if (found == edges.end()) return;
@@ -66,6 +77,7 @@ WriteClosures::Reach WriteClosures::reach(Oid relation, WriteEvent event) const 
         next.pop_back();
         if (!seen.insert(state).second) continue;
         reach.is_opaque |= code_.contains(state);
+        reach.runs_bodies |= bodies_.contains(state);
         if (reach.roots.empty() || reach.roots.back() != state.first) reach.roots.push_back(state.first);
         follow(state, roots_.root(relation), next, reach.returns);
     }

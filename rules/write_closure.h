@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "rules/catalogue.h"
@@ -34,10 +35,14 @@ public:
     // a write to a parent fires its children's triggers.
     void add_code(Oid relation, WriteEvent event);
 
+    // Code that is understood runs on this event of the relation; each of `writes` may follow.
+    void add_body(Oid relation, WriteEvent event, const std::vector<std::pair<Oid, WriteEvent>>& writes);
+
     struct Reach {
         std::vector<Oid> roots;   // sorted
         bool is_opaque = false;
-        bool returns = false;     // a foreign key leads back to where it began
+        bool runs_bodies = false;
+        bool returns = false;     // a foreign key or trigger leads back to where it began
     };
     // For truncate: with CASCADE.
     Reach reach(Oid relation, WriteEvent event) const;
@@ -52,6 +57,7 @@ private:
     const TreeRoots& roots_;
     std::unordered_map<Oid, std::vector<Edge>> on_delete_, on_update_, on_truncate_;
     std::set<std::pair<Oid, WriteEvent>> code_;
+    std::map<std::pair<Oid, WriteEvent>, std::vector<std::pair<Oid, WriteEvent>>> bodies_;
 };
 
 }  // namespace larder::rules

@@ -23,22 +23,23 @@ void add_lock(WritePlan& writes, const Relation& relation, const Catalogue& cata
     else add_roots(writes, {relation.root}, catalogue);
 }
 
-// One event on one relation: its closure, and everything if code that is not understood runs in it. Of the relation itself
-// write_rows() says which rows, if it has keys.
-void add_event(WritePlan& writes, const Relation& relation, const std::vector<Oid>& roots, bool is_opaque, const Catalogue& catalogue) {
+// One event on one relation: its closure, and everything if code that is not understood runs in it, or a temporary object of the session may be
+// what the body of a trigger means. Of the relation itself write_rows() says which rows, if it has keys.
+void add_event(WritePlan& writes, const Relation& relation, const std::vector<Oid>& roots, bool is_opaque, bool runs_bodies, const Scope& scope) {
+    const Catalogue& catalogue = *scope.catalogue;
     for (const Oid root : roots) {
         if (root == relation.oid && !relation.keys.empty() && is_planted(PlantedFault::scan_spared)) continue;
         if (root == relation.oid && !relation.keys.empty()) writes.scans.push_back(root);
         else add_roots(writes, {root}, catalogue);
     }
-    if (is_opaque) write_anything(writes);
+    if (is_opaque || (runs_bodies && (scope.env == nullptr || scope.env->owns_temp_objects))) write_anything(writes);
 }
 
-void add_action(WritePlan& writes, const Relation& relation, const sql::WriteUse& use, const Catalogue& catalogue) {
+void add_action(WritePlan& writes, const Relation& relation, const sql::WriteUse& use, const Scope& scope) {
     using sql::WriteAction;
-    const auto insert = [&] { add_event(writes, relation, relation.on_insert, relation.insert_is_opaque, catalogue); };
-    const auto update = [&] { add_event(writes, relation, relation.on_update, relation.update_is_opaque, catalogue); };
-    const auto del = [&] { add_event(writes, relation, relation.on_delete, relation.delete_is_opaque, catalogue); };
+    const auto insert = [&] { add_event(writes, relation, relation.on_insert, relation.insert_is_opaque, relation.insert_runs_bodies, scope); };
+    const auto update = [&] { add_event(writes, relation, relation.on_update, relation.update_is_opaque, relation.update_runs_bodies, scope); };
+    const auto del = [&] { add_event(writes, relation, relation.on_delete, relation.delete_is_opaque, relation.delete_runs_bodies, scope); };
     switch (use.action) {
         case WriteAction::insert:
         case WriteAction::copy_from:
@@ -50,15 +51,16 @@ void add_action(WritePlan& writes, const Relation& relation, const sql::WriteUse
         case WriteAction::merge: return insert(), update(), del();
         case WriteAction::truncate:
             writes.exclusive = true;
-            return add_event(writes, relation, {relation.root}, relation.truncate_is_opaque, catalogue);
+            return add_event(writes, relation, relation.truncate_runs_bodies ? relation.on_truncate_cascade : std::vector<Oid>{relation.root},
+                             relation.truncate_is_opaque, relation.truncate_runs_bodies, scope);
         case WriteAction::truncate_cascade:
             writes.exclusive = true;
-            return add_event(writes, relation, relation.on_truncate_cascade, relation.truncate_is_opaque, catalogue);
-        case WriteAction::lock: return add_lock(writes, relation, catalogue);
+            return add_event(writes, relation, relation.on_truncate_cascade, relation.truncate_is_opaque, relation.truncate_runs_bodies, scope);
+        case WriteAction::lock: return add_lock(writes, relation, *scope.catalogue);
         case WriteAction::refresh:
             // It runs the materialised view's query. Also CONCURRENTLY, which lets readers pass, is held: it costs only hits.
             writes.exclusive = true;
-            return add_event(writes, relation, {relation.root}, relation.reading_is_opaque, catalogue);
+            return add_event(writes, relation, {relation.root}, relation.reading_is_opaque, false, scope);
     }
     write_anything(writes);
 }
@@ -84,7 +86,7 @@ void add_target(WritePlan& writes, const sql::WriteUse& use, const sql::Facts& f
             write_anything(writes);  // a superuser changes the catalogue by hand
             continue;
         }
-        add_action(writes, *relation, use, *scope.catalogue);
+        add_action(writes, *relation, use, scope);
         write_rows(writes, *relation, use, facts, scope);
     }
 }

@@ -87,6 +87,10 @@ def stays(name, write, *reads, setup=()):
     return Script(name, cases=(57,), setup=(*R, *PAIR, *setup), steps=(*made, sql("B", text, *values), *(still("A", read, *more) for read, *more in reads)))
 
 
+def row_trigger(body, when="BEFORE INSERT OR UPDATE", declare=""):
+    return (f"CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$DECLARE {declare} BEGIN {body} END$$", f"CREATE TRIGGER act {when} ON r FOR EACH ROW EXECUTE FUNCTION act()")
+
+
 BY_ID, BY_CODE = "SELECT n FROM r WHERE id = $1", "SELECT n FROM r WHERE code = $1"
 
 SCRIPTS = (
@@ -101,6 +105,19 @@ SCRIPTS = (
            ("UPDATE r SET n = n + 1 WHERE code = 'bbb'::varchar(1)",), ("UPDATE r SET n = n + 1 WHERE id = '1'::int",), ("UPDATE r SET n = n + 1 WHERE id = 1.4::int",), ("UPDATE r SET n = n + 1 WHERE code = 'a '::bpchar",), ("UPDATE r SET n = n + 1 WHERE u = $1::uuid", A)),
     script("a_trigger_moves_the_key", ("INSERT INTO r (id, code, city) VALUES ($1, 'd', 'x')", 4), ("UPDATE r SET n = 5 WHERE id = $1", 2), setup=(
         "CREATE FUNCTION shift() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.id = NEW.id + 1; RETURN NEW; END$$", "CREATE TRIGGER shift BEFORE INSERT OR UPDATE ON r FOR EACH ROW EXECUTE FUNCTION shift()")),
+    script("a_trigger_selects_into_the_key", ("INSERT INTO r (id, code, city) VALUES ($1, 'd', 'x')", 4), ("UPDATE r SET n = 5 WHERE id = $1", 2), setup=row_trigger(
+        "SELECT NEW.id + 1 INTO NEW.id; RETURN NEW;")),
+    script("a_trigger_returns_another_row", ("INSERT INTO r (id, code, city) VALUES ($1, 'd', 'x')", 4), ("UPDATE r SET n = 5 WHERE id = $1", 2), setup=row_trigger(
+        "x := NEW; x.code := x.code || '+'; RETURN x;", declare="x r;")),
+    script("a_trigger_loops_over_the_row", ("INSERT INTO r (id, code, city) VALUES ($1, 'd', 'x')", 4), ("UPDATE r SET n = 5 WHERE id = $1", 2), setup=row_trigger(
+        "FOR NEW IN SELECT NEW.id + 1, NEW.code, NEW.u, NEW.city, NEW.n LOOP NULL; END LOOP; RETURN NEW;")),
+    script("a_trigger_counts_into_the_key", ("INSERT INTO r (id, code, city) VALUES ($1, 'd', 'x')", 4), ("UPDATE r SET n = 5 WHERE id = $1", 2), setup=row_trigger(
+        "PERFORM 1 FROM generate_series(1, 5 + NEW.id); GET DIAGNOSTICS NEW.id = ROW_COUNT; RETURN NEW;")),
+    script("a_trigger_writes_other_rows_of_the_table", ("INSERT INTO r (id, code, city) VALUES ($1, 'd', 'x')", 4), ("UPDATE r SET n = 5 WHERE id = $1", 2), ("DELETE FROM r WHERE id = $1", 3), setup=row_trigger(
+        "IF pg_trigger_depth() = 1 THEN UPDATE r SET n = n + 1000 WHERE id = 1; END IF; RETURN NULL;", when="AFTER INSERT OR UPDATE OR DELETE")),
+    script("a_trigger_of_another_table_comes_back", ("INSERT INTO r (id, code, city) VALUES ($1, 'd', 'x')", 4), ("UPDATE r SET n = 5 WHERE id = $1", 2), setup=(
+        *row_trigger("UPDATE pair SET v = v || '.'; RETURN NULL;", when="AFTER INSERT OR UPDATE OF n"),
+        "CREATE FUNCTION back() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN UPDATE r SET city = 'back' WHERE id = 1; RETURN NULL; END$$", "CREATE TRIGGER back AFTER UPDATE ON pair FOR EACH ROW EXECUTE FUNCTION back()")),
     script("a_foreign_key_comes_back", ("DELETE FROM tree WHERE id = $1", 1), ("DELETE FROM tree WHERE id = $1", 4), setup=(
         "CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree ON DELETE CASCADE, r int REFERENCES r (id) ON UPDATE CASCADE)", "INSERT INTO tree VALUES (1, NULL, 1), (2, 1, 2), (3, 2, 3), (4, NULL, 1)")),
     script("a_case_insensitive_key", ("INSERT INTO r (id, code, city) VALUES ($1, 'A', 'x') ON CONFLICT (code) DO UPDATE SET n = 77", 9), ("UPDATE r SET n = n + 1 WHERE code = $1", "A"), ("UPDATE r SET n = n + 1 WHERE code = 'B' COLLATE ci",), setup=(
@@ -118,6 +135,10 @@ SCRIPTS = (
     stays("a_serial_insert", ("INSERT INTO r (city) VALUES ($1)", "z"), (BY_ID, 1), (BY_CODE, "a"), ("SELECT n FROM r WHERE id IN (1, 2)",), ("SELECT id FROM r WHERE city = $1", "x")),
     stays("a_delete_of_another_row", ("DELETE FROM r WHERE id = $1", 3), (BY_ID, 1), (BY_ID, 7)),
     stays("an_upsert_of_another_row", ("INSERT INTO r (id, code) VALUES ($1, 'z') ON CONFLICT (id) DO UPDATE SET n = 5", 3), (BY_ID, 1), (BY_ID, 7)),
+    stays("an_update_with_a_trigger_that_touches_the_row", ("UPDATE r SET n = n + 1 WHERE id = $1", 1), (BY_ID, 2), (BY_CODE, "c"), setup=(
+        "ALTER TABLE r ADD touched timestamptz", *row_trigger("IF NEW IS DISTINCT FROM OLD THEN NEW.touched := clock_timestamp(); END IF; RETURN NEW;", when="BEFORE UPDATE"))),
+    stays("an_insert_with_a_trigger_that_notes_it", ("INSERT INTO r (city) VALUES ($1)", "z"), (BY_ID, 2), ("SELECT v FROM pair WHERE a = $1 AND b = $2", 1, 1), setup=(
+        "CREATE TABLE audit (at timestamptz DEFAULT now(), row_id int, what text)", *row_trigger("INSERT INTO audit (row_id, what) VALUES (NEW.id, TG_OP); RETURN NULL;", when="AFTER INSERT OR UPDATE OR DELETE"))),
     stays("a_change_of_another_key", ("UPDATE r SET code = $1 WHERE code = $2", "z", "a"), (BY_CODE, "b"), (BY_CODE, "y")),
 )
 Rows = test_case(SCRIPTS, "larder_rows")

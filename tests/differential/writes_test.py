@@ -15,11 +15,11 @@ T = ("CREATE TABLE t (id int PRIMARY KEY, n int, v text)", "INSERT INTO t VALUES
 READS = ("SELECT sum(n), count(*) FROM t", "SELECT id, n, v FROM t ORDER BY id", "SELECT n FROM t WHERE id = 1", "SELECT n FROM t WHERE id = 2", "SELECT n FROM t WHERE id = 7")
 
 
-def script(name, cases, *writes, setup=(), reads=READS, base=T, forms=None, teardown=()):
+def script(name, cases, *writes, setup=(), reads=READS, base=T, forms=None, teardown=(), begin=()):
     """Reads made hits, then each write by another session followed by all reads, twice: once as a single statement, once in a block that
     another session looks into, once rolled back."""
     reads_of = lambda who: tuple(sql(who, read) for read in reads)  # noqa: E731
-    steps = []
+    steps = [*begin]
     for write in writes:
         steps += [*(warm("A", read) for read in reads), write if not isinstance(write, str) else sql("B", write), *reads_of("A"), *reads_of("A"), *reads_of("B")]
     for write in writes:
@@ -73,6 +73,24 @@ INDIRECT = (
         "CREATE VIEW w AS SELECT id, sum(n) AS n FROM t GROUP BY id", "CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS "
         "$$BEGIN UPDATE t SET n = n + 100; IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END$$",
         "CREATE TRIGGER act INSTEAD OF INSERT OR UPDATE OR DELETE ON w FOR EACH ROW EXECUTE FUNCTION act()")),
+    script("instead_of_trigger_that_writes_elsewhere", (44,), "UPDATE w SET n = n + 1 WHERE id = 1", setup=(
+        "CREATE VIEW w AS SELECT id, sum(n) AS n FROM t GROUP BY id", "CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN INSERT INTO log (what) VALUES (TG_OP); DELETE FROM t WHERE id = OLD.id + 1; RETURN NEW; END$$",
+        "CREATE TRIGGER act INSTEAD OF UPDATE ON w FOR EACH ROW EXECUTE FUNCTION act()"), reads=LOG_READS),
+    script("trigger_with_every_construct", (44,), "UPDATE t SET n = n + 1 WHERE id = 1", "INSERT INTO t VALUES (nextval('ids'), 1, 'x')", setup=triggered(
+        "AFTER INSERT OR UPDATE", "BEGIN IF TG_OP = 'UPDATE' AND OLD.n IS DISTINCT FROM NEW.n THEN FOR i IN 1..2 LOOP INSERT INTO log (what) VALUES ('loop ' || i); END LOOP; "
+        "ELSE CASE NEW.n WHEN 1 THEN UPDATE log SET what = what || '!'; ELSE NULL; END CASE; END IF; PERFORM 1 / (NEW.n - NEW.n); "
+        "EXCEPTION WHEN division_by_zero THEN INSERT INTO log (what) SELECT v FROM t WHERE id = 2; END; PERFORM pg_notify('seen', NEW.id::text); RETURN NULL;"), reads=LOG_READS),
+    script("trigger_that_upserts", (44, 56), "UPDATE t SET n = n + 1 WHERE id = 1", setup=triggered(
+        "AFTER UPDATE", "INSERT INTO log (id, what) VALUES (1, 'a') ON CONFLICT (id) DO UPDATE SET what = log.what || '+'; "
+        "MERGE INTO log USING (SELECT 1 AS i) s ON log.id = s.i WHEN MATCHED THEN UPDATE SET what = log.what || '*'; RETURN NULL;"), reads=LOG_READS),
+    script("truncate_trigger", (44, 51), "TRUNCATE log", setup=triggered("AFTER TRUNCATE", "UPDATE t SET n = n + 1; RETURN NULL;", table="log", each="STATEMENT"), reads=LOG_READS),
+    script("trigger_that_calls_a_function", (44,), "UPDATE t SET n = n + 1 WHERE id = 1", setup=(
+        "CREATE FUNCTION deep(what text) RETURNS int LANGUAGE plpgsql AS $$BEGIN INSERT INTO log (what) VALUES (deep.what); RETURN 1; END$$",
+        *triggered("AFTER UPDATE", "IF deep(TG_OP) > 0 THEN NULL; END IF; RETURN NULL;")), reads=LOG_READS),
+    script("trigger_and_a_temporary_view_of_the_same_name", (44,), "UPDATE t SET n = n + 1 WHERE id = 1", setup=(
+        "CREATE TABLE shadowed (id serial PRIMARY KEY, what text)", *triggered("AFTER UPDATE", "INSERT INTO log (what) VALUES (TG_OP); RETURN NULL;")),
+        begin=(sql("B", "CREATE TEMP VIEW log AS SELECT id, what FROM shadowed"),), reads=("SELECT what FROM shadowed ORDER BY id", *READS), teardown=()),
     script("event_trigger", (44,), "CREATE TABLE anything ()", "DROP TABLE anything", "ALTER TABLE log ADD x int", setup=(
         "CREATE FUNCTION ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN UPDATE t SET n = n + 1; END$$",
         "CREATE EVENT TRIGGER ddl ON ddl_command_end EXECUTE FUNCTION ddl()"), teardown=("DROP EVENT TRIGGER IF EXISTS ddl",)),

@@ -16,17 +16,16 @@ constexpr std::string_view kNode = "PLpgSQL_";
 constexpr std::string_view kStatement = "PLpgSQL_stmt_";
 constexpr std::string_view kQuote = "$larder_trigger_body$";
 
-// Those whose inside is understood. Not among them: dynexecute, dynfors, call, commit, rollback.
-constexpr std::array<std::string_view, 21> kKnownStatements = {
-    "assert", "assign", "block", "case", "close", "execsql", "exit", "fetch", "foreach_a", "fori", "fors",
-    "forc", "getdiag", "if", "loop", "null", "open", "perform", "raise", "return", "while",
+// Those whose inside is understood. Not among them: dynexecute, dynfors, call, commit, rollback, and what cursors need.
+constexpr std::array<std::string_view, 16> kKnownStatements = {
+    "assert", "assign", "block", "case", "execsql", "exit", "foreach_a", "fori", "fors", "getdiag", "if", "loop", "perform", "raise", "return", "while",
 };
 
 // How PL/pgSQL reads a text that it keeps under this key of this node.
 enum class Reading { statement, assignment, expression, unknown };
 Reading reading_of(std::string_view node, std::string_view key) {
-    if (key == "sqlstmt" || key == "cursor_explicit_expr") return Reading::statement;
-    if (key == "query") return node == "PLpgSQL_stmt_fors" || node == "PLpgSQL_stmt_open" ? Reading::statement : Reading::unknown;
+    if (key == "sqlstmt") return Reading::statement;
+    if (key == "query") return node == "PLpgSQL_stmt_fors" ? Reading::statement : Reading::unknown;
     if (key == "expr") {
         if (node == "PLpgSQL_stmt_perform") return Reading::statement;
         return node == "PLpgSQL_stmt_assign" ? Reading::assignment : Reading::expression;

@@ -15,6 +15,7 @@ struct Block {
     bool is_opaque = false;         // something ran that may have opened a block or changed its modes: never served until it ends
     bool had_hit = false;           // a read was answered by Larder, so PostgreSQL does not know that a query ran
     bool changed_environment = false;  // settings may revert when it ends
+    bool has_locked = false;        // it may have locked something since the last ReadyForQuery: whoever does wants to see what is there now
 
     void began(sql::Isolation level) {
         is_understood = true;

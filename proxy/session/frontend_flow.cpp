@@ -1,5 +1,7 @@
 // The client's messages on their way to the server: in order, with the marks of what they may write set before them,
 // and with what they will change remembered.
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/planted_fault.h"
 #include "proxy/session/explain.h"
@@ -35,6 +37,15 @@ bool controls_transaction(sql::Kind kind) {
 // Data outside a COPY, and a Flush when nothing is under way.
 bool has_no_answer(char type) {
     return type == protocol::kFlushType || type == protocol::CopyData::kType || type == protocol::kCopyDoneType || type == protocol::CopyFail::kType;
+}
+
+// Row locks, table locks, advisory ones, or code that may take any: who reads after them means to see what is committed by now.
+bool may_lock(const sql::TextFacts& text, const rules::Plan& plan) {
+    if (!text.parsed || plan.reason == rules::Reason::locks_rows || plan.changes_environment || plan.runs_unknown_code) return true;
+    return std::any_of(text.statements.begin(), text.statements.end(), [](const sql::Facts& facts) {
+        using sql::Kind;
+        return facts.locks_rows || facts.kind == Kind::lock_table || facts.kind == Kind::execute || facts.kind == Kind::fetch || facts.kind == Kind::declare_cursor;
+    });
 }
 
 // Statements that leave the meaning of later reads alone.
@@ -292,7 +303,7 @@ void Session::Impl::sending_statement(const std::shared_ptr<Statement>& statemen
     if (!is_known || !register_unjudged(statement)) {
         if (database != nullptr) writes.sending_unknown(*database, is_block_known(), context);
         env.reset();
-        block.changed_environment = true;
+        block.changed_environment = block.has_locked = true;
         block.is_opaque = true;
         lock_may_be_gone = true;
         batch_controls_transaction = batch_may_copy = true;
@@ -315,11 +326,14 @@ void Session::Impl::sending_statement(const std::shared_ptr<Statement>& statemen
 }
 
 void Session::Impl::apply_effects(const Statement* statement, const rules::Plan& plan) {
-    if (plan.changes_environment) {
+    block.has_locked |= may_lock(statement->facts(), plan);
+    // Going back to a savepoint takes settings back, if there are any to be taken back.
+    const bool keeps_environment = statement->kind() == sql::Kind::rollback_to && status == 'T' && !block.changed_environment && unjudged.empty();
+    if (plan.changes_environment && !keeps_environment) {
         env.reset();
         block.changed_environment = true;
     }
-    if (plan.changes_environment_locally) block.changed_environment = true;
+    if (plan.changes_environment_locally && !keeps_environment) block.changed_environment = true;
     if (plan.may_release_locks) lock_may_be_gone = true;
     if (plan.touches_transaction_modes) block.is_opaque = true;
     const auto& text = statement->facts();

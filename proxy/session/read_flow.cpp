@@ -252,7 +252,9 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
         context.cache.lead(view, joinable);
     } else if ((status == 'I' || deferred.is_active) && taken_flight.state == Flight::State::none) {
         // A block may hold locks that the leader waits for, so it never waits for a leader, unless the server does not know of it.
-        switch (context.cache.join(view, joinable, &waiter)) {
+        // Whoever leads may be waiting for a shared server connection: who holds one must not wait for him.
+        const bool may_wait = pool == nullptr || pool->mode == PoolMode::session;
+        switch (context.cache.join(view, joinable, may_wait ? &waiter : nullptr)) {
             case cache::Join::leads: leads = true; break;
             case cache::Join::alone: break;
             case cache::Join::waits:
@@ -271,6 +273,8 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
 // A miss, and no server connection at hand. True: another session is asking already, and its answer is waited for. Else the
 // lead may be this one's, and is kept while it waits for a connection.
 bool Session::Impl::joins_without_server(const ResolvedPlan& resolved, const cache::KeyView& view) {
+    // In mode session those who wait for a leader hold their connections, so nobody leads without one.
+    if (pool->mode == PoolMode::session) return false;
     cache::Note note;
     if (!cache::take_note(resolved.reads, note) || ttl_us(resolved.plan) <= 0) return false;
     if (note[0].word != resolved.facts->server_word || note[1].word != resolved.facts->catalogue_word) return false;

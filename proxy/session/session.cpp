@@ -58,7 +58,7 @@ bool Session::Impl::leave_flight() {
 bool Session::Impl::is_idle() const { return phase == Phase::ready && owed.empty() && !batch_is_open && status == 'I' && pause == Pause::none && !copy_in; }
 
 void Session::Impl::settle(char new_status, Outputs& out) {
-    if (writes.has_written()) last_write_ended = Instant{clock_us()};
+    if (writes.has_written() || std::exchange(block.has_locked, false)) last_write_ended = Instant{clock_us()};
     // The server answered a question of Larder's own outside of the block that it does not know of.
     if (deferred.is_active && new_status == 'I') return writes.settled('I');
     const bool was_in_block = status != 'I';

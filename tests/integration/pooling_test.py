@@ -87,6 +87,21 @@ class Pooling(unittest.TestCase):
         eventually(lambda: self.backends() <= 2, "no more than two server connections")
         self.assertEqual(larder.metric("larder_pinned_connections"), 0)
 
+    def test_who_holds_a_connection_waits_for_nobody_who_wants_one(self):
+        """Many clients, few connections, one text that all of them read while it is written: the one who fetches it for the others may be waiting for a connection that they hold."""
+        for mode, size, count in (("transaction", 1, 3), ("auto", 2, 10), ("auto", 4, 30)):
+            with self.subTest(mode=mode, size=size):
+                larder = self.larder(f"pool.mode={mode}", f"pool.size={size}")
+
+                def read_and_write(connection, number, turn):
+                    connection.values("SELECT sum(n) FROM t")
+                    if turn % 3 == number % 3:
+                        connection.values(f"UPDATE t SET n = n + 1 WHERE id = {number + 1}")
+                for _ in range(5):
+                    self.in_turns(larder, count, read_and_write)
+                self.assertEqual(larder.metric("larder_limit_hits_total"), 0)
+                larder.stop()
+
     def test_settings_and_statements_follow_their_client(self):
         larder = self.larder("pool.size=1")
         zones = ("UTC", "Asia/Tokyo", "America/Lima", "Asia/Kolkata", "Europe/Rome")

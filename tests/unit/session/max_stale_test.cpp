@@ -66,6 +66,26 @@ TEST_CASE_METHOD(Fixture, "a session sees what it wrote itself") {
     CHECK(read(reader, kRead, "5") == answer("4"));   // … but this was noted after it
 }
 
+TEST_CASE_METHOD(Fixture, "who has locked something is given nothing from before") {
+    const std::string lock = GENERATE("select n from u for update", "lock table u in share mode", "execute something", "select pg_advisory_lock(1)", "select user_code()");
+    INFO(lock);
+    const bool is_in_block = GENERATE(true, false);
+    CHECK(read(reader, kRead, "1") == answer("1"));
+    CHECK(read(reader, "select n from u", "7") == answer("7"));
+    later(10);
+    if (is_in_block) reader.says(query("begin")).server(complete("BEGIN") + ready('T'));
+    const char status = is_in_block ? 'T' : 'I';
+    write(writer);
+    later(10);
+    reader.says(query(lock)).server(answer("1", status));
+    reader.answer_set_up(status);
+    later(10);
+    reader.server_got(), reader.got();
+    const auto stale = world.context.metrics.stale_hits.value();
+    reader.says(query(kRead));
+    CHECK(world.context.metrics.stale_hits.value() == stale);
+}
+
 TEST_CASE_METHOD(Fixture, "and what it wrote in a block, also if it was rolled back") {
     CHECK(read(reader, kRead, "1") == answer("1"));
     later(10);

@@ -324,3 +324,19 @@ TEST_CASE("a statement that repeats itself while the catalogue is read is judged
     database.begin_load();
     CHECK(world.publish_catalogue());        // and was over before this load
 }
+
+TEST_CASE("going back to a savepoint leaves the environment known if nothing has changed it") {
+    World world;
+    Client writer(world);
+    const auto opaque_marks = [&] { return world.context.metrics.opaque_marks.value(); };
+    writer.says(query("begin")).server(complete("BEGIN") + ready('T'));
+    writer.says(query("update t set n = 2")).server(complete("UPDATE 1") + ready('T'));
+    writer.says(query("savepoint a")).server(complete("SAVEPOINT") + ready('T'));
+    const bool is_set = GENERATE(false, true);
+    if (is_set) writer.says(query("set local search_path = other")).server(complete("SET") + ready('T'));
+    writer.says(query("rollback to a")).server(complete("ROLLBACK") + ready('T'));
+    writer.says(query("select n from t")).server(answer("2", 'T'));
+    const auto before = opaque_marks();
+    writer.says(query("commit")).server(complete("COMMIT") + ready('I'));
+    CHECK(opaque_marks() - before == (is_set ? 1 : 0));
+}

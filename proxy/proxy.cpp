@@ -237,6 +237,7 @@ Snapshot Proxy::snapshot() const {
     out.has_upstream_login = shared_.has_upstream_login;
     out.is_upstream_reachable = control_ && control_->is_connected();
     out.uptime_seconds = static_cast<double>((now() - started_).count()) / 1e6;
+    out.last_reload_failed = last_reload_failed_;
     std::vector<std::uint64_t> bypasses(static_cast<std::size_t>(rules::Reason::count_));
     std::vector<std::uint64_t> pinned(static_cast<std::size_t>(session::Pin::count_));
     for (const auto& worker : workers_) {

@@ -4,6 +4,7 @@
 // Threads: main's, except the calls of SnapshotSource and StatementSource, which come from any.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -41,6 +42,7 @@ public:
     // everything stays as it was.
     // Returns the keys that differ from what runs and wait for a restart. One call at a time, from any thread.
     std::vector<std::string> reload(const config::Config& config);
+    void set_last_reload_failed(bool failed) { last_reload_failed_ = failed; }  // for the metric; any thread
 
     void begin_drain();                       // no new clients; sessions end as soon as they are idle
     int client_count() const { return shared_.clients.load(); }
@@ -72,6 +74,7 @@ private:
     std::unique_ptr<CatalogueService> catalogues_;
     std::unique_ptr<RuleStore> rules_;
     Instant started_;
+    std::atomic<bool> last_reload_failed_{false};
     bool is_stopped_ = false;
 };
 

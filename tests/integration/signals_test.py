@@ -141,10 +141,13 @@ class Signals(unittest.TestCase):
         self.assertGreater(larder.bypass_reasons().get("rule_off", 0), 0)
         # A file that cannot be used changes nothing, and the process goes on.
         self.configured('[[rule]]\nnonsense = 1\n')
+        self.assertEqual(larder.metric("larder_config_last_reload_successful"), 1)
         self.reload(larder, "the configuration was not reloaded")
+        eventually(lambda: larder.metric("larder_config_last_reload_successful") == 0, "the metric says that the reload failed")
         self.assertEqual(hits_of(larder, read), 0)
         self.configured("")
         self.reload(larder, "configuration reloaded")
+        eventually(lambda: larder.metric("larder_config_last_reload_successful") == 1, "the metric says that the next one succeeded")
         wait_for_hit(larder, read)
 
     def certificate_shown(self, larder):

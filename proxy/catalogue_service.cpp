@@ -167,7 +167,7 @@ void CatalogueService::note_success(Database& database, Instant begun) {
     database.status.load_error.clear();
     database.backoff = milliseconds{0};
     const auto took = std::chrono::duration_cast<milliseconds>(now() - begun);
-    database.poll_at = now() + std::max(shared_.config.freshness.catalogue_poll, took * kPollPartOfTime);
+    database.poll_at = now() + std::max(shared_.reloadable.catalogue_poll.load(), took * kPollPartOfTime);
 }
 
 // DDL that did not come through Larder: what depends on the old facts ends, and new ones are loaded under the next word.

@@ -176,12 +176,12 @@ bool Listener::accept_one(Socket& socket) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) pause(errno);
         return errno == EINTR || errno == ECONNABORTED;
     }
-    if (shared_.clients.load(std::memory_order_relaxed) >= shared_.config.listen.clients_max) {
+    if (shared_.clients.load(std::memory_order_relaxed) >= shared_.reloadable.clients_max.load(std::memory_order_relaxed)) {
         shared_.refused_clients.fetch_add(1, std::memory_order_relaxed);
         refuse(descriptor, address.ss_family, "sorry, too many clients already");
         return true;
     }
-    if (shared_.logging_in.load(std::memory_order_relaxed) >= shared_.config.listen.login_clients_max) {
+    if (shared_.logging_in.load(std::memory_order_relaxed) >= shared_.reloadable.login_clients_max.load(std::memory_order_relaxed)) {
         shared_.refused_logins.fetch_add(1, std::memory_order_relaxed);
         refuse(descriptor, address.ss_family, "sorry, too many clients that are not logged in yet");
         return true;

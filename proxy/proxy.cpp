@@ -15,7 +15,7 @@ namespace {
 
 cache::CacheLimits cache_limits(const config::Config& config) {
     cache::CacheLimits limits;
-    limits.bytes_max = config.cache.enabled ? config.cache.bytes_max : 0;
+    limits.bytes_max = config.cache.bytes_max;  // also if it is off: a reload may turn it on
     limits.entry_bytes_max = config.cache.entry_bytes_max;
     return limits;
 }
@@ -177,6 +177,7 @@ std::vector<std::string> Proxy::reload(const config::Config& config) {
     shared_.upstream.set_ttl_us_max(ttl_bound_us(freshness));
     for (const auto& worker : workers_) worker->post_users(users);
     rules_->take_over(std::move(rules), config);
+    shared_.reloadable.take_over(config);
     // Entries were stored under the old rules, perhaps for longer than the new ones allow.
     shared_.cache.purge_all();
     const auto waiting = config::changes_that_need_restart(shared_.config, config);
@@ -261,10 +262,10 @@ Snapshot Proxy::snapshot() const {
     out.unknown_outcomes_open = outcomes_.open();
     out.unknown_outcomes_kept = outcomes_.kept();
     const cache::CacheStats stats = shared_.cache.stats();
-    out.cache = {shared_.config.cache.enabled, shared_.cache.limits().bytes_max, stats.entries, stats.bytes, stats.stored, stats.evicted,
+    out.cache = {shared_.reloadable.is_cache_enabled, shared_.cache.limits().bytes_max, stats.entries, stats.bytes, stats.stored, stats.evicted,
                  stats.expired, stats.refused_admission, stats.found_stale, stats.flights, stats.waiters};
     out.clients = static_cast<std::uint64_t>(std::max(0, shared_.clients.load()));
-    out.clients_max = static_cast<std::uint64_t>(shared_.config.listen.clients_max);
+    out.clients_max = static_cast<std::uint64_t>(shared_.reloadable.clients_max.load());
     out.workers = static_cast<int>(workers_.size());
     const auto loads = catalogues_ ? catalogues_->status() : std::vector<CatalogueService::Status>{};
     for (const session::DatabaseState* state : shared_.upstream.databases()) out.databases.push_back(shown(*state, loads));

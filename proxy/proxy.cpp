@@ -137,12 +137,12 @@ Proxy::Proxy(const config::Config& config, std::string rules_file) : shared_(con
 
 Proxy::~Proxy() { stop(); }
 
-void Proxy::start() {
+void Proxy::start(const std::vector<int>& passed) {
     int count = shared_.config.listen.workers;
     // The other cores are for PostgreSQL or the clients, which wait for a worker as often as it waits for them (decision 11).
     if (count <= 0) count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
     for (int i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared_, i));
-    listener_ = std::make_unique<Listener>(shared_, workers_);
+    listener_ = std::make_unique<Listener>(shared_, workers_, passed);
     warn_of_limits(shared_.config);
     catalogues_ = std::make_unique<CatalogueService>(shared_);
     if (shared_.has_upstream_login) {
@@ -200,6 +200,16 @@ std::vector<std::string> Proxy::table_names(const std::string& database, const s
         for (const auto oid : relations) names.push_back(facts->catalogue->qualified_name(oid));
     }
     return names;
+}
+
+bool Proxy::workers_move() {
+    ticks_seen_.resize(workers_.size());
+    bool all_move = true;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        const std::uint64_t ticks = workers_[i]->ticks.value();
+        all_move &= std::exchange(ticks_seen_[i], ticks) != ticks;
+    }
+    return all_move;
 }
 
 void Proxy::begin_drain() {

@@ -34,8 +34,11 @@ public:
     Proxy& operator=(const Proxy&) = delete;
 
     void set_console(ConsoleHandler& console) { shared_.console = &console; }  // before start()
-    // Binds, then starts every thread. Throws std::runtime_error if an address cannot be listened on.
-    void start();
+    // Binds, then starts every thread. Throws std::runtime_error if an address cannot be listened on. `passed`: sockets to listen on
+    // instead of listen.address.
+    void start(const std::vector<int>& passed = {});
+    // Every worker has gone round its event loop since the last call. Main's thread.
+    bool workers_move();
     std::string address() const { return listener_->address(); }
 
     // Takes over what can change while running: rules, TTLs, certificates, log. Throws as the constructor does, and then
@@ -75,6 +78,7 @@ private:
     std::unique_ptr<RuleStore> rules_;
     Instant started_;
     std::atomic<bool> last_reload_failed_{false};
+    std::vector<std::uint64_t> ticks_seen_;   // by worker
     bool is_stopped_ = false;
 };
 

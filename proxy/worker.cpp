@@ -301,6 +301,7 @@ void Worker::speed_up() {
 }
 
 void Worker::tick() {
+    ticks.add();
     context_.now = now();
     is_slow_ = !is_active_;
     is_active_ = false;

@@ -78,6 +78,7 @@ public:
 
     Count bytes_in, bytes_out;                         // of clients
     Count lent_servers;
+    Count ticks;                                       // a loop that hangs has none
 
 private:
     struct Deadline {

@@ -10,7 +10,7 @@ LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 # A heading of a document, named outside of a link, as in an alert.
 HEADING_NAMED = re.compile(r"\b(docs/[\w/-]+\.md)#([\w-]+)")
 # A path of ours, with its folder, in a comment or in running text.
-NAMED = re.compile(r"(?<![\w/.$@{-])((?:docs|base|protocol|sql|config|rules|cache|proxy|admin|advisor|scripts|tests|bench|examples|docker|cmake)"
+NAMED = re.compile(r"(?<![\w/.$@{-])((?:docs|base|protocol|sql|config|rules|cache|proxy|admin|advisor|scripts|tests|bench|examples|docker|packaging|cmake)"
                    r"/[\w./-]*\w\.(?:md|h|cpp|py|sql|toml|txt|yaml|cmake|sh))\b")
 SUFFIXES = (".md", ".h", ".cpp", ".py", ".cmake", "CMakeLists.txt", ".sql", "Makefile", ".yaml", ".service", ".socket")
 

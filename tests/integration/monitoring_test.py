@@ -70,6 +70,16 @@ class Monitoring(unittest.TestCase):
                 found.setdefault(name, set()).update(re.findall(r'(\w+)="', labels or ""))
         return found
 
+    def test_the_page_of_metrics_has_them_all(self):
+        with open(os.path.join(monitoring.ROOT, "docs", "metrics.md"), encoding="utf-8") as file:
+            rows = re.findall(r"^\| `(\w+)` \| (\w+) \|([^|]*)\| (.+) \|$", file.read(), re.MULTILINE)
+        told = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels, _ in rows}
+        self.assertEqual(len(told), len(rows), "a metric is there twice")
+        kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", self.larder.http("/metrics"), re.MULTILINE))
+        kinds.update({name: "gauge" for name in SOMETIMES})
+        labels = self.labels_by_metric()
+        self.assertEqual(told, {name: (kind, labels[name]) for name, kind in kinds.items()})
+
     def assert_asks_for_what_is_there(self, where, expression, legend=""):
         known = self.labels_by_metric()
         labels = set(FROM_PROMETHEUS)

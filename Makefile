@@ -5,7 +5,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 RELEASE := build/release
 
-.PHONY: build run test bench score soak fuzz format clean help
+.PHONY: build package run test bench score soak fuzz format clean help
 
 packages-%:
 	@scripts/install_packages $(subst +, ,$*)
@@ -14,6 +14,9 @@ build: packages-build  ## the release binary, build/release/larder (installs wha
 	@mkdir -p build
 	@cmake --preset release >$(RELEASE).log 2>&1 || { cat $(RELEASE).log; exit 1; }
 	@cmake --build $(RELEASE) --parallel $(JOBS) --target larder
+
+package: packages-build+package build  ## the Debian package, build/release/larder_*.deb
+	@cmake --build $(RELEASE) --target larder_documents >/dev/null && cd $(RELEASE) && cpack -G DEB
 
 run: packages-build+run build  ## Larder in front of UPSTREAM=postgres://…, else of a scratch cluster with the shop
 	@scripts/run

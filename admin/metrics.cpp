@@ -120,6 +120,7 @@ void add_connections(Families& out, const Snapshot& s) {
     out.counter("larder_client_sent_bytes_total", "Bytes to clients.", real(s.client_bytes_out));
     out.gauge("larder_upstream_reachable", "1 while the control connection stands.", s.is_upstream_reachable ? 1 : 0);
     out.gauge("larder_uptime_seconds", "Time since the start.", s.uptime_seconds);
+    out.gauge("larder_config_last_reload_successful", "0 if the last reload of the configuration failed, so that the one before it is still in force.", s.last_reload_failed ? 0 : 1);
     auto& build = out.add("larder_build_info", "Always 1; the version is a label.", MetricType::Gauge);
     Families::put(build, {{"version", s.version}}, 1);
 }

@@ -31,6 +31,7 @@ struct Snapshot {
     bool has_upstream_login = false;       // without one everything is passed through
     bool is_upstream_reachable = false;    // by the control connection
     double uptime_seconds = 0;
+    bool last_reload_failed = false;       // of the configuration: the one before is still in force
 
     // Sums over all workers since the start.
     std::uint64_t hits = 0, misses = 0, stored = 0, joined_flights = 0, stale_hits = 0, hit_bytes = 0, saved_server_us = 0;

@@ -172,7 +172,7 @@ void CatalogueService::note_success(Database& database, Instant begun) {
     database.backoff = milliseconds{0};
     const auto took = std::chrono::duration_cast<milliseconds>(now() - begun);
     database.check_at = now() + took * kPollPartOfTime;
-    database.poll_at = std::max(now() + shared_.config.freshness.catalogue_poll, database.check_at);
+    database.poll_at = std::max(now() + std::chrono::milliseconds(shared_.reloadable.catalogue_poll.load()), database.check_at);
 }
 
 // What the change feed needs to know which relation a file belongs to.

@@ -168,7 +168,7 @@ bool Control::check_state() {
                "another Larder runs in front of this server (backend " + *state.at(0, 5) + "); stop one of the two, or let only one cache");
     else if (state.at(0, 6))
         decide(rules::Reason::another_larder, "connections of an earlier Larder are still open (backend " + *state.at(0, 6) + "); waiting until they have ended");
-    else if (!shared_.config.cache.enabled) decide(rules::Reason::cache_off, "the cache is turned off (cache.enabled)");
+    else if (!shared_.reloadable.is_cache_enabled) decide(rules::Reason::cache_off, "the cache is turned off (cache.enabled)");
     else decide(rules::Reason::none, "");
     return true;
 }

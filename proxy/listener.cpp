@@ -44,6 +44,14 @@ std::string shown(const sockaddr_storage& address) {
     return "unix";
 }
 
+// All zeros if it cannot be told.
+sockaddr_storage bound_to(int descriptor) {
+    sockaddr_storage bound{};
+    socklen_t size = sizeof bound;
+    getsockname(descriptor, reinterpret_cast<sockaddr*>(&bound), &size);
+    return bound;
+}
+
 // A socket that is closed unless it is released.
 class Owned {
 public:
@@ -66,8 +74,10 @@ private:
 
 }  // namespace
 
-Listener::Listener(Shared& shared, const std::vector<std::unique_ptr<Worker>>& workers)
+Listener::Listener(Shared& shared, const std::vector<std::unique_ptr<Worker>>& workers, const std::vector<int>& passed)
     : shared_(shared), workers_(workers), pause_timer_(workers.front()->io().get_executor()) {
+    for (const int descriptor : passed) take_passed(descriptor);
+    if (!passed.empty()) return;
     const config::Listen& listen = shared.config.listen;
     if (listen.address.host.starts_with('/')) listen_unix(listen.address.host, listen.address.port);
     else listen_tcp(listen.address);
@@ -76,6 +86,18 @@ Listener::Listener(Shared& shared, const std::vector<std::unique_ptr<Worker>>& w
 
 Listener::~Listener() {
     for (const auto& path : unix_paths_) ::unlink(path.c_str());
+}
+
+void Listener::add(int descriptor, const std::string& address) {
+    if (address_.empty()) address_ = address;
+    sockets_.push_back(std::make_unique<Socket>(Socket{Descriptor(workers_.front()->io().get_executor(), descriptor)}));
+}
+
+void Listener::take_passed(int descriptor) {
+    const sockaddr_storage bound = bound_to(descriptor);
+    if (bound.ss_family == AF_UNIX) return add(descriptor, reinterpret_cast<const sockaddr_un&>(bound).sun_path);
+    set_client_options(descriptor, bound.ss_family, shared_.config.listen.tcp_keepalive_idle);
+    add(descriptor, shown(bound));
 }
 
 void Listener::listen_tcp(const config::Endpoint& endpoint) {
@@ -105,11 +127,7 @@ void Listener::listen_tcp(const config::Endpoint& endpoint) {
             if (last_error == EADDRINUSE) fail(where, last_error);
             continue;
         }
-        sockaddr_storage bound{};
-        socklen_t size = sizeof bound;
-        getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size);
-        if (address_.empty()) address_ = shown(bound);
-        sockets_.push_back(std::make_unique<Socket>(Socket{Descriptor(workers_.front()->io().get_executor(), socket.get())}));
+        add(socket.get(), shown(bound_to(socket.get())));
         socket.release();
     }
     if (sockets_.empty()) fail(where, last_error);
@@ -134,8 +152,7 @@ void Listener::listen_unix(const std::string& directory, std::uint16_t port) {
     unix_paths_.push_back(path);
     // As PostgreSQL's default unix_socket_permissions: who may log in is the server's decision.
     if (::chmod(path.c_str(), 0777) != 0 || ::listen(socket.get(), kBacklog) != 0) fail(path, errno);
-    if (address_.empty()) address_ = path;
-    sockets_.push_back(std::make_unique<Socket>(Socket{Descriptor(workers_.front()->io().get_executor(), socket.get())}));
+    add(socket.get(), path);
     socket.release();
 }
 
@@ -176,12 +193,12 @@ bool Listener::accept_one(Socket& socket) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) pause(errno);
         return errno == EINTR || errno == ECONNABORTED;
     }
-    if (shared_.clients.load(std::memory_order_relaxed) >= shared_.config.listen.clients_max) {
+    if (shared_.clients.load(std::memory_order_relaxed) >= shared_.reloadable.clients_max.load(std::memory_order_relaxed)) {
         shared_.refused_clients.fetch_add(1, std::memory_order_relaxed);
         refuse(descriptor, address.ss_family, "sorry, too many clients already");
         return true;
     }
-    if (shared_.logging_in.load(std::memory_order_relaxed) >= shared_.config.listen.login_clients_max) {
+    if (shared_.logging_in.load(std::memory_order_relaxed) >= shared_.reloadable.login_clients_max.load(std::memory_order_relaxed)) {
         shared_.refused_logins.fetch_add(1, std::memory_order_relaxed);
         refuse(descriptor, address.ss_family, "sorry, too many clients that are not logged in yet");
         return true;

@@ -1,4 +1,5 @@
-// The listening sockets: TCP on every address of listen.address, and a Unix socket if a directory is configured.
+// The listening sockets: TCP on every address of listen.address, and a Unix socket if a directory is configured; or, instead of
+// all these, the ones that the process was started with.
 //
 // Accepts on the first worker's event loop and hands each descriptor to the worker that has the fewest clients. When
 // descriptors run out it stops accepting for a moment: an accept that fails is ready again at once, and would spin.
@@ -19,8 +20,8 @@ namespace larder::proxy {
 
 class Listener {
 public:
-    // Binds and listens; throws std::runtime_error with the address and the reason.
-    Listener(Shared& shared, const std::vector<std::unique_ptr<Worker>>& workers);
+    // Binds and listens; throws std::runtime_error with the address and the reason. `passed`: sockets that listen already.
+    Listener(Shared& shared, const std::vector<std::unique_ptr<Worker>>& workers, const std::vector<int>& passed);
     ~Listener();
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
@@ -36,8 +37,10 @@ private:
         bool is_watched = false;
     };
 
+    void take_passed(int descriptor);
     void listen_tcp(const config::Endpoint& endpoint);
     void listen_unix(const std::string& directory, std::uint16_t port);
+    void add(int descriptor, const std::string& address);  // bound and listening
     void watch(Socket& socket);
     void accept_all(Socket& socket);
     bool accept_one(Socket& socket);        // false: nothing more now

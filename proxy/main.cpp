@@ -18,6 +18,7 @@
 #include "config/load.h"
 #include "config/upstream_uri.h"
 #include "proxy/proxy.h"
+#include "proxy/service_manager.h"
 #include "proxy/settings.h"
 
 namespace larder {
@@ -105,20 +106,30 @@ public:
     }
 
     int run(const config::Config& config, const sigset_t& signals) {
-        proxy_.start();
+        proxy_.start(proxy::passed_sockets());
         if (http_) http_->start();
         say_ready(config);
+        manager_.ready("listening on " + proxy_.address());
+        const auto interval = manager_.watchdog_interval();
         for (;;) {
-            switch (next_signal(signals, std::chrono::hours(1))) {
-                case SIGHUP: settings_.reload(); break;
+            switch (next_signal(signals, interval.count() > 0 ? interval : std::chrono::hours(1))) {
+                case SIGHUP: reload(); break;
                 case SIGTERM: return drain(signals);
                 case SIGINT: return stop();
                 default: break;
             }
+            // This thread alone would say little: it is the workers that may hang.
+            if (interval.count() > 0 && proxy_.workers_move()) manager_.alive();
         }
     }
 
 private:
+    void reload() {
+        manager_.reloading();
+        const bool is_done = settings_.reload().error.empty();
+        manager_.ready("listening on " + proxy_.address() + (is_done ? "" : "; the last reload failed, see the log"));
+    }
+
     void say_ready(const config::Config& config) {
         const std::string upstream = proxy_.snapshot().upstream;
         std::printf("larder %s ready: listening on %s, admin %s, upstream %s\n", std::string(kVersion).c_str(), proxy_.address().c_str(),
@@ -148,6 +159,7 @@ private:
     }
 
     int drain(const sigset_t& signals) {
+        manager_.stopping("sessions end as soon as they are idle");
         log_info("stopping; sessions end as soon as they are idle", {{"clients", std::to_string(proxy_.client_count())}});
         proxy_.begin_drain();
         wait_for_clients(signals, kDrainTimeout);
@@ -155,6 +167,7 @@ private:
     }
 
     int stop() {
+        manager_.stopping("stopping at once");
         log_info("stopping at once", {{"clients", std::to_string(proxy_.client_count())}});
         proxy_.begin_drain();  // idle sessions get their farewell in order
         wait_for_clients(handled_signals(), kStopTimeout);
@@ -169,6 +182,7 @@ private:
         return kDone;
     }
 
+    const proxy::ServiceManager manager_;
     proxy::Proxy proxy_;
     proxy::Settings settings_;
     std::unique_ptr<advisor::Service> advisor_;  // null: off, or Larder has no login of its own

@@ -16,7 +16,7 @@ namespace {
 
 cache::CacheLimits cache_limits(const config::Config& config) {
     cache::CacheLimits limits;
-    limits.bytes_max = config.cache.enabled ? config.cache.bytes_max : 0;
+    limits.bytes_max = config.cache.bytes_max;  // also if it is off: a reload may turn it on
     limits.entry_bytes_max = config.cache.entry_bytes_max;
     return limits;
 }
@@ -162,12 +162,12 @@ Proxy::Proxy(const config::Config& config, std::string rules_file) : shared_(con
 
 Proxy::~Proxy() { stop(); }
 
-void Proxy::start() {
+void Proxy::start(const std::vector<int>& passed) {
     int count = shared_.config.listen.workers;
     // The other cores are for PostgreSQL or the clients, which wait for a worker as often as it waits for them (decision 11).
     if (count <= 0) count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
     for (int i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared_, i));
-    listener_ = std::make_unique<Listener>(shared_, workers_);
+    listener_ = std::make_unique<Listener>(shared_, workers_, passed);
     warn_of_limits(shared_.config);
     catalogues_ = std::make_unique<CatalogueService>(shared_);
     if (shared_.has_upstream_login) {
@@ -206,6 +206,7 @@ std::vector<std::string> Proxy::reload(const config::Config& config) {
     shared_.upstream.set_ttl_us_max(ttl_bound_us(freshness));
     for (const auto& worker : workers_) worker->post_users(users);
     rules_->take_over(std::move(rules), config);
+    shared_.reloadable.take_over(config);
     // Entries were stored under the old rules, perhaps for longer than the new ones allow.
     shared_.cache.purge_all();
     const auto waiting = config::changes_that_need_restart(shared_.config, config);
@@ -228,6 +229,16 @@ std::vector<std::string> Proxy::table_names(const std::string& database, const s
         for (const auto oid : relations) names.push_back(facts->catalogue->qualified_name(oid));
     }
     return names;
+}
+
+bool Proxy::workers_move() {
+    ticks_seen_.resize(workers_.size());
+    bool all_move = true;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        const std::uint64_t ticks = workers_[i]->ticks.value();
+        all_move &= std::exchange(ticks_seen_[i], ticks) != ticks;
+    }
+    return all_move;
 }
 
 void Proxy::begin_drain() {
@@ -269,6 +280,7 @@ Snapshot Proxy::snapshot() const {
     out.has_upstream_login = shared_.has_upstream_login;
     out.is_upstream_reachable = control_ && control_->is_connected();
     out.uptime_seconds = static_cast<double>((now() - started_).count()) / 1e6;
+    out.last_reload_failed = last_reload_failed_;
     std::vector<std::uint64_t> bypasses(static_cast<std::size_t>(rules::Reason::count_));
     std::vector<std::uint64_t> pinned(static_cast<std::size_t>(session::Pin::count_));
     for (const auto& worker : workers_) {
@@ -292,10 +304,10 @@ Snapshot Proxy::snapshot() const {
     out.unknown_outcomes_open = outcomes_.open();
     out.unknown_outcomes_kept = outcomes_.kept();
     const cache::CacheStats stats = shared_.cache.stats();
-    out.cache = {shared_.config.cache.enabled, shared_.cache.limits().bytes_max, stats.entries, stats.bytes, stats.stored, stats.evicted,
+    out.cache = {shared_.reloadable.is_cache_enabled, shared_.cache.limits().bytes_max, stats.entries, stats.bytes, stats.stored, stats.evicted,
                  stats.expired, stats.refused_admission, stats.found_stale, stats.flights, stats.waiters};
     out.clients = static_cast<std::uint64_t>(std::max(0, shared_.clients.load()));
-    out.clients_max = static_cast<std::uint64_t>(shared_.config.listen.clients_max);
+    out.clients_max = static_cast<std::uint64_t>(shared_.reloadable.clients_max.load());
     out.workers = static_cast<int>(workers_.size());
     const auto loads = catalogues_ ? catalogues_->status() : std::vector<CatalogueService::Status>{};
     for (const session::DatabaseState* state : shared_.upstream.databases()) out.databases.push_back(shown(*state, loads));

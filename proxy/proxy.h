@@ -4,6 +4,7 @@
 // Threads: main's, except the calls of SnapshotSource and StatementSource, which come from any.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,14 +35,18 @@ public:
     Proxy& operator=(const Proxy&) = delete;
 
     void set_console(ConsoleHandler& console) { shared_.console = &console; }  // before start()
-    // Binds, then starts every thread. Throws std::runtime_error if an address cannot be listened on.
-    void start();
+    // Binds, then starts every thread. Throws std::runtime_error if an address cannot be listened on. `passed`: sockets to listen on
+    // instead of listen.address.
+    void start(const std::vector<int>& passed = {});
+    // Every worker has gone round its event loop since the last call. Main's thread.
+    bool workers_move();
     std::string address() const { return listener_->address(); }
 
     // Takes over what can change while running: rules, TTLs, certificates, log. Throws as the constructor does, and then
     // everything stays as it was.
     // Returns the keys that differ from what runs and wait for a restart. One call at a time, from any thread.
     std::vector<std::string> reload(const config::Config& config);
+    void set_last_reload_failed(bool failed) { last_reload_failed_ = failed; }  // for the metric; any thread
 
     void begin_drain();                       // no new clients; sessions end as soon as they are idle
     int client_count() const { return shared_.clients.load(); }
@@ -74,6 +79,8 @@ private:
     std::unique_ptr<ChangeFeed> feed_;        // null: nobody else writes, or it is turned off
     std::unique_ptr<RuleStore> rules_;
     Instant started_;
+    std::atomic<bool> last_reload_failed_{false};
+    std::vector<std::uint64_t> ticks_seen_;   // by worker
     bool is_stopped_ = false;
 };
 

@@ -31,6 +31,7 @@ ReloadOutcome Settings::reload() {
         log_error("the configuration was not reloaded; everything stays as it was", {{"error", e.what()}});
         outcome.error = e.what();
     }
+    proxy_.set_last_reload_failed(!outcome.error.empty());
     return outcome;
 }
 

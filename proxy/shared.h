@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -40,11 +41,28 @@ private:
     std::shared_ptr<const T> value_ LARDER_GUARDED_BY(mutex_);
 };
 
+// Plain values that a reload changes. Threads: any.
+struct Reloadable {
+    explicit Reloadable(const config::Config& config) { take_over(config); }
+    void take_over(const config::Config& config) {
+        is_cache_enabled = config.cache.enabled;
+        clients_max = config.listen.clients_max;
+        login_clients_max = config.listen.login_clients_max;
+        login_timeout = config.listen.login_timeout;
+        catalogue_poll = config.freshness.catalogue_poll;
+    }
+
+    std::atomic<bool> is_cache_enabled;
+    std::atomic<int> clients_max, login_clients_max;
+    std::atomic<std::chrono::milliseconds> login_timeout, catalogue_poll;
+};
+
 struct Shared {
     Shared(const config::Config& configuration, std::int32_t process_number, cache::CacheLimits limits)
-        : config(configuration), upstream(process_number), cache(limits), servers(configuration.pool) {}
+        : config(configuration), reloadable(configuration), upstream(process_number), cache(limits), servers(configuration.pool) {}
 
     const config::Config config;               // as it was at the start; what a reload changes is below
+    Reloadable reloadable;
     session::UpstreamState upstream;
     cache::Cache cache;
     rules::EnvironmentPool environments;

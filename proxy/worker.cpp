@@ -137,7 +137,7 @@ void Worker::admit(int descriptor, int family, std::string address) {
         ClientConnection& started = *connection;
         connections_.emplace(id, std::move(connection));
         context_.metrics.client_connections.add();
-        logins_.push_back({context_.now + shared_.config.listen.login_timeout, id});
+        logins_.push_back({context_.now, id});
         started.start();
         if (is_shutting_down_ && !started.is_over()) started.on_shutdown();
     } catch (const std::exception& e) {
@@ -301,6 +301,7 @@ void Worker::speed_up() {
 }
 
 void Worker::tick() {
+    ticks.add();
     context_.now = now();
     is_slow_ = !is_active_;
     is_active_ = false;
@@ -327,7 +328,8 @@ void Worker::tick() {
 }
 
 void Worker::serve_deadlines() {
-    while (!logins_.empty() && logins_.front().at <= context_.now) {
+    const auto login_timeout = shared_.reloadable.login_timeout.load(std::memory_order_relaxed);
+    while (!logins_.empty() && logins_.front().at + login_timeout <= context_.now) {
         const std::uint64_t id = logins_.front().connection;
         logins_.pop_front();
         if (ClientConnection* found = find(id)) found->on_login_deadline();

@@ -78,6 +78,7 @@ public:
 
     Count bytes_in, bytes_out;                         // of clients
     Count lent_servers;
+    Count ticks;                                       // a loop that hangs has none
 
 private:
     struct Deadline {
@@ -115,7 +116,8 @@ private:
     std::vector<std::uint64_t> without_grace_;         // buried since the last begin_grace()
     std::deque<Deadline> waiting_;                     // for a server connection
     std::unordered_set<std::uint64_t> to_reconsider_;
-    std::deque<Deadline> logins_, lingering_;          // each in order, since each has one constant timeout
+    std::deque<Deadline> logins_;                      // since when: a reload may change how long they have
+    std::deque<Deadline> lingering_;                   // in order, since it has one constant timeout
     std::vector<std::uint64_t> to_probe_;
     std::vector<Worker*> all_;                         // this one too
     std::atomic<int> client_count_{0};

@@ -60,7 +60,8 @@ private:
     }
 
     bool execute(const protocol::Decoded<protocol::Execute>& message) {
-        const bool fits = message && message->rows_max <= 0 && message->portal == batch_.bind.portal;
+        const bool fits = message && message->portal == batch_.bind.portal;
+        batch_.has_row_limit = fits && message->rows_max > 0;
         return advance(fits && (expect_ == Expect::describe_or_execute || expect_ == Expect::execute), Expect::close_or_sync);
     }
 
@@ -111,7 +112,7 @@ bool match_unsynced(Bytes in, std::size_t bytes_max, Batch& batch) {
     }
     batch.bytes = at;
     const auto next = protocol::peek_header(in.substr(at));
-    return next && (next->type == protocol::Parse::kType || next->type == protocol::Bind::kType);
+    return next && !batch.has_row_limit && (next->type == protocol::Parse::kType || next->type == protocol::Bind::kType);
 }
 
 }  // namespace larder::session

@@ -1,5 +1,5 @@
 // The one shape of extended messages that can be answered from the cache: [Parse] [Describe statement] Bind [Describe portal]
-// Execute [Close portal] Sync in direct succession, about one statement and one portal, without a row limit.
+// Execute [Close portal] Sync in direct succession, about one statement and one portal; of a read, without a row limit.
 #pragma once
 
 #include <optional>
@@ -15,6 +15,7 @@ struct Batch {
     bool describes_statement = false;
     bool describes_portal = false;
     bool closes_portal = false;
+    bool has_row_limit = false;            // JDBC's COMMIT has one
     std::size_t bytes = 0;                 // of all its frames
 
     bool is_named_parse() const { return parse && !parse->statement.empty(); }

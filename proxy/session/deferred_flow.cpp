@@ -34,6 +34,10 @@ bool is_read_committed(const sql::Facts& facts, const rules::SessionEnv& env) {
     return false;
 }
 
+bool is_plain(const Batch& batch, const Prepared& source) {
+    return !batch.is_named_parse() && batch.bind.values.empty() && batch.bind.portal.empty() && source.types.empty();
+}
+
 }  // namespace
 
 std::int64_t idle_in_transaction_us(const rules::SessionEnv& env) { return duration_us(env.setting("idle_in_transaction_session_timeout")); }
@@ -41,14 +45,20 @@ std::int64_t idle_in_transaction_us(const rules::SessionEnv& env) { return durat
 // A BEGIN that may wait, or the end of a block whose BEGIN still waits.
 bool Session::Impl::is_answered_here(const Statement& statement) const {
     const auto kind = statement.kind();
-    if (!owed.empty() || batch_is_open || copy_in || is_skipping) return false;
+    if (!is_quiet()) return false;
     if (deferred.is_active) return (kind == sql::Kind::commit || kind == sql::Kind::rollback) && !statement.facts().statements.front().is_chain;
-    if (kind != sql::Kind::begin || !context.deferred_begin || status != 'I' || env == nullptr || database == nullptr) return false;
+    return may_defer(statement) && env != nullptr && database != nullptr && is_read_committed(statement.facts().statements.front(), *env);
+}
+
+bool Session::Impl::is_quiet() const { return owed.empty() && !batch_is_open && !copy_in && !is_skipping; }
+
+// But for what the session's settings say.
+bool Session::Impl::may_defer(const Statement& statement) const {
+    if (!is_quiet() || statement.kind() != sql::Kind::begin || !context.deferred_begin || status != 'I') return false;
     if (login.is_replication || server_is_replica || !own.values().cache || !portals.empty()) return false;
     if (pool != nullptr && pool->mode == PoolMode::statement) return false;
     // Where nothing is served, a block of hits cannot be.
-    if (!context.has_upstream_login || context.upstream.not_serving() != rules::Reason::none) return false;
-    return is_read_committed(statement.facts().statements.front(), *env);
+    return context.has_upstream_login && context.upstream.not_serving() == rules::Reason::none;
 }
 
 // The CommandComplete; the ReadyForQuery is the caller's.
@@ -98,10 +108,15 @@ void Session::Impl::answer_query_here(const Statement& statement, Outputs& out) 
     ready_here(out);
 }
 
+// A row limit means nothing to what gives no rows.
+bool Session::Impl::is_batch_answered_here(const Batch& batch) {
+    const auto source = source_of(batch);
+    return source != nullptr && source->statement != nullptr && is_answered_here(*source->statement) && is_plain(batch, *source);
+}
+
 // False: it is of a shape that the server has to see.
 bool Session::Impl::answer_batch_here(const Batch& batch, const std::shared_ptr<Prepared>& source, Outputs& out) {
-    const bool is_plain = !batch.is_named_parse() && batch.bind.values.empty() && batch.bind.portal.empty() && source->types.empty();
-    if (!is_plain) return false;
+    if (!is_plain(batch, *source)) return false;
     answer_steps_here(batch, source, out);
     if (batch.closes_portal) out.client.append(protocol::kCloseComplete);
     ready_here(out);
@@ -133,12 +148,19 @@ std::optional<std::size_t> Session::Impl::on_begin_before_batch(Bytes in, Output
     if (!match_unsynced(in, kWholeFrameBytesMax, first) || first.is_named_parse() || !first.bind.values.empty() || !first.bind.portal.empty()) return 0;
     const auto source = source_of(first);
     if (source == nullptr || source->statement == nullptr || !source->types.empty()) return 0;
-    if (source->statement->kind() != sql::Kind::begin || !is_answered_here(*source->statement)) return 0;
+    const auto& begin = *source->statement;
+    if (!may_defer(begin)) return 0;
     switch (match_batch(in.substr(first.bytes), kWholeFrameBytesMax, next)) {
         case Match::no: return 0;
         case Match::incomplete: return std::nullopt;
         case Match::yes: break;
     }
+    if (next.has_row_limit) return 0;
+    // Now is the time to ask: behind a BEGIN that the server is given, the statement would be one of unknown settings, and so would the
+    // first of every block be that such a client begins.
+    if (pauses_for_environment(may_ask_for_environment() && is_environment_due(env == nullptr), out)) return std::nullopt;
+    if (answered_in_its_stead(out)) return first.bytes + next.bytes;
+    if (!is_answered_here(begin)) return 0;
     context.metrics.statements.add();
     answer_steps_here(first, source, out);
     return first.bytes;

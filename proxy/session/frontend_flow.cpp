@@ -125,6 +125,7 @@ std::optional<std::size_t> Session::Impl::on_frame_start(Bytes in, Outputs& out)
         switch (match_batch(in, kWholeFrameBytesMax, batch)) {
             case Match::incomplete: return std::nullopt;
             case Match::yes:
+                if (batch.has_row_limit && !is_batch_answered_here(batch)) break;
                 if (!on_batch(batch, in.substr(0, batch.bytes), out)) return std::nullopt;
                 is_counted = false;
                 return batch.bytes;

@@ -129,16 +129,24 @@ rules::Reason Session::Impl::obstacle() const {
 // moment at which it can be read back: the statement itself is a query, so one more before it changes nothing.
 bool Session::Impl::wants_environment(const Statement& statement, const ResolvedPlan& resolved) const {
     using rules::Reason;
-    if (environment_failed || !context.has_upstream_login || login.is_replication || server_is_replica) return false;
-    if (context.upstream.not_serving() != Reason::none || !owed.empty() || batch_is_open || copy_in || status == 'E') return false;
+    if (!may_ask_for_environment()) return false;
     if (!statement.looks_cacheable()) return resolved.env == nullptr && resolved.plan.writes.any && is_data_change(statement.kind());
     if (!own.values().cache) return false;
     if (status == 'T' && (writes.has_written() || !block.is_understood || block.is_opaque || block.isolation >= sql::Isolation::repeatable_read)) return false;
+    // Without facts it matters as well: only a statement whose environment is known can be left unjudged.
+    return is_environment_due(resolved.env == nullptr && (resolved.plan.reason == Reason::settings_unknown || resolved.plan.reason == Reason::no_catalogue || resolved.plan.reason == Reason::none));
+}
+
+bool Session::Impl::may_ask_for_environment() const {
+    if (environment_failed || !context.has_upstream_login || login.is_replication || server_is_replica) return false;
+    return context.upstream.not_serving() == rules::Reason::none && owed.empty() && !batch_is_open && !copy_in && status != 'E';
+}
+
+// Of a moment at which it may be asked for; or the connection has to be verified, which is the same question.
+bool Session::Impl::is_environment_due(bool is_unknown) const {
     const auto number = context.upstream.instance_number();
     // A connection that failed its verification is asked again only under a new number.
-    if (verified_number != number) return number != 0 && asked_number != number;
-    // Without facts it matters as well: only a statement whose environment is known can be left unjudged.
-    return resolved.env == nullptr && (resolved.plan.reason == Reason::settings_unknown || resolved.plan.reason == Reason::no_catalogue || resolved.plan.reason == Reason::none);
+    return verified_number != number ? number != 0 && asked_number != number : is_unknown;
 }
 
 // True: paused until the environment is read back, or is known to be out of reach; then the message is given again.

@@ -189,6 +189,8 @@ struct Session::Impl {
     void end_unjudged();
     rules::Reason obstacle() const;
     bool wants_environment(const Statement& statement, const ResolvedPlan& plan) const;
+    bool may_ask_for_environment() const;
+    bool is_environment_due(bool is_unknown) const;
     bool pauses_for_environment(bool wants, Outputs& out);
     // Decides one cacheable read whose key is in `key`. fetch: send it, with `capture` if its answer may be kept. `bind`: null for
     // a simple Query; else with the declared types of its parameters.
@@ -273,6 +275,9 @@ struct Session::Impl {
 
     // --- deferred_flow.cpp
     bool is_answered_here(const Statement& statement) const;
+    bool is_batch_answered_here(const Batch& batch);
+    bool is_quiet() const;
+    bool may_defer(const Statement& statement) const;
     void answer_here(const Statement& statement, Outputs& out);
     void end_deferred(bool commits);
     void ready_here(Outputs& out);

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support import wire  # noqa: E402
 from support.larder_process import DIRECT, Larder  # noqa: E402
 from support.own_cluster import OwnCluster, eventually, make_certificate  # noqa: E402
-from support.serving import hits_of, wait_for_hit, wait_until_serving  # noqa: E402
+from support.serving import hits_of, wait_for_hit, wait_until_not_serving, wait_until_serving  # noqa: E402
 
 READ = "SELECT n FROM t WHERE id = 1"
 
@@ -141,11 +141,52 @@ class Signals(unittest.TestCase):
         self.assertGreater(larder.bypass_reasons().get("rule_off", 0), 0)
         # A file that cannot be used changes nothing, and the process goes on.
         self.configured('[[rule]]\nnonsense = 1\n')
+        self.assertEqual(larder.metric("larder_config_last_reload_successful"), 1)
         self.reload(larder, "the configuration was not reloaded")
+        eventually(lambda: larder.metric("larder_config_last_reload_successful") == 0, "the metric says that the reload failed")
         self.assertEqual(hits_of(larder, read), 0)
         self.configured("")
         self.reload(larder, "configuration reloaded")
+        eventually(lambda: larder.metric("larder_config_last_reload_successful") == 1, "the metric says that the next one succeeded")
         wait_for_hit(larder, read)
+
+    def test_sighup_takes_over_what_needs_no_restart(self):
+        """The keys of plain values; the others have tests of their own."""
+        path = self.configured("")
+        larder = self.larder_with_file(path)
+        client = self.client(larder)
+        read = lambda: client.values(READ)  # noqa: E731
+        wait_for_hit(larder, read)
+        self.configured("[cache]\nenabled = false\n")
+        self.reload(larder, "configuration reloaded")
+        wait_until_not_serving(larder)
+        self.assertEqual(hits_of(larder, read), 0)
+        self.assertGreater(larder.bypass_reasons().get("cache_off", 0), 0)
+        self.configured("[listen]\nclients_max = 1\n")
+        self.reload(larder, "configuration reloaded")
+        wait_until_serving(larder)
+        wait_for_hit(larder, read)
+        with wire.Connection("127.0.0.1", larder.port, seconds_max=60) as other:
+            self.assertEqual(error_of(other.login("postgres", "postgres")).get("C"), "53300")
+        self.configured("")
+        self.reload(larder, "configuration reloaded")
+        silent = wire.Connection("127.0.0.1", larder.port, seconds_max=60)  # says nothing; the default gives it a minute, which is no limit here
+        self.addCleanup(silent.close)
+        eventually(lambda: larder.metric("larder_client_connections") == 2, "it was accepted")
+        self.configured('[listen]\nlogin_timeout = "1s"\nlogin_clients_max = 1\n')
+        self.reload(larder, "configuration reloaded")
+        silent.read_messages_to_end()
+        eventually(lambda: larder.metric("larder_client_connections") == 1, "the shorter time counts for those who are there")
+
+    def test_a_cache_that_was_off_at_the_start_can_be_turned_on(self):
+        larder = LarderWithFile(self.cluster.server, self.configured("[cache]\nenabled = false\n"), ())
+        self.addCleanup(larder.stop)
+        client = self.client(larder)
+        self.assertEqual(hits_of(larder, lambda: client.values(READ)), 0)
+        self.configured("")
+        self.reload(larder, "configuration reloaded")
+        wait_until_serving(larder)
+        wait_for_hit(larder, lambda: client.values(READ))
 
     def certificate_shown(self, larder):
         with wire.Connection("127.0.0.1", larder.port) as connection:

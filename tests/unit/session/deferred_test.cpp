@@ -61,6 +61,30 @@ TEST_CASE("a block of hits touches no server, by batches") {
     check_untouched(client);
 }
 
+TEST_CASE("a COMMIT with a row limit, as JDBC's, ends a block of hits; a read with one makes it real") {
+    Deferring world;
+    Client client(world);
+    const auto prepared = parse("c", "COMMIT") + sync_message();
+    client.says(prepared).server(std::string("1\0\0\0\4", 5) + ready('I'));
+    warm(client);
+    const auto limited = [](const std::string& statement, int rows) {
+        std::string execute_message;
+        protocol::Execute{"", rows}.append_to(execute_message);
+        return test::bind("", statement) + execute_message + sync_message();
+    };
+    client.says(query("begin")).says(query(kRead));
+    client.got();
+    SECTION("COMMIT") {
+        client.says(limited("c", 1));
+        CHECK(client.got() == std::string("2\0\0\0\4", 5) + complete("COMMIT") + ready('I'));
+        check_untouched(client);
+    }
+    SECTION("a read") {
+        client.says(parse("", kRead) + limited("", 1));
+        CHECK(types_of(client.server_got()) == std::string(kBeginTypes) + "PBES");
+    }
+}
+
 TEST_CASE("BEGIN's messages before those of the first statement, with one Sync for both") {
     Deferring world;
     Client client(world);
@@ -79,6 +103,16 @@ TEST_CASE("BEGIN's messages before those of the first statement, with one Sync f
         CHECK(types_of(client.server_got()) == std::string(kBeginTypes) + "PBDES");
         client.server(kBeginAnswer + std::string("1\0\0\0\4" "2\0\0\0\4", 10) + answer("7", 'T'));
         CHECK(types_of(client.got()) == "12C12TDCZ");
+    }
+    SECTION("of a session whose settings are not known: they are asked for first") {
+        client.says(query("set search_path = public")).server(complete("SET") + ready('I'));
+        client.got();
+        client.server_got();
+        client.says(begin + read);
+        CHECK(client.got().empty());
+        client.answer_set_up();
+        CHECK(client.got() == std::string("1\0\0\0\4" "2\0\0\0\4", 10) + complete("BEGIN") + std::string("1\0\0\0\4" "2\0\0\0\4", 10) + answer("1", 'T'));
+        check_untouched(client);
     }
     SECTION("alone with a Flush it is the server's") {
         client.says(begin + std::string(protocol::kFlush));

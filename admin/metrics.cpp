@@ -84,6 +84,10 @@ void add_connections(Families& out, const Snapshot& s) {
     auto& servers = out.add("larder_server_connections", "Connections to PostgreSQL, by state.", MetricType::Gauge);
     Families::put(servers, {{"state", "lent"}}, real(s.servers));
     Families::put(servers, {{"state", "idle"}}, real(s.idle_servers));
+    auto& paused = out.add("larder_database_paused", "1 while a database is paused in the console.", MetricType::Gauge);
+    for (const auto& database : s.databases) Families::put(paused, {{"database", database.name}}, database.is_paused ? 1 : 0);
+    auto& disabled = out.add("larder_database_disabled", "1 while no new clients are let in to a database.", MetricType::Gauge);
+    for (const auto& database : s.databases) Families::put(disabled, {{"database", database.name}}, database.is_disabled ? 1 : 0);
     auto& pinned = out.add("larder_pinned_connections", "Server connections that stay with their client because of what it left on them, by reason.", MetricType::Gauge);
     for (const auto& [reason, count] : s.pinned) Families::put(pinned, {{"reason", reason}}, real(count));
     out.gauge("larder_waiting_clients", "Clients that wait for a server connection.", real(s.waiting_clients));

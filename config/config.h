@@ -94,6 +94,7 @@ struct Advisor {
 
 struct Admin {
     Endpoint address{"127.0.0.1", 6433};
+    std::string admin_users, stats_users;   // of the console, besides superusers and members of pg_monitor; names with commas between
     std::string token_file;                 // of the bearer token by which HTTP may change things; empty: it only reads
     bool enabled = true;
 };
@@ -130,5 +131,8 @@ struct Config {
     Log log;
     std::vector<Rule> rules;
 };
+
+// "anna, bert" as two names.
+std::vector<std::string> name_list(const std::string& text);
 
 }  // namespace larder::config

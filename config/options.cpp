@@ -217,6 +217,8 @@ constexpr std::array kOptions{
     option<Duration<MEMBER(advisor.lock_timeout), 10, 600'000>>("advisor", "lock_timeout", duration, true, "from 10ms to 10min", "how long a deployment waits for a lock before it tries again later"),
     option<Address<MEMBER(admin.address)>>("admin", "address", endpoint, true, "", "where the dashboard, metrics and API listen"),
     option<String<MEMBER(admin.token_file)>>("admin", "token_file", string, true, "", "file with the bearer token that a request has to show to change anything; empty: HTTP only reads"),
+    option<String<MEMBER(admin.admin_users)>>("admin", "admin_users", string, true, "", "users who may do everything in the console, with commas between; superusers of the server may, too"),
+    option<String<MEMBER(admin.stats_users)>>("admin", "stats_users", string, true, "", "users who may look at everything in the console, with commas between; members of pg_monitor may, too"),
     option<Boolean<MEMBER(admin.enabled)>>("admin", "enabled", boolean, true, "", "false: no admin port"),
     option<LogLevel>("log", "level", choice, false, "trace, debug, info, warn or error", "what is logged"),
     option<LogFormatName>("log", "format", choice, true, "text or json", "how a line is written"),

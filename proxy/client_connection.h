@@ -48,6 +48,7 @@ public:
     void on_lent(PooledServerRef server);
     void on_may_connect(const std::string& key);
     void on_wait_deadline(std::uint64_t number);
+    void on_resumed();                                 // its database may not be paused any more
     void reconsider();
     void on_cancel_routed();                           // our own CancelRequest has been delivered: the client may go
     void on_shutdown();
@@ -58,9 +59,11 @@ public:
     void on_kill();                                    // the same, since an administrator wants it
 
     bool is_over() const { return is_over_; }
+    const session::DatabaseGate* gate() const { return session_->gate(); }  // of its database; null: not known yet, or the console
     ClientRow row() const;
 
 private:
+    ServerRow server_row() const;
     void pump();
     void note_login();
     bool step();                                       // one side, one read; false: nothing to do
@@ -95,10 +98,13 @@ private:
     void drop_server();
     void carry_out_pool_needs(const session::Needs& needs);
     void enter_pool();
+    void connect_server();
+    void open_server();                                // counted from now on
     void acquire_server();
     void take_lent(const PooledServerRef& server);
     void release_server();
     void wait_for_server();
+    void stop_waiting();                               // since there is one
     void leave_queue();
     void stop_counting();
     void leave_pool();
@@ -118,8 +124,12 @@ private:
     session::Needs needs_;
     std::function<void()> cancel_delivered_;
     Instant server_opened_;
+    session::ServerPlace server_place_;                // of server_, or of the one that is being opened
+    Instant request_at_;                               // when something came from the client last
+    Instant waiting_since_;                            // with is_waiting_
     std::uint64_t wait_number_ = 0;
     bool is_waiting_ = false;                          // a deadline for wait_number_ is set
+    bool is_held_ = false;                             // its database is paused, and its login needs the server
     bool has_entered_pool_ = false;                    // the one of session_->pool_key()
     bool is_counted_ = false;                          // the server connection, or the one being opened, counts in the pool
     std::int64_t connected_us_;                        // wall clock

@@ -57,6 +57,9 @@ std::string shown(const std::vector<config::Endpoint>& endpoints) {
 Snapshot::Database shown(const session::DatabaseState& state, const std::vector<CatalogueService::Status>& loads) {
     Snapshot::Database database;
     database.name = printable(state.name());
+    database.is_paused = state.gate().is_paused();
+    database.is_disabled = state.gate().is_disabled();
+    database.servers = state.gate().places().taken;
     if (const auto facts = state.facts()) {
         database.has_facts = true;
         database.facts_valid = facts->server_word == state.server().server.load() && facts->catalogue_word == state.counters().catalogue.load();
@@ -201,8 +204,12 @@ std::vector<std::string> Proxy::table_names(const std::string& database, const s
     return names;
 }
 
-void Proxy::begin_drain() {
+void Proxy::refuse_new_clients() {
     if (listener_) listener_->stop();
+}
+
+void Proxy::begin_drain() {
+    refuse_new_clients();
     for (const auto& worker : workers_) worker->post_shutdown();
 }
 
@@ -254,6 +261,8 @@ Snapshot Proxy::snapshot() const {
     out.statement_shapes = shapes.shapes, out.dropped_shapes = shapes.evicted;
     out.wait_timeouts = shared_.wait_timeouts.load(std::memory_order_relaxed);
     out.pool_mode = mode_name(shared_.config.pool.mode);
+    out.pool_size = static_cast<std::uint64_t>(shared_.config.pool.size);
+    out.pool_lifetime_seconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(shared_.config.pool.lifetime).count());
     for (std::size_t i = 1; i < bypasses.size(); ++i) out.bypasses.emplace_back(rules::name(static_cast<rules::Reason>(i)), bypasses[i]);
     out.refused_logins = shared_.refused_logins.load();
     out.refused_clients = shared_.refused_clients.load();
@@ -265,6 +274,7 @@ Snapshot Proxy::snapshot() const {
     out.clients = static_cast<std::uint64_t>(std::max(0, shared_.clients.load()));
     out.clients_max = static_cast<std::uint64_t>(shared_.config.listen.clients_max);
     out.workers = static_cast<int>(workers_.size());
+    out.is_paused = shared_.upstream.are_all_paused();
     const auto loads = catalogues_ ? catalogues_->status() : std::vector<CatalogueService::Status>{};
     for (const session::DatabaseState* state : shared_.upstream.databases()) out.databases.push_back(shown(*state, loads));
     return out;

@@ -16,6 +16,7 @@
 #include "proxy/catalogue_service.h"
 #include "proxy/control.h"
 #include "proxy/listener.h"
+#include "proxy/operator.h"
 #include "proxy/rule_store.h"
 #include "proxy/shared.h"
 #include "proxy/unknown_outcomes.h"
@@ -42,7 +43,8 @@ public:
     // Returns the keys that differ from what runs and wait for a restart. One call at a time, from any thread.
     std::vector<std::string> reload(const config::Config& config);
 
-    void begin_drain();                       // no new clients; sessions end as soon as they are idle
+    void refuse_new_clients();
+    void begin_drain();                       // the same, and sessions end as soon as they are idle
     int client_count() const { return shared_.clients.load(); }
     void stop();                              // at once
 
@@ -52,6 +54,7 @@ public:
     std::vector<CacheEntryRow> cache_entries(std::size_t max) const override;
     std::vector<ReasonRow> reasons() const override;
     std::vector<PoolRow> pools() const override;
+    std::vector<DatabaseTrafficRow> traffic() const override { return shared_.statistics.rows(now()); }
     void purge_cache() override;
     std::optional<std::size_t> purge_relation(const std::string& database, const std::string& relation) override;
     bool kill_client(std::uint64_t id) override;
@@ -59,6 +62,7 @@ public:
     StatementTotals statement_totals() const override;
     void set_advice(const std::string& statement_id, int advice) const override;
     config::RuleBook& rules() { return *rules_; }
+    Operator& operations() { return operator_; }
 
 private:
     void publish(std::shared_ptr<const rules::UserRules> rules);
@@ -67,6 +71,7 @@ private:
     Shared shared_;
     KeptOutcomes outcomes_;
     std::vector<std::unique_ptr<Worker>> workers_;
+    Operator operator_{shared_, workers_};
     std::unique_ptr<Listener> listener_;
     std::unique_ptr<Control> control_;        // null: Larder cannot log in itself
     std::unique_ptr<CatalogueService> catalogues_;

@@ -14,6 +14,7 @@
 #include "proxy/cancel_registry.h"
 #include "proxy/server_connector.h"
 #include "proxy/server_pool.h"
+#include "proxy/statistics.h"
 #include "proxy/session/upstream_state.h"
 #include "proxy/tls.h"
 #include "protocol/user_file.h"
@@ -50,6 +51,7 @@ struct Shared {
     rules::EnvironmentPool environments;
     CancelRegistry cancels;
     ServerPool servers;
+    Statistics statistics;
     session::UnknownOutcomes* unknown_outcomes = nullptr;
     ConsoleHandler* console = nullptr;
     bool has_upstream_login = false;

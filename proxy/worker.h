@@ -52,6 +52,8 @@ public:
     void post_users(std::shared_ptr<const protocol::UserFile> users);
     void post_server_version(std::string version);
     void post_kill(std::uint64_t connection);
+    void post_kill_database(const session::DatabaseGate* gate);   // every client of it
+    void post_resumed();                               // a database is not paused any more
     void post_shutdown();                              // every session ends when it is idle
     std::vector<ClientRow> rows() const;               // as of the last second
 
@@ -70,6 +72,8 @@ public:
     void linger(std::uint64_t connection);
     void wait_for_server(std::uint64_t connection, std::uint64_t number);
     void reconsider_later(std::uint64_t connection) { to_reconsider_.insert(connection); }
+    void hold(std::uint64_t connection) { held_.push_back(connection); }   // until post_resumed()
+    void expect_login(std::uint64_t connection);       // within listen.login_timeout from now
     void cancel_sent(std::uint64_t connection, std::uint64_t link_number);
     // The connection has ended. It is deleted after a period of grace: calls of its waiter that are under way in other
     // workers must have arrived before.
@@ -117,9 +121,10 @@ private:
     std::unordered_set<std::uint64_t> to_reconsider_;
     std::deque<Deadline> logins_, lingering_;          // each in order, since each has one constant timeout
     std::vector<std::uint64_t> to_probe_;
+    std::vector<std::uint64_t> held_;                  // logins to a paused database
     std::vector<Worker*> all_;                         // this one too
     std::atomic<int> client_count_{0};
-    Instant next_probe_, next_sweep_, next_rows_, next_pool_sweep_;
+    Instant next_probe_, next_sweep_, next_rows_, next_pool_sweep_, next_period_;
     bool is_active_ = false;                           // something happened since the last tick
     bool is_slow_ = false;                             // the tick is on its long interval
     bool is_shutting_down_ = false;

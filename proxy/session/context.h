@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/console.h"
@@ -19,6 +20,7 @@
 
 namespace larder::session {
 
+class DatabaseCountsTable;
 class KnownLogins;
 class SharedServers;
 class StatementMemo;
@@ -56,6 +58,7 @@ struct Context {
     ConsoleHandler* console = nullptr;    // null: no virtual database `larder`
     std::string console_database = {};         // the upstream's database to which console logins are relayed
     std::string default_database = {};         // unused if the client names one
+    std::vector<std::string> console_admins = {}, console_readers = {};  // users who may change things there; who may look
     std::shared_ptr<const rules::UserRules> rules = {};   // replaced on reload by the worker's own thread
     bool has_upstream_login = false;      // Larder can log in itself; else everything is passed through
     std::string server_version = {};           // "15.18": for `larder` SHOW VERSION and console logins
@@ -70,6 +73,7 @@ struct Context {
     std::shared_ptr<const protocol::UserFile> users = {};  // null: logins are relayed; replaced on reload as the rules are
     KnownLogins* known_logins = nullptr;          // owned by the worker
     const SharedServers* shared_servers = nullptr;  // null: nobody is let in without the server
+    DatabaseCountsTable* counts = nullptr;        // null: what clients do is not counted by database
 };
 
 }  // namespace larder::session

@@ -73,6 +73,7 @@ void Session::Impl::answer_here(const Statement& statement, Outputs& out) {
 void Session::Impl::end_deferred(bool commits) {
     deferred.is_active = false;
     deferred.text.clear();
+    note_transaction();
     status = 'I';
     own.block_ended(commits);
     sequence.block_ended();
@@ -139,7 +140,7 @@ std::optional<std::size_t> Session::Impl::on_begin_before_batch(Bytes in, Output
         case Match::incomplete: return std::nullopt;
         case Match::yes: break;
     }
-    context.metrics.statements.add();
+    note_statement();
     answer_steps_here(first, source, out);
     return first.bytes;
 }

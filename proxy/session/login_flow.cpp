@@ -50,6 +50,7 @@ void Session::Impl::own_login_stepped(protocol::ClientLogin::Step step, Outputs&
         case protocol::ClientLogin::Step::accepted:
             own_login->credentials = own_login->client->take_credentials();
             own_login->client.reset();
+            if (is_console && is_in_console_lists()) return enter_console_here(out);
             if (give_known_login(out)) return;
             phase = Phase::connecting;
             needs.connect_server = true;

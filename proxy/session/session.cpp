@@ -33,6 +33,7 @@ void Session::Impl::drop_server() {
     has_server = false;
     complete_captures.clear();
     owed.clear();
+    query_since = transaction_since = {};
     // If they are under way, what they may do to the catalogue is now part of the unknown outcome.
     if (database != nullptr && !unended.empty() && writes.is_marked()) writes.sending_unknown(*database, false, context);
     end_unjudged();
@@ -63,6 +64,7 @@ void Session::Impl::settle(char new_status, Outputs& out) {
     if (deferred.is_active && new_status == 'I') return writes.settled('I');
     const bool was_in_block = status != 'I';
     status = new_status;
+    note_settled();
     if (is_planted(PlantedFault::mark_after_outcome) && status == 'I' && database) writes.may_commit(*database, context);
     writes.settled(status);
     owed_reads_only = true;
@@ -133,6 +135,7 @@ void Session::on_client_tls_ready() {
 
 void Session::on_server_connected(bool over_tls, Outputs& out) {
     auto& s = *impl_;
+    if (s.counts != nullptr) s.counts->assignments.add();
     if (s.pool != nullptr && s.pool->step == PoolState::Step::connecting && s.phase == Impl::Phase::ready) {
         s.is_server_tls = over_tls;
         s.context.metrics.server_connections.add();
@@ -209,6 +212,7 @@ void Session::on_flight(cache::ResultRef result, bool leads) {
 
 void Session::on_cancel(Outputs&) {
     auto& s = *impl_;
+    if (s.console_waits) return s.cancel_console();
     if (s.pause == Impl::Pause::flight) {
         if (!s.leave_flight()) return;  // its answer is here already
         s.cancelled = true;
@@ -234,7 +238,8 @@ void Session::on_no_server(std::string_view sqlstate, std::string_view message, 
     auto& s = *impl_;
     if (s.phase == Impl::Phase::closed || s.pool == nullptr) return;
     s.pool->step = PoolState::Step::none;
-    s.fail_client(out, sqlstate, message, "All server connections of this database and role are in use: see pool.size, and SHOW POOLS for those that are pinned.");
+    const bool is_full = sqlstate == protocol::sqlstate::kTooManyConnections;
+    s.fail_client(out, sqlstate, message, is_full ? "All server connections of this database and role are in use: see pool.size, and SHOW POOLS for those that are pinned." : "");
 }
 
 void Session::on_cancel_sent(std::uint64_t number, Outputs& out) {
@@ -246,6 +251,7 @@ void Session::on_cancel_sent(std::uint64_t number, Outputs& out) {
 
 void Session::reconsider(Outputs& out) {
     auto& s = *impl_;
+    if (s.console_waits) return s.ask_console_again();
     if (s.phase == Impl::Phase::ready && s.deferred.is_active) {
         if (s.is_idle_too_long()) return s.fail_client(out, "25P03", "terminating connection due to idle-in-transaction timeout");
         if (s.env != nullptr && idle_in_transaction_us(*s.env) > 0) s.needs.reconsider = true;
@@ -272,7 +278,9 @@ std::string_view Session::pinned_by() const {
 void Session::on_shutdown(Outputs& out) {
     auto& s = *impl_;
     if (s.phase == Impl::Phase::closed) return;
-    if (s.phase == Impl::Phase::ready && !s.is_idle()) s.shutdown_wanted = true;
+    // Whoever waits for a paused database would keep Larder from its end.
+    const bool waits_in_vain = s.pause == Impl::Pause::server && s.pool->step == PoolState::Step::queued && s.database->gate().is_paused();
+    if (s.phase == Impl::Phase::ready && !s.is_idle() && !waits_in_vain) s.shutdown_wanted = true;
     else s.fail_client(out, "57P01", "terminating connection because Larder is shutting down");
 }
 
@@ -298,7 +306,7 @@ Needs Session::take_needs() {
 }
 bool Session::is_paused() const {
     const auto phase = impl_->phase;
-    return impl_->pause != Impl::Pause::none || phase == Impl::Phase::tls_handshake || phase == Impl::Phase::connecting || phase == Impl::Phase::set_up ||
+    return impl_->pause != Impl::Pause::none || impl_->console_waits || phase == Impl::Phase::tls_handshake || phase == Impl::Phase::connecting || phase == Impl::Phase::set_up ||
            (phase == Impl::Phase::login && impl_->own_login != nullptr);
 }
 bool Session::is_logged_in() const { return impl_->phase == Impl::Phase::ready || impl_->phase == Impl::Phase::console; }
@@ -312,6 +320,14 @@ bool Session::must_read_server() const {
 }
 const protocol::CancelKey& Session::cancel_request() const { return impl_->cancel_request; }
 const protocol::CancelKey& Session::server_key() const { return impl_->server_key; }
+DatabaseGate* Session::gate() const { return impl_->database == nullptr ? nullptr : &impl_->database->gate(); }
+DatabaseCounts* Session::counts() const { return impl_->counts; }
+bool Session::is_replication() const { return impl_->login.is_replication; }
+std::size_t Session::prepared_statements() const { return impl_->prepared.size(); }
+std::size_t Session::server_statements() const {
+    const auto* link = impl_->pool == nullptr ? nullptr : impl_->pool->link.get();
+    return link == nullptr || link->is_own ? impl_->prepared.size() : link->statements.size();
+}
 std::string_view Session::database() const { return impl_->login.database; }
 std::string_view Session::user() const { return impl_->login.user; }
 std::string_view Session::application_name() const { return impl_->login.application_name; }

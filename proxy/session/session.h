@@ -19,6 +19,8 @@
 #include "base/console.h"
 #include "cache/cache.h"
 #include "proxy/session/context.h"
+#include "proxy/session/database_counts.h"
+#include "proxy/session/database_gate.h"
 #include "proxy/session/output_queue.h"
 #include "proxy/session/server_link.h"
 #include "protocol/cancel_key.h"
@@ -57,6 +59,7 @@ struct ClientInfo {
     std::string address;             // "127.0.0.1:5123" or "unix"
     bool tls_available = false;      // a certificate is configured
     bool tls_required = false;       // listen.tls = require
+    bool is_same_os_user = false;    // over a Unix socket, by the user whom Larder runs as
     protocol::CancelKey key;         // what Larder gives the client in BackendKeyData (pid, 4-byte secret; longer for 3.2)
     std::string key_secret_long;     // 32 random bytes for protocol 3.2 clients
 };
@@ -108,6 +111,11 @@ public:
 
     const protocol::CancelKey& cancel_request() const;   // with Needs.route_cancel
     const protocol::CancelKey& server_key() const;       // of the lent server connection
+    DatabaseGate* gate() const;                           // of its database; null: not known yet, or the console
+    DatabaseCounts* counts() const;                       // the same; null: nobody counts
+    bool is_replication() const;
+    std::size_t prepared_statements() const;              // named ones
+    std::size_t server_statements() const;                // those on the lent server connection
     std::string_view database() const;
     std::string_view user() const;
     std::string_view application_name() const;

@@ -23,6 +23,7 @@
 #include "proxy/session/batch.h"
 #include "proxy/session/block.h"
 #include "proxy/session/cache_key.h"
+#include "proxy/session/database_counts.h"
 #include "proxy/session/deferred_block.h"
 #include "proxy/session/own_settings.h"
 #include "proxy/session/pool_state.h"
@@ -139,6 +140,9 @@ struct Session::Impl {
     void run_own_command(const LarderCommand& command, bool simple, const Batch* batch, Outputs& out);
     bool wants_environment_to_explain(const LarderCommand& command);
     std::vector<std::string> explain_statement(const LarderCommand& command);
+    void note_statement();
+    void note_transaction();                           // that ended without the server
+    void note_settled();
     // Marks and effects of a statement that is about to be sent.
     void sending_statement(const std::shared_ptr<Statement>& statement, Outputs& out, const Portal* portal = nullptr);
     bool is_encoded_alike(const Statement& statement, const std::shared_ptr<const rules::SessionEnv>& earlier) const;
@@ -300,7 +304,14 @@ struct Session::Impl {
     void on_console_login_row(const std::vector<std::optional<std::string>>& columns);
     void enter_console(Outputs& out);
     bool on_console_frame(const protocol::Frame& frame, Outputs& out);
+    bool is_in_console_lists();
+    bool is_console_owner() const;
+    void enter_console_here(Outputs& out);
     ConsoleReply run_console(Bytes text);
+    bool is_console_reply_due();
+    void ask_console_again();
+    void cancel_console();
+    bool answer_console_query(Bytes query, std::string& text);
 
     // --- who
     Context& context;
@@ -333,6 +344,8 @@ struct Session::Impl {
 
     // --- the session
     DatabaseState* database = nullptr;
+    DatabaseCounts* counts = nullptr;                  // of the database; null: nobody counts
+    Instant query_since{}, transaction_since{};        // when the server was first asked for it; zero: it was not
     std::uint64_t facts_generation = 0;
     std::vector<std::shared_ptr<Unjudged>> unjudged;   // sent without facts: what they did to this session is not known yet
     bool too_many_unjudged = false;                    // more of them than are remembered
@@ -377,6 +390,7 @@ struct Session::Impl {
     std::string console_text;
     ConsoleReply console_reply;
     bool console_skips = false;
+    bool console_waits = false;                        // console_reply is that of the message in hand, and not due yet
 };
 
 }  // namespace larder::session

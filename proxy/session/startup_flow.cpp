@@ -129,6 +129,11 @@ void Session::Impl::on_startup_message(const protocol::StartupMessage& message, 
     is_console = login.database == kConsoleDatabase && context.console != nullptr;
     if (!is_console) {
         database = &context.upstream.database(login.database);
+        if (database->gate().is_disabled()) {
+            return fail_client(out, protocol::sqlstate::kProtocolViolation, "database does not allow connections: " + login.database,
+                               "It was disabled in Larder's console; ENABLE lets clients in again.");
+        }
+        if (context.counts != nullptr) counts = &context.counts->of(*database);
         if (context.has_upstream_login && database->facts() == nullptr) database->want_facts();  // loaded while the login is under way
     }
     // Whose login was relayed needs the connection that it was made on.
@@ -136,6 +141,10 @@ void Session::Impl::on_startup_message(const protocol::StartupMessage& message, 
     if (may_share && context.has_upstream_login && !is_console && !login.is_replication) {
         pool = std::make_unique<PoolState>();
         pool->mode = context.pool_mode;
+    }
+    if (is_console_owner()) {
+        is_console_admin = may_use_console = true;
+        return enter_console_here(out);
     }
     if (context.users != nullptr) return begin_own_login(out);
     phase = Phase::connecting;

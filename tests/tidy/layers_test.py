@@ -41,6 +41,7 @@ FOREIGN = (
     (r"prometheus/.*", {"admin"}),
     (r"hiredis/.*", IO),
     (r"(zstd|lz4)\.h", {"cache"}),
+    (r"malloc\.h", {"admin"}),  # how much memory is given out
     (r"libpq-fe\.h", {"proxy", "advisor"}),
     (r"(postgres\.h|pg_query.*|nodes/.*|storage/.*|utils/.*|catalog/.*|parser/.*)", {"sql"}),
     # Sockets, files and processes: what does I/O.

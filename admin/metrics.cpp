@@ -99,6 +99,8 @@ void add_connections(Families& out, const Snapshot& s) {
     out.gauge("larder_statement_shapes", "Shapes of statements that are counted.", real(s.statement_shapes));
     out.counter("larder_logins_total", "Logins that PostgreSQL accepted.", real(s.logins));
     out.counter("larder_known_logins_total", "Logins for which the server was not asked, since it had just said yes to the same.", real(s.known_logins));
+    out.counter("larder_user_lookups_total", "Questions to the server by listen.auth_query.", real(s.user_lookups));
+    out.counter("larder_user_lookup_failures_total", "Users that could not be looked up.", real(s.user_lookup_failures));
     out.counter("larder_login_failures_total", "Logins that failed.", real(s.login_failures));
     out.counter("larder_statements_total", "Statements that clients had executed: each Query, and each Execute.", real(s.statements));
     out.counter("larder_deferred_begins_total", "BEGINs that were answered without the server.", real(s.deferred_begins));

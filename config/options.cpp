@@ -91,6 +91,15 @@ struct ListenTls {
     static std::string print(const Config& config) { return toml_string(name(config.listen.tls)); }
 };
 
+struct AuthQuery {
+    static std::string set(Config& config, std::string_view text) {
+        if (text.find("$1") == std::string_view::npos) return "must hold $1, which stands for the user's name";
+        config.listen.auth_query = text;
+        return {};
+    }
+    static std::string print(const Config& config) { return toml_string(config.listen.auth_query); }
+};
+
 // The URI may hold a password, so what is printed is where it leads.
 struct UpstreamUri {
     static std::string set(Config& config, std::string_view text) {
@@ -181,6 +190,10 @@ constexpr std::array kOptions{
     option<String<MEMBER(listen.tls_key_file)>>("listen", "tls_key_file", string, true, "", "its private key (PEM)"),
     option<String<MEMBER(listen.tls_ca_file)>>("listen", "tls_ca_file", string, true, "", "authorities (PEM) by which client certificates are checked; empty: they are not asked for"),
     option<String<MEMBER(listen.auth_file)>>("listen", "auth_file", string, false, "", "users whom Larder itself lets in (docs/logins.md), in the format of PgBouncer's auth_file; empty: the server decides"),
+    option<String<MEMBER(listen.auth_user)>>("listen", "auth_user", string, true, "", "who asks the server for users that are not in auth_file (docs/logins.md); its password is that of auth_file, or upstream.uri's; empty: nobody asks"),
+    option<AuthQuery>("listen", "auth_query", string, true, "", "what is asked: $1 is the user's name; one row with name and secret, or none"),
+    option<String<MEMBER(listen.auth_dbname)>>("listen", "auth_dbname", string, true, "", "in which database; empty: that of upstream.uri"),
+    option<Duration<MEMBER(listen.auth_max_age), 0, 3'600'000>>("listen", "auth_max_age", duration, true, "from 0 to 1h", "how long the answer is good; 0: each login asks"),
     option<Integer<MEMBER(listen.clients_max), 1, 1'000'000>>("listen", "clients_max", integer, false, "from 1 to 1000000", "clients beyond this number are refused"),
     option<Integer<MEMBER(listen.login_clients_max), 1, 1'000'000>>("listen", "login_clients_max", integer, false, "from 1 to 1000000", "of the clients, those that are not logged in yet: who comes while there are so many is refused"),
     option<Integer<MEMBER(listen.workers), 0, 1024>>("listen", "workers", integer, true, "from 0 to 1024", "threads that serve clients; 0: one for two cores, at least one"),

@@ -23,8 +23,6 @@ Credentials::~Credentials() {
     OPENSSL_cleanse(keys->server_key.data(), keys->server_key.size());
 }
 
-ClientLogin::ClientLogin(std::shared_ptr<const UserFile> users, Bytes user) : users_(std::move(users)), user_(user), secret_(users_->find(user)) {}
-
 ClientLogin::Step ClientLogin::start(std::string& out) {
     LARDER_ASSERT(state_ == State::start);
     if (secret_ && secret_->kind() == UserSecret::Kind::md5) {
@@ -73,7 +71,7 @@ ClientLogin::Step ClientLogin::on_initial(Bytes body, std::string& out) {
     if (message->mechanism != kScramSha256) return refuse(out, sqlstate::kProtocolViolation, "client selected an invalid SASL authentication mechanism");
     const auto nonce = scram_nonce();
     const auto* verifier = secret_ ? secret_->verifier() : nullptr;
-    const auto made_up = verifier == nullptr ? ScramVerifier::mock(user_, users_->salt_secret()) : std::nullopt;
+    const auto made_up = verifier == nullptr ? ScramVerifier::mock(user_, salt_secret_) : std::nullopt;
     if (!nonce || (verifier == nullptr && !made_up)) return refuse(out, sqlstate::kInternalError, "could not generate random nonce");
     scram_.emplace(verifier != nullptr ? *verifier : *made_up, *nonce, kScramSha256);
     if (message->data) return on_first(*message->data, out);

@@ -39,7 +39,9 @@ public:
         refused,   // `out` ends with a FATAL error; close
     };
 
-    ClientLogin(std::shared_ptr<const UserFile> users, Bytes user);
+    // `secret` null: there is no such user. `salt_secret`: as UserFile::salt_secret().
+    ClientLogin(std::shared_ptr<const UserSecret> secret, Bytes salt_secret, Bytes user) : salt_secret_(salt_secret), user_(user), secret_(std::move(secret)) {}
+    ClientLogin(const std::shared_ptr<const UserFile>& users, Bytes user) : ClientLogin(users->find(user), users->salt_secret(), user) {}
 
     // The first request.
     Step start(std::string& out);
@@ -68,7 +70,7 @@ private:
     Step wrong_scram(std::string& out, ScramError error);
 
     State state_ = State::start;
-    std::shared_ptr<const UserFile> users_;
+    std::string salt_secret_;
     std::string user_;
     std::shared_ptr<const UserSecret> secret_;  // null: no such user
     std::string md5_salt_;

@@ -257,6 +257,7 @@ void ClientConnection::carry_out_needs() {
     const session::Needs needs = std::exchange(needs_, {});
     if (needs.start_client_tls) start_client_tls();
     if (is_over_) return;
+    if (needs.look_up_user) look_up_user();
     if (needs.connect_server) connect_server();
     if (needs.route_cancel) route_cancel();
     if (is_over_) return;

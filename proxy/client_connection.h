@@ -41,6 +41,7 @@ public:
     void on_readable(bool is_client) override;
     void on_writable(bool is_client) override;
     void on_server(ConnectResult result);
+    void on_user_looked_up(const session::LookedUpUser& user);
     void on_flight(cache::ResultRef result, bool leads);
     void on_cancel(std::function<void()> delivered);   // `delivered`: once the server has been told, or needs not be
     void on_cancel_sent(std::uint64_t link_number);    // a CancelRequest has reached the server
@@ -98,7 +99,9 @@ private:
     void drop_server();
     void carry_out_pool_needs(const session::Needs& needs);
     void enter_pool();
+    void look_up_user();
     void connect_server();
+    bool is_held_up();                                 // its database is paused: on_resumed() will come
     void open_server();                                // counted from now on
     void acquire_server();
     void take_lent(const PooledServerRef& server);
@@ -130,6 +133,7 @@ private:
     std::uint64_t wait_number_ = 0;
     bool is_waiting_ = false;                          // a deadline for wait_number_ is set
     bool is_held_ = false;                             // its database is paused, and its login needs the server
+    bool wants_user_ = false;                          // with is_held_: to look its user up, and not yet a connection of its own
     bool has_entered_pool_ = false;                    // the one of session_->pool_key()
     bool is_counted_ = false;                          // the server connection, or the one being opened, counts in the pool
     std::int64_t connected_us_;                        // wall clock

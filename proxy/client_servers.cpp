@@ -48,12 +48,29 @@ void ClientConnection::drop_server() {
 // The login's connection. That of a console login counts nowhere, and is not held up: who resumes has to come in first.
 void ClientConnection::connect_server() {
     if (session_->gate() == nullptr) return worker_.connect(id_);
-    if (session_->gate()->is_paused()) {
-        is_held_ = true;
-        worker_.hold(id_);
-        return wait_for_server();
-    }
-    open_server();
+    if (!is_held_up()) open_server();
+}
+
+// While a database is paused its server may be gone.
+void ClientConnection::look_up_user() {
+    wants_user_ = is_held_up();
+    if (!wants_user_) worker_.look_up_user(id_, std::string(session_->user()));
+}
+
+bool ClientConnection::is_held_up() {
+    if (session_->gate() == nullptr || !session_->gate()->is_paused()) return false;
+    is_held_ = true;
+    worker_.hold(id_);
+    wait_for_server();
+    return true;
+}
+
+void ClientConnection::on_user_looked_up(const session::LookedUpUser& user) {
+    worker_.note_activity();
+    if (is_over_ || is_broken_ || is_closing_) return;
+    guarded([&] { tell([&](session::Outputs& out) { session_->on_user_looked_up(user, out); }); });
+    rest_is_due_ = !client_->rest.empty();
+    pump();
 }
 
 void ClientConnection::open_server() {
@@ -66,7 +83,8 @@ void ClientConnection::on_resumed() {
     if (session_->gate()->is_paused()) return worker_.hold(id_);
     is_held_ = false;
     stop_waiting();
-    open_server();
+    if (std::exchange(wants_user_, false)) worker_.look_up_user(id_, std::string(session_->user()));
+    else open_server();
 }
 
 // --- shared connections
@@ -189,7 +207,7 @@ void ClientConnection::on_wait_deadline(std::uint64_t number) {
     const Bytes sqlstate = is_paused ? protocol::sqlstate::kCannotConnectNow : protocol::sqlstate::kTooManyConnections;
     const Bytes message = is_paused ? "the database is paused, and was not resumed within pool.max_wait" : "no server connection became free within pool.max_wait";
     guarded([&] {
-        tell([&](session::Outputs& out) { was_held ? session_->on_server_failed(sqlstate, message, out) : session_->on_no_server(sqlstate, message, out); });
+        tell([&](session::Outputs& out) { was_held ? session_->on_held_too_long(sqlstate, message, out) : session_->on_no_server(sqlstate, message, out); });
     });
     pump();
 }

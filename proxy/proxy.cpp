@@ -133,6 +133,9 @@ Proxy::Proxy(const config::Config& config, std::string rules_file) : shared_(con
                                          RuleStore::Wiring{[this](auto rules) { publish(std::move(rules)); }, [this] { return statements(false); },
                                                            [this](const auto& database, const auto& relations) { return table_names(database, relations); }});
     shared_.users.set(read_user_file(config.listen.auth_file));
+    if (!config.listen.auth_user.empty()) {
+        shared_.user_query = std::make_unique<UserQuery>(config, shared_.upstream, [this](const std::string& user) { return plain_password(user); });
+    }
     shared_.client_tls.set(client_tls(config.listen));
     shared_.connector.set(std::make_shared<ServerConnector>(config.upstream));
     shared_.upstream.set_ttl_us_max(ttl_bound_us(config.freshness));
@@ -155,6 +158,7 @@ void Proxy::start() {
         control_->start();
     }
     catalogues_->start();
+    if (shared_.user_query) shared_.user_query->start();
     listener_->start();
     for (const auto& worker : workers_) worker->start(workers_);
 }
@@ -204,6 +208,13 @@ std::vector<std::string> Proxy::table_names(const std::string& database, const s
     return names;
 }
 
+// Of the user file; empty: there is none.
+std::string Proxy::plain_password(const std::string& user) const {
+    const auto users = shared_.users.get();
+    const auto secret = users == nullptr ? nullptr : users->find(user);
+    return secret != nullptr && secret->kind() == protocol::UserSecret::Kind::plain ? std::string(secret->text()) : std::string();
+}
+
 void Proxy::refuse_new_clients() {
     if (listener_) listener_->stop();
 }
@@ -216,6 +227,7 @@ void Proxy::begin_drain() {
 void Proxy::stop() {
     if (std::exchange(is_stopped_, true)) return;
     if (listener_) listener_->stop();
+    if (shared_.user_query) shared_.user_query->stop();  // its answers go to workers
     for (const auto& worker : workers_) worker->stop();
     for (const auto& worker : workers_) worker->join();
     // The last sessions hand their open marks to outcomes_, and may reach other workers: all of those are still there.
@@ -264,6 +276,10 @@ Snapshot Proxy::snapshot() const {
     out.pool_size = static_cast<std::uint64_t>(shared_.config.pool.size);
     out.pool_lifetime_seconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(shared_.config.pool.lifetime).count());
     for (std::size_t i = 1; i < bypasses.size(); ++i) out.bypasses.emplace_back(rules::name(static_cast<rules::Reason>(i)), bypasses[i]);
+    if (shared_.user_query) {
+        out.user_lookups = shared_.user_query->asked.value();
+        out.user_lookup_failures = shared_.user_query->failed.value();
+    }
     out.refused_logins = shared_.refused_logins.load();
     out.refused_clients = shared_.refused_clients.load();
     out.unknown_outcomes_open = outcomes_.open();

@@ -65,6 +65,7 @@ public:
     Operator& operations() { return operator_; }
 
 private:
+    std::string plain_password(const std::string& user) const;
     void publish(std::shared_ptr<const rules::UserRules> rules);
     std::vector<std::string> table_names(const std::string& database, const std::vector<Oid>& relations) const;
 

@@ -17,6 +17,7 @@
 #include "proxy/statistics.h"
 #include "proxy/session/upstream_state.h"
 #include "proxy/tls.h"
+#include "proxy/user_query.h"
 #include "protocol/user_file.h"
 #include "rules/session_env.h"
 #include "rules/user_rules.h"
@@ -56,7 +57,8 @@ struct Shared {
     ConsoleHandler* console = nullptr;
     bool has_upstream_login = false;
     Replaceable<rules::UserRules> rules;
-    Replaceable<protocol::UserFile> users;     // null: logins are relayed
+    Replaceable<protocol::UserFile> users;     // null: there is no user file
+    std::unique_ptr<UserQuery> user_query;     // null: the server is not asked for users; without both, logins are relayed
     Replaceable<TlsContext> client_tls;        // null: TLS is not offered
     Replaceable<ServerConnector> connector;
 

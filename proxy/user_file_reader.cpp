@@ -12,16 +12,21 @@ namespace {
 
 constexpr std::size_t kSaltSecretBytes = 32;
 
-const std::string& salt_secret() {
+}  // namespace
+
+const std::string& login_salt_secret() {
     static const std::string secret = [] {
         auto bytes = protocol::random_bytes(kSaltSecretBytes);
-        if (!bytes) throw config::ConfigError("listen.auth_file", 0, "the system gives no random bytes");
+        if (!bytes) throw config::ConfigError("the salts of logins", 0, "the system gives no random bytes");
         return *bytes;
     }();
     return secret;
 }
 
-}  // namespace
+std::string login_salt(const std::string& user) {
+    const auto salt = protocol::hmac_sha256(login_salt_secret(), user);
+    return salt ? std::string(protocol::as_bytes(*salt).substr(0, protocol::kScramSaltBytes)) : std::string();
+}
 
 std::shared_ptr<const protocol::UserFile> read_user_file(const std::string& path, const protocol::UserFile* before) {
     if (path.empty()) return nullptr;
@@ -32,7 +37,7 @@ std::shared_ptr<const protocol::UserFile> read_user_file(const std::string& path
     if (!in.is_open() || in.bad()) throw config::ConfigError(path, 0, "cannot be read (listen.auth_file)");
     text.resize(static_cast<std::size_t>(in.gcount()));
     protocol::UserFileError error;
-    auto file = protocol::UserFile::parse(text, salt_secret(), error, before);
+    auto file = protocol::UserFile::parse(text, login_salt_secret(), error, before);
     OPENSSL_cleanse(text.data(), text.size());
     if (!file) throw config::ConfigError(path, error.line, error.problem);
     return file;

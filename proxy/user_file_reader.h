@@ -12,4 +12,8 @@ namespace larder::proxy {
 // process reads are given the same salt secret, drawn at the first call.
 std::shared_ptr<const protocol::UserFile> read_user_file(const std::string& path, const protocol::UserFile* before = nullptr);
 
+// The salt secret, and what it makes of a user's name: the salt of a plain secret.
+const std::string& login_salt_secret();
+std::string login_salt(const std::string& user);
+
 }  // namespace larder::proxy

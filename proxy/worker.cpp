@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "proxy/user_file_reader.h"
 
 namespace larder::proxy {
 namespace {
@@ -78,6 +79,8 @@ Worker::Worker(Shared& shared, int index)
                .traffic = shared.config.advisor.enabled ? &traffic_ : nullptr,
                .clock_us = [] { return now().us; },
                .users = shared.users.get(),
+               .directory = shared.user_query.get(),
+               .salt_secret = login_salt_secret(),
                .known_logins = &known_logins_,
                .shared_servers = &shared.servers,
                .counts = &shared.statistics.new_table()},
@@ -279,6 +282,14 @@ void Worker::connect(std::uint64_t connection) {
         note_activity();
         if (ClientConnection* found = find(connection)) found->on_server(std::move(result));
         else if (result.peer) result.peer->close();
+    });
+}
+
+void Worker::look_up_user(std::uint64_t connection, const std::string& user) {
+    shared_.user_query->look_up(user, [this, connection](const session::LookedUpUser& found) {
+        asio::post(io_, [this, connection, found] {
+            if (ClientConnection* waiting = find(connection)) waiting->on_user_looked_up(found);
+        });
     });
 }
 

@@ -68,6 +68,7 @@ public:
         if (is_slow_) speed_up();
     }
     void connect(std::uint64_t connection);
+    void look_up_user(std::uint64_t connection, const std::string& user);
     void probe_later(std::uint64_t connection) { to_probe_.push_back(connection); }
     void linger(std::uint64_t connection);
     void wait_for_server(std::uint64_t connection, std::uint64_t number);

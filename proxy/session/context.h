@@ -13,6 +13,7 @@
 #include "cache/cache.h"
 #include "proxy/session/pin.h"
 #include "proxy/session/upstream_state.h"
+#include "proxy/session/user_directory.h"
 #include "protocol/user_file.h"
 #include "rules/reason.h"
 #include "rules/session_env.h"
@@ -70,7 +71,10 @@ struct Context {
     TrafficRecords* traffic = nullptr;    // the same; null: statements are not counted by shape
     // The time as it is now, in us like `now`: for statistics of what goes to the server. Null: `now` has to do.
     std::int64_t (*clock_us)() = nullptr;
-    std::shared_ptr<const protocol::UserFile> users = {};  // null: logins are relayed; replaced on reload as the rules are
+    std::shared_ptr<const protocol::UserFile> users = {};  // null: there is no user file; replaced on reload as the rules are
+    UserDirectory* directory = nullptr;           // of users who are not in the file; null: the server is not asked for them
+    std::string salt_secret = {};                 // of logins by either
+    bool judges_logins() const { return users != nullptr || directory != nullptr; }   // else they are relayed
     KnownLogins* known_logins = nullptr;          // owned by the worker
     const SharedServers* shared_servers = nullptr;  // null: nobody is let in without the server
     DatabaseCountsTable* counts = nullptr;        // null: what clients do is not counted by database

@@ -97,7 +97,7 @@ std::size_t Session::on_client_bytes(Bytes in, Outputs& out) {
     auto& s = *impl_;
     switch (s.phase) {
         case Impl::Phase::startup: return s.on_startup(in, out);
-        case Impl::Phase::own_login: return s.on_own_login_bytes(in, out);
+        case Impl::Phase::own_login: return s.own_login == nullptr ? 0 : s.on_own_login_bytes(in, out);
         case Impl::Phase::login:
             if (s.own_login != nullptr) return 0;  // Larder answers the server; what the client sends early is for later
             [[fallthrough]];
@@ -133,6 +133,8 @@ void Session::on_client_tls_ready() {
     impl_->phase = Impl::Phase::startup;
 }
 
+void Session::on_user_looked_up(const LookedUpUser& user, Outputs& out) { impl_->user_looked_up(user, out); }
+
 void Session::on_server_connected(bool over_tls, Outputs& out) {
     auto& s = *impl_;
     if (s.counts != nullptr) s.counts->assignments.add();
@@ -161,6 +163,10 @@ void Session::on_server_failed(std::string_view sqlstate, std::string_view messa
     auto& s = *impl_;
     if (s.phase == Impl::Phase::connecting) return s.fail_client(out, sqlstate, message);
     if (s.pool != nullptr && s.pool->step == PoolState::Step::connecting && s.phase == Impl::Phase::ready) s.second_login_failed(sqlstate, message, out);
+}
+
+void Session::on_held_too_long(std::string_view sqlstate, std::string_view message, Outputs& out) {
+    if (impl_->phase != Impl::Phase::closed) impl_->fail_client(out, sqlstate, message);
 }
 
 void Session::on_server_closed(Outputs& out) {
@@ -286,6 +292,7 @@ void Session::on_shutdown(Outputs& out) {
 
 void Needs::merge(const Needs& more) {
     start_client_tls |= more.start_client_tls;
+    look_up_user |= more.look_up_user;
     connect_server |= more.connect_server;
     route_cancel |= more.route_cancel;
     cancel_server |= more.cancel_server;
@@ -307,7 +314,7 @@ Needs Session::take_needs() {
 bool Session::is_paused() const {
     const auto phase = impl_->phase;
     return impl_->pause != Impl::Pause::none || impl_->console_waits || phase == Impl::Phase::tls_handshake || phase == Impl::Phase::connecting || phase == Impl::Phase::set_up ||
-           (phase == Impl::Phase::login && impl_->own_login != nullptr);
+           (phase == Impl::Phase::login && impl_->own_login != nullptr) || (phase == Impl::Phase::own_login && impl_->own_login == nullptr);
 }
 bool Session::is_logged_in() const { return impl_->phase == Impl::Phase::ready || impl_->phase == Impl::Phase::console; }
 bool Session::is_idle() const { return impl_->is_idle() || impl_->phase == Impl::Phase::console; }

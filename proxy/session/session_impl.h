@@ -46,7 +46,7 @@ struct Session::Impl {
     enum class Phase : std::uint8_t {
         startup,        // waiting for the client's first packets
         tls_handshake,  // the I/O layer shakes hands
-        own_login,      // Larder asks by its user file, the client answers
+        own_login,      // Larder asks by its user file, the client answers; own_login is null until the server has said who the user is
         connecting,     // to the server
         login,          // the server asks, the client answers
         set_up,         // logged in; Larder verifies the server and reads the environment
@@ -78,7 +78,7 @@ struct Session::Impl {
     // A login by the user file. Kept as long as the session, which may need further server connections; of that only the
     // credentials, since what is under way takes ten times as much.
     struct OwnLogin {
-        OwnLogin(std::shared_ptr<const protocol::UserFile> users, Bytes user) : client(std::make_unique<protocol::ClientLogin>(std::move(users), user)) {}
+        OwnLogin(UserSecretRef secret, Bytes salt_secret, Bytes user) : client(std::make_unique<protocol::ClientLogin>(std::move(secret), salt_secret, user)) {}
 
         std::unique_ptr<protocol::ClientLogin> client;         // until it is accepted
         protocol::Credentials credentials;
@@ -116,6 +116,8 @@ struct Session::Impl {
 
     // --- login_flow.cpp
     void begin_own_login(Outputs& out);
+    void user_looked_up(const LookedUpUser& user, Outputs& out);
+    void ask_for_password(UserSecretRef secret, Outputs& out);
     std::size_t on_own_login_bytes(Bytes in, Outputs& out);
     void own_login_stepped(protocol::ClientLogin::Step step, Outputs& out);
     protocol::ServerLogin::Step answer_authentication(const protocol::Frame& frame, Outputs& out);

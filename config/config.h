@@ -36,6 +36,7 @@ struct Listen {
     std::string auth_file;                 // empty: logins are relayed to the server, unless there is an auth_user
     std::string auth_user;                 // who asks the server for users that are not in auth_file; empty: nobody
     std::string auth_query = "SELECT rolname, CASE WHEN rolvaliduntil < pg_catalog.now() THEN NULL ELSE rolpassword END FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin";
+    std::string hba_file, ident_file;      // who may log in from where, and under which certificate's name; empty: everybody, none
     std::string auth_dbname;               // where it is asked; empty: in upstream.database
     milliseconds auth_max_age{5'000};      // how long the answer is good
     int clients_max = 10'000;

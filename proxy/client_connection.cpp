@@ -289,7 +289,7 @@ bool ClientConnection::step_client_tls() {
     switch (client_->tls()->handshake().status) {
         case IoStatus::done:
             is_handshaking_ = false;
-            session_->on_client_tls_ready();
+            session_->on_client_tls_ready(client_->tls()->peer_name());
             needs_.merge(session_->take_needs());
             return true;
         case IoStatus::wants_read: client_->readable = false; return false;

@@ -17,6 +17,7 @@
 #include "base/version.h"
 #include "config/command_line.h"
 #include "config/load.h"
+#include "config/pgbouncer_import.h"
 #include "config/upstream_uri.h"
 #include "proxy/proxy.h"
 #include "proxy/settings.h"
@@ -192,6 +193,7 @@ void init_log_from(const config::Log& log) { init_log({log_level(log.level), log
 
 int run(const std::vector<std::string>& arguments) {
     if (!arguments.empty() && arguments[0] == "advise") return advisor::run_command({arguments.begin() + 1, arguments.end()}, std::cin, std::cout, std::cerr);
+    if (!arguments.empty() && arguments[0] == "import") return config::run_import({arguments.begin() + 1, arguments.end()}, std::cout, std::cerr);
     const config::CommandLine options = config::parse_command_line(arguments);
     if (options.help) return std::fputs(std::string(config::usage()).c_str(), stdout), kDone;
     if (options.version) return std::printf("larder %s\n", std::string(kVersion).c_str()), kDone;

@@ -132,6 +132,7 @@ Proxy::Proxy(const config::Config& config, std::string rules_file) : shared_(con
     rules_ = std::make_unique<RuleStore>(config, std::move(rules_file),
                                          RuleStore::Wiring{[this](auto rules) { publish(std::move(rules)); }, [this] { return statements(false); },
                                                            [this](const auto& database, const auto& relations) { return table_names(database, relations); }});
+    shared_.login_rules.set(read_login_rules(config.listen));
     shared_.users.set(read_user_file(config.listen.auth_file));
     if (!config.listen.auth_user.empty()) {
         shared_.user_query = std::make_unique<UserQuery>(config, shared_.upstream, [this](const std::string& user) { return plain_password(user); });
@@ -167,6 +168,7 @@ std::vector<std::string> Proxy::reload(const config::Config& config) {
     // Everything that can fail first.
     auto rules = rules_->read_again(config);
     auto users = read_user_file(config.listen.auth_file, shared_.users.get().get());
+    auto login_rules = read_login_rules(config.listen);
     auto tls = client_tls(config.listen);
     auto upstream = shared_.config.upstream;
     upstream.tls = config.upstream.tls;
@@ -176,13 +178,14 @@ std::vector<std::string> Proxy::reload(const config::Config& config) {
     init_log({log_level(config.log.level), config.log.format == config::LogFormat::json, config.log.file});
 
     shared_.users.set(users);
+    shared_.login_rules.set(login_rules);
     shared_.client_tls.set(std::move(tls));
     shared_.connector.set(std::move(connector));
     // Who else writes is settled at the start; how long answers live then may change.
     config::Freshness freshness = config.freshness;
     freshness.writers = shared_.config.freshness.writers;
     shared_.upstream.set_ttl_us_max(ttl_bound_us(freshness));
-    for (const auto& worker : workers_) worker->post_users(users);
+    for (const auto& worker : workers_) worker->post_users(users), worker->post_login_rules(login_rules);
     rules_->take_over(std::move(rules), config);
     // Entries were stored under the old rules, perhaps for longer than the new ones allow.
     shared_.cache.purge_all();

@@ -18,6 +18,7 @@
 #include "proxy/session/upstream_state.h"
 #include "proxy/tls.h"
 #include "proxy/user_query.h"
+#include "protocol/login_rules.h"
 #include "protocol/user_file.h"
 #include "rules/session_env.h"
 #include "rules/user_rules.h"
@@ -59,6 +60,7 @@ struct Shared {
     Replaceable<rules::UserRules> rules;
     Replaceable<protocol::UserFile> users;     // null: there is no user file
     std::unique_ptr<UserQuery> user_query;     // null: the server is not asked for users; without both, logins are relayed
+    Replaceable<protocol::LoginRules> login_rules;  // null: there are none
     Replaceable<TlsContext> client_tls;        // null: TLS is not offered
     Replaceable<ServerConnector> connector;
 

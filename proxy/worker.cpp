@@ -80,6 +80,7 @@ Worker::Worker(Shared& shared, int index)
                .clock_us = [] { return now().us; },
                .users = shared.users.get(),
                .directory = shared.user_query.get(),
+               .login_rules = shared.login_rules.get(),
                .salt_secret = login_salt_secret(),
                .known_logins = &known_logins_,
                .shared_servers = &shared.servers,
@@ -228,6 +229,10 @@ void Worker::reconsider() {
 
 void Worker::post_rules(std::shared_ptr<const rules::UserRules> rules) {
     asio::post(io_, [this, rules = std::move(rules)]() mutable { context_.rules = std::move(rules); });
+}
+
+void Worker::post_login_rules(std::shared_ptr<const protocol::LoginRules> rules) {
+    asio::post(io_, [this, rules = std::move(rules)]() mutable { context_.login_rules = std::move(rules); });
 }
 
 void Worker::post_users(std::shared_ptr<const protocol::UserFile> users) {

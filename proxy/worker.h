@@ -49,6 +49,7 @@ public:
     void post_lent(std::uint64_t connection, PooledServerRef server) override;
     void post_may_connect(std::uint64_t connection, const std::string& key) override;
     void post_rules(std::shared_ptr<const rules::UserRules> rules);
+    void post_login_rules(std::shared_ptr<const protocol::LoginRules> rules);
     void post_users(std::shared_ptr<const protocol::UserFile> users);
     void post_server_version(std::string version);
     void post_kill(std::uint64_t connection);

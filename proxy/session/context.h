@@ -14,6 +14,7 @@
 #include "proxy/session/pin.h"
 #include "proxy/session/upstream_state.h"
 #include "proxy/session/user_directory.h"
+#include "protocol/login_rules.h"
 #include "protocol/user_file.h"
 #include "rules/reason.h"
 #include "rules/session_env.h"
@@ -73,8 +74,9 @@ struct Context {
     std::int64_t (*clock_us)() = nullptr;
     std::shared_ptr<const protocol::UserFile> users = {};  // null: there is no user file; replaced on reload as the rules are
     UserDirectory* directory = nullptr;           // of users who are not in the file; null: the server is not asked for them
-    std::string salt_secret = {};                 // of logins by either
-    bool judges_logins() const { return users != nullptr || directory != nullptr; }   // else they are relayed
+    std::shared_ptr<const protocol::LoginRules> login_rules = {};  // null: everybody is asked for a secret; replaced on reload as well
+    std::string salt_secret = {};                 // of logins that Larder judges
+    bool judges_logins() const { return users != nullptr || directory != nullptr || login_rules != nullptr; }   // else they are relayed
     KnownLogins* known_logins = nullptr;          // owned by the worker
     const SharedServers* shared_servers = nullptr;  // null: nobody is let in without the server
     DatabaseCountsTable* counts = nullptr;        // null: what clients do is not counted by database

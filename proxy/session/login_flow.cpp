@@ -11,12 +11,29 @@ namespace larder::session {
 
 void Session::Impl::begin_own_login(Outputs& out) {
     phase = Phase::own_login;
+    if (context.login_rules != nullptr && !follows_login_rules(out)) return;
     auto secret = context.users == nullptr ? nullptr : context.users->find(login.user);
     if (secret != nullptr || context.directory == nullptr) return ask_for_password(std::move(secret), out);
     // A longer name can be nobody's, and is not kept.
     if (login.user.size() > protocol::kUserNameBytesMax) return ask_for_password(nullptr, out);
     if (const auto known = context.directory->find(login.user)) return ask_for_password(*known, out);
     needs.look_up_user = true;
+}
+
+bool Session::Impl::follows_login_rules(Outputs& out) {
+    protocol::HbaClient who;
+    who.database = login.database, who.user = login.user;
+    who.is_tls = is_client_tls, who.is_replication = login.is_physical;
+    // "127.0.0.1:5123", "[::1]:5123", "unix".
+    Bytes address = Bytes(client.address).substr(0, client.address.rfind(':'));
+    if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
+    who.address = protocol::IpAddress::parse(address);
+    const auto decision = context.login_rules->decide(who, address, certificate_name);
+    demand = decision.demand;
+    if (decision.refusal.empty()) return true;
+    context.metrics.login_failures.add();
+    fail_client(out, protocol::sqlstate::kInvalidAuthorizationSpecification, decision.refusal);
+    return false;
 }
 
 void Session::Impl::user_looked_up(const LookedUpUser& user, Outputs& out) {
@@ -28,7 +45,7 @@ void Session::Impl::user_looked_up(const LookedUpUser& user, Outputs& out) {
 
 // A user who does not exist is asked, too.
 void Session::Impl::ask_for_password(UserSecretRef secret, Outputs& out) {
-    own_login = std::make_unique<OwnLogin>(std::move(secret), context.salt_secret, login.user);
+    own_login = std::make_unique<OwnLogin>(std::move(secret), context.salt_secret, login.user, demand);
     own_login_stepped(own_login->client->start(out.client.text()), out);
 }
 

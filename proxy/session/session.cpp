@@ -128,8 +128,9 @@ std::size_t Session::on_server_bytes(Bytes in, Outputs& out) {
     return s.on_reply(in, out);
 }
 
-void Session::on_client_tls_ready() {
+void Session::on_client_tls_ready(std::string certificate_name) {
     impl_->is_client_tls = true;
+    impl_->certificate_name = std::move(certificate_name);
     impl_->phase = Impl::Phase::startup;
 }
 

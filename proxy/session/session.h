@@ -89,7 +89,8 @@ public:
     std::uint64_t link_number() const;         // counts the connections that this session has held
     std::string_view pinned_by() const;        // empty: not pinned
 
-    void on_client_tls_ready();
+    // `certificate_name`: the CN of the client's certificate, which was verified; empty: it has shown none.
+    void on_client_tls_ready(std::string certificate_name = {});
     void on_user_looked_up(const LookedUpUser& user, Outputs& out);
     void on_server_connected(bool over_tls, Outputs& out);
     // Could not connect: the client gets a FATAL error (08001, or what `sqlstate` says) with `message`.

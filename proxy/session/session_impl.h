@@ -69,6 +69,7 @@ struct Session::Impl {
         std::string user, database, application_name;
         std::uint16_t minor = 0;                               // asked for
         bool is_replication = false;
+        bool is_physical = false;                              // replication that is at home in no database
     };
     struct Portal {
         std::shared_ptr<Statement> statement;                 // null: Larder does not know what it is
@@ -78,7 +79,8 @@ struct Session::Impl {
     // A login by the user file. Kept as long as the session, which may need further server connections; of that only the
     // credentials, since what is under way takes ten times as much.
     struct OwnLogin {
-        OwnLogin(UserSecretRef secret, Bytes salt_secret, Bytes user) : client(std::make_unique<protocol::ClientLogin>(std::move(secret), salt_secret, user)) {}
+        OwnLogin(UserSecretRef secret, Bytes salt_secret, Bytes user, protocol::Demand demand)
+            : client(std::make_unique<protocol::ClientLogin>(std::move(secret), salt_secret, user, demand)) {}
 
         std::unique_ptr<protocol::ClientLogin> client;         // until it is accepted
         protocol::Credentials credentials;
@@ -116,6 +118,7 @@ struct Session::Impl {
 
     // --- login_flow.cpp
     void begin_own_login(Outputs& out);
+    bool follows_login_rules(Outputs& out);  // false: they do not let it in
     void user_looked_up(const LookedUpUser& user, Outputs& out);
     void ask_for_password(UserSecretRef secret, Outputs& out);
     std::size_t on_own_login_bytes(Bytes in, Outputs& out);
@@ -388,6 +391,8 @@ struct Session::Impl {
     std::uint64_t loop_skeleton = 0;
 
     // --- the console
+    std::string certificate_name;                      // of the client's, verified; empty: none
+    protocol::Demand demand = protocol::Demand::secret;  // of the login rules
     bool is_console = false, is_console_admin = false, may_use_console = false;
     std::string console_text;
     ConsoleReply console_reply;

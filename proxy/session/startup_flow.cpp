@@ -124,7 +124,10 @@ void Session::Impl::on_startup_message(const protocol::StartupMessage& message, 
         }
         login.all.emplace_back(name, value);
         if (name == "application_name") login.application_name = value;
-        if (name == "replication") login.is_replication = is_replication_value(value);
+        if (name == "replication") {
+            login.is_replication = is_replication_value(value);
+            login.is_physical = login.is_replication && value != "database";
+        }
     }
     is_console = login.database == kConsoleDatabase && context.console != nullptr;
     if (!is_console) {

@@ -37,7 +37,7 @@ FOREIGN = (
     (r"openssl/(evp|hmac|rand|crypto|sha|md5)\.h", {"protocol", "proxy"}),
     (r"openssl/.*", {"proxy"}),
     (r"toml\+\+/.*", {"config"}),
-    (r"re2/.*", {"rules"}),
+    (r"re2/.*", {"rules", "protocol"}),
     (r"prometheus/.*", {"admin"}),
     (r"hiredis/.*", IO),
     (r"(zstd|lz4)\.h", {"cache"}),

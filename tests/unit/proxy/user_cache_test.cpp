@@ -1,4 +1,5 @@
 // How long an answer about a user is good, and that made-up names cost no memory.
+#include "cache/counter.h"
 #include "proxy/user_cache.h"
 
 #include <catch2/catch.hpp>

@@ -22,6 +22,12 @@ std::string timestamp(std::int64_t wall_clock_us) {
     return text;
 }
 
+ConsoleReply done(std::string_view tag) {
+    ConsoleReply reply;
+    reply.tag = tag;
+    return reply;
+}
+
 ConsoleReply failure(std::string_view sqlstate, std::string_view error, std::string_view hint) {
     ConsoleReply reply;
     reply.sqlstate = sqlstate;

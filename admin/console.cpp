@@ -4,16 +4,15 @@
 #include <charconv>
 
 #include "admin/cells.h"
+#include "admin/control_console.h"
 #include "admin/feed_report.h"
-#include "admin/pool_summary.h"
+#include "admin/pooler_tables.h"
 #include "admin/relation_use.h"
 #include "admin/rule_console.h"
 #include "admin/traffic_console.h"
 
 namespace larder::admin {
 namespace {
-
-using Row = std::vector<std::optional<std::string>>;
 
 std::string yes_no(bool value) { return value ? "yes" : "no"; }
 
@@ -22,13 +21,6 @@ ConsoleReply name_and_value(const std::vector<std::pair<std::string, std::string
     reply.columns = {name, value};
     for (const auto& [key, text] : pairs) reply.rows.push_back({key, text});
     return reply;
-}
-
-// "127.0.0.1:5123" in two; a Unix socket has no port.
-std::pair<std::string, std::string> split_address(const std::string& address) {
-    const auto colon = address.rfind(':');
-    if (colon == std::string::npos) return {address, "0"};
-    return {address.substr(0, colon), address.substr(colon + 1)};
 }
 
 ConsoleReply show_cache(SnapshotSource& source) {
@@ -72,106 +64,6 @@ ConsoleReply show_cache_entries(SnapshotSource& source) {
     return reply;
 }
 
-// PgBouncer's SHOW STATS. Larder counts over all databases together, hits included.
-ConsoleReply show_stats(SnapshotSource& source, bool totals, bool averages) {
-    const Snapshot s = source.snapshot();
-    const double seconds = std::max(1.0, s.uptime_seconds);
-    const auto per_second = [&](std::uint64_t total) { return number(static_cast<std::uint64_t>(static_cast<double>(total) / seconds)); };
-    ConsoleReply reply;
-    reply.columns = {"database"};
-    Row row{"*"};
-    const auto add = [&](const char* column, std::optional<std::string> value) {
-        reply.columns.emplace_back(column);
-        row.push_back(std::move(value));
-    };
-    if (totals) {
-        add("total_xact_count", std::nullopt);
-        add("total_query_count", number(s.statements));
-        add("total_received", number(s.client_bytes_in));
-        add("total_sent", number(s.client_bytes_out));
-        add("total_xact_time", std::nullopt);
-        add("total_query_time", std::nullopt);
-        add("total_wait_time", std::nullopt);
-    }
-    if (averages) {
-        add("avg_xact_count", std::nullopt);
-        add("avg_query_count", per_second(s.statements));
-        add("avg_recv", per_second(s.client_bytes_in));
-        add("avg_sent", per_second(s.client_bytes_out));
-        add("avg_xact_time", std::nullopt);
-        add("avg_query_time", std::nullopt);
-        add("avg_wait_time", std::nullopt);
-    }
-    if (totals && averages) {
-        add("total_cache_hits", number(s.hits));
-        add("total_cache_misses", number(s.misses));
-    }
-    reply.rows.push_back(std::move(row));
-    return reply;
-}
-
-ConsoleReply show_clients(SnapshotSource& source) {
-    ConsoleReply reply;
-    reply.columns = {"type", "user", "database", "state", "addr", "port", "connect_time", "ptr", "link", "remote_pid", "tls", "application_name", "pending_bytes", "pinned_by"};
-    for (const auto& client : source.clients()) {
-        const auto [address, port] = split_address(client.address);
-        reply.rows.push_back({"C", client.user, client.database, client.state, address, port, timestamp(client.connected_us), number(client.id),
-                              client.has_server ? std::optional(number(client.id)) : std::nullopt, "0", client.is_tls ? "TLS" : "",
-                              client.application_name, number(client.pending_bytes),
-                              client.pinned_by.empty() ? std::nullopt : std::optional(client.pinned_by)});
-    }
-    return reply;
-}
-
-ConsoleReply show_servers(SnapshotSource& source) {
-    ConsoleReply reply;
-    reply.columns = {"type", "user", "database", "state", "addr", "port", "connect_time", "ptr", "link", "remote_pid", "application_name"};
-    const auto [address, port] = split_address(source.snapshot().upstream);
-    for (const auto& client : source.clients()) {
-        if (!client.has_server) continue;
-        reply.rows.push_back({"S", client.user, client.database, client.state == "idle" ? "idle" : "active", address, port,
-                              timestamp(client.connected_us), number(client.id), number(client.id), std::to_string(client.server_pid),
-                              client.application_name});
-    }
-    for (const auto& pool : source.pools()) {
-        for (const auto pid : pool.idle_pids) {
-            reply.rows.push_back({"S", pool.user, pool.database, "idle", address, port, std::nullopt, std::nullopt, std::nullopt, std::to_string(pid), std::nullopt});
-        }
-    }
-    return reply;
-}
-
-std::string number_or_zero(std::int64_t value) { return std::to_string(std::max<std::int64_t>(0, value)); }
-
-// PgBouncer's SHOW POOLS, by database and user, and which clients keep their connection: "2 listen, 1 temp_objects".
-ConsoleReply show_pools(SnapshotSource& source) {
-    ConsoleReply reply;
-    reply.columns = {"database", "user", "cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_used", "sv_tested", "sv_login", "maxwait", "maxwait_us", "pool_mode", "pinned_by"};
-    const auto mode = source.snapshot().pool_mode;
-    for (const auto& pool : pool_summaries(source)) {
-        const auto pinned = pool.pinned_text();
-        reply.rows.push_back({pool.database, pool.user, number(pool.clients_active), number(pool.clients_waiting), number(pool.servers_active), number(pool.servers_idle), "0", "0", "0",
-                              number_or_zero(pool.max_wait_us / 1'000'000), number_or_zero(pool.max_wait_us % 1'000'000), mode,
-                              pinned.empty() ? std::nullopt : std::optional(pinned)});
-    }
-    return reply;
-}
-
-ConsoleReply show_databases(SnapshotSource& source) {
-    const Snapshot s = source.snapshot();
-    const auto [host, port] = split_address(s.upstream);
-    ConsoleReply reply;
-    reply.columns = {"name", "host", "port", "database", "pool_mode", "paused", "disabled", "facts", "relations", "catalogue_loads", "catalogue_bytes",
-                     "unknown_in_flight_seconds", "load_error"};
-    for (const auto& database : s.databases) {
-        reply.rows.push_back({database.name, host, port, database.name, s.pool_mode, "0", "0",
-                              database.facts_valid ? "valid" : (database.has_facts ? "old" : "none"), number(database.relations),
-                              number(database.catalogue_loads), number(database.catalogue_bytes), number(database.unknown_in_flight_seconds, 3),
-                              database.load_error.empty() ? std::nullopt : std::optional(database.load_error)});
-    }
-    return reply;
-}
-
 ConsoleReply show_relations(const SnapshotSource& source, const StatementSource* traffic) {
     ConsoleReply reply;
     reply.columns = {"database", "relation", "oid", "version", "in_flight", "reads", "hits", "writes", "entries", "entry_bytes"};
@@ -192,12 +84,6 @@ ConsoleReply show_reasons(SnapshotSource& source) {
     return reply;
 }
 
-ConsoleReply show_lists(SnapshotSource& source) {
-    const Snapshot s = source.snapshot();
-    return name_and_value({{"databases", number(s.databases.size())}, {"used_clients", number(s.clients)}, {"used_servers", number(s.servers)},
-                           {"workers", std::to_string(s.workers)}}, "list", "items");
-}
-
 ConsoleReply show_version(SnapshotSource& source) {
     ConsoleReply reply;
     reply.columns = {"version"};
@@ -209,15 +95,7 @@ ConsoleReply show_help(SnapshotSource& source);
 
 ConsoleReply purge_all(SnapshotSource& source) {
     source.purge_cache();
-    ConsoleReply reply;
-    reply.tag = "PURGE";
-    return reply;
-}
-
-ConsoleReply done(const char* tag) {
-    ConsoleReply reply;
-    reply.tag = tag;
-    return reply;
+    return done("PURGE");
 }
 
 // `name`: in upper case, since case does not matter, perhaps in quotes.
@@ -251,44 +129,60 @@ struct Command {
     ConsoleReply (*run)(SnapshotSource&);  // null: it takes words, or asks more than the snapshot (run_with_words)
 };
 
-const std::vector<Command>& commands() {
-    static const std::vector<Command> all = {
+std::vector<Command> all_commands() {
+    std::vector<Command> all = {
         {{"SHOW", "HELP"}, "this list", false, show_help},
         {{"SHOW", "VERSION"}, "Larder's version", false, show_version},
         {{"SHOW", "CACHE"}, "what the cache holds and how often it answered", false, show_cache},
         {{"SHOW", "CACHE", "ENTRIES"}, "up to 1000 cached answers", false, show_cache_entries},
         {{"SHOW", "REASONS"}, "why statements were not answered from the cache, and how many", false, show_reasons},
-        {{"SHOW", "STATS"}, "statements and bytes, in total and per second since the start", false, [](SnapshotSource& s) { return show_stats(s, true, true); }},
-        {{"SHOW", "STATS_TOTALS"}, "the totals of SHOW STATS", false, [](SnapshotSource& s) { return show_stats(s, true, false); }},
-        {{"SHOW", "STATS_AVERAGES"}, "the averages of SHOW STATS", false, [](SnapshotSource& s) { return show_stats(s, false, true); }},
-        {{"SHOW", "CLIENTS"}, "client connections, as of the last second", false, show_clients},
-        {{"SHOW", "SERVERS"}, "connections to PostgreSQL", false, show_servers},
-        {{"SHOW", "POOLS"}, "clients and their server connections by database and user, as of the last second", false, show_pools},
-        {{"SHOW", "DATABASES"}, "databases in use and what is known of their catalogues", false, show_databases},
+        {{"SHOW", "STATS"}, "by database: transactions, statements, bytes and times, in total and as means over the last minute", false, [](SnapshotSource& s) { return show_stats(s, StatsPart::all); }},
+        {{"SHOW", "STATS_TOTALS"}, "the totals of SHOW STATS", false, [](SnapshotSource& s) { return show_stats(s, StatsPart::totals); }},
+        {{"SHOW", "STATS_AVERAGES"}, "the means of SHOW STATS", false, [](SnapshotSource& s) { return show_stats(s, StatsPart::averages); }},
+        {{"SHOW", "TOTALS"}, "SHOW STATS of all databases together", false, [](SnapshotSource& s) { return show_totals(s); }},
+        {{"SHOW", "CLIENTS"}, "client connections, as of the last second", false, [](SnapshotSource& s) { return show_clients(s); }},
+        {{"SHOW", "SERVERS"}, "connections to PostgreSQL, as of the last second", false, [](SnapshotSource& s) { return show_servers(s); }},
+        {{"SHOW", "SOCKETS"}, "both", false, [](SnapshotSource& s) { return show_sockets(s); }},
+        {{"SHOW", "ACTIVE_SOCKETS"}, "the same", false, [](SnapshotSource& s) { return show_sockets(s); }},
+        {{"SHOW", "POOLS"}, "clients and their server connections by database and user, as of the last second", false, [](SnapshotSource& s) { return show_pools(s); }},
+        {{"SHOW", "DATABASES"}, "databases that clients have asked for, whether they are paused, and what is known of their catalogues", false, [](SnapshotSource& s) { return show_databases(s); }},
+        {{"SHOW", "USERS"}, "users who are here, and their connections", false, [](SnapshotSource& s) { return show_users(s); }},
+        {{"SHOW", "MEM"}, "memory", false, [](SnapshotSource& s) { return show_memory(s); }},
+        {{"SHOW", "DNS_HOSTS"}, "nothing: names are looked up at each connection", false, [](SnapshotSource& s) { return show_dns_hosts(s); }},
+        {{"SHOW", "DNS_ZONES"}, "nothing", false, [](SnapshotSource& s) { return show_dns_zones(s); }},
+        {{"SHOW", "PEERS"}, "nothing: Larder has no peers", false, [](SnapshotSource& s) { return show_peers(s); }},
+        {{"SHOW", "PEER_POOLS"}, "nothing", false, [](SnapshotSource& s) { return show_peer_pools(s); }},
         {{"SHOW", "RELATIONS"}, "each relation read or written so far: freshness counters, statements, and what the cache keeps of it", false, nullptr},
         {{"SHOW", "FEED"}, "the change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped", false, show_feed},
         {{"SHOW", "CONFIG"}, "the configuration in force; passwords are ***", false, nullptr},
-        {{"RELOAD"}, "read the configuration again, as SIGHUP does (superusers only)", true, nullptr},
-        {{"KILL_CLIENT", "n"}, "end the session of a client, by ptr of SHOW CLIENTS (superusers only)", true, nullptr},
-        {{"SHOW", "LISTS"}, "how many of what", false, show_lists},
+        {{"RELOAD"}, "read the configuration again, as SIGHUP does (admins only)", true, nullptr},
+        {{"KILL_CLIENT", "n"}, "end the session of a client, by ptr of SHOW CLIENTS (admins only)", true, nullptr},
+        {{"SHOW", "LISTS"}, "how many of what", false, [](SnapshotSource& s) { return show_lists(s); }},
         {{"SHOW", "QUERIES"}, "statements by shape: calls, hit rate, time on the server, and why they are not cached", false, nullptr},
         {{"SHOW", "SLOW", "QUERIES"}, "those that are slow or take much of the server's time, and whether there is advice", false, nullptr},
         {{"SHOW", "ADVICE"}, "what would make statements cheaper", false, nullptr},
         {{"EXPLAIN", "ADVICE", "n"}, "one advice: evidence, what to run, gain, risk, how to undo", false, nullptr},
-        {{"ADVISE", "WORKLOAD"}, "look at all statements together: the best set of indexes and the spare ones, soon in SHOW ADVICE (superusers only)", true, nullptr},
+        {{"ADVISE", "WORKLOAD"}, "look at all statements together: the best set of indexes and the spare ones, soon in SHOW ADVICE (admins only)", true, nullptr},
         {{"ADVISE", "WORKLOAD", "BUDGET", "n"}, "the same, the set no larger than n, such as 500MB", true, nullptr},
         {{"SHOW", "DEPLOYMENTS"}, "what was deployed and what came of it", false, nullptr},
-        {{"DEPLOY", "ADVICE", "n"}, "run what an advice says and watch what comes of it (superusers only)", true, nullptr},
+        {{"DEPLOY", "ADVICE", "n"}, "run what an advice says and watch what comes of it (admins only)", true, nullptr},
         {{"DEPLOY", "ADVICE", "n", "OPTION", "n"}, "the same for another of its options", true, nullptr},
-        {{"REVERT", "DEPLOYMENT", "n"}, "take back what was deployed (superusers only)", true, nullptr},
+        {{"REVERT", "DEPLOYMENT", "n"}, "take back what was deployed (admins only)", true, nullptr},
         {{"SHOW", "RULES"}, "the rules in force, in the order in which they are tried", false, nullptr},
         {{"EXPLAIN", "RULE", "n"}, "what a rule matches of the statements that were counted so far", false, nullptr},
-        {{"CREATE", "RULE", "n", "WITH", "(…)"}, "a rule for now and later: table, fingerprint, regex, role, database; cache, ttl, max_stale, tags (superusers only)", true, nullptr},
-        {{"ALTER", "RULE", "n", "SET", "(…)"}, "change it, or RESET (…) some of it (superusers only)", true, nullptr},
-        {{"DROP", "RULE", "n"}, "take it away; IF EXISTS (superusers only)", true, nullptr},
-        {{"PURGE", "ALL"}, "drop every cached answer (superusers only)", true, purge_all},
-        {{"PURGE", "TABLE", "n"}, "drop those that depend on a relation, as a write to all its rows would (superusers only)", true, nullptr},
+        {{"CREATE", "RULE", "n", "WITH", "(…)"}, "a rule for now and later: table, fingerprint, regex, role, database; cache, ttl, max_stale, tags (admins only)", true, nullptr},
+        {{"ALTER", "RULE", "n", "SET", "(…)"}, "change it, or RESET (…) some of it (admins only)", true, nullptr},
+        {{"DROP", "RULE", "n"}, "take it away; IF EXISTS (admins only)", true, nullptr},
+        {{"SHOW", "STATE"}, "whether everything is paused", false, nullptr},
+        {{"PURGE", "ALL"}, "drop every cached answer (admins only)", true, purge_all},
+        {{"PURGE", "TABLE", "n"}, "drop those that depend on a relation, as a write to all its rows would (admins only)", true, nullptr},
     };
+    for (const auto& command : control_commands()) all.push_back({command.words, command.description, true, nullptr});
+    return all;
+}
+
+const std::vector<Command>& commands() {
+    static const auto all = all_commands();
     return all;
 }
 
@@ -310,9 +204,8 @@ ConsoleReply show_help(SnapshotSource&) {
     return reply;
 }
 
-}  // namespace
-
-std::vector<std::string> console_words(std::string_view statement) {
+// `with_quotes`: as they are written; else without the double quotes around a name.
+std::vector<std::string> split(std::string_view statement, bool with_quotes) {
     std::vector<std::string> words;
     std::string word;
     bool has_ended = false;
@@ -321,7 +214,15 @@ std::vector<std::string> console_words(std::string_view statement) {
     };
     for (std::size_t i = 0; i < statement.size(); ++i) {
         const char c = statement[i];
-        if (statement.substr(i).starts_with("--")) {
+        if (c == '"') {
+            // A doubled one stands for itself, as everywhere in SQL.
+            if (has_ended) return {};
+            const auto end = std::min(statement.find('"', i + 1), statement.size());
+            if (with_quotes || (i > 0 && statement[i - 1] == '"')) word.push_back(c);
+            word += statement.substr(i + 1, end - i - 1);
+            if (with_quotes) word.push_back(c);
+            i = end;
+        } else if (statement.substr(i).starts_with("--")) {
             const auto end = statement.find('\n', i);
             i = end == std::string_view::npos ? statement.size() : end;
             finish_word();
@@ -336,12 +237,24 @@ std::vector<std::string> console_words(std::string_view statement) {
             has_ended = true;
         } else {
             if (has_ended) return {};
-            word.push_back(c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c);
+            word.push_back(c);
         }
     }
     finish_word();
     return words;
 }
+
+}  // namespace
+
+std::vector<std::string> console_words(std::string_view statement) {
+    auto words = split(statement, true);
+    for (auto& word : words) {
+        for (char& c : word) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+    return words;
+}
+
+std::vector<std::string> console_names(std::string_view statement) { return split(statement, false); }
 
 ConsoleReply Console::run_of_settings(const std::vector<std::string>& words) {
     if (settings_ == nullptr) return failure("55000", "there is no configuration here", "");
@@ -350,7 +263,12 @@ ConsoleReply Console::run_of_settings(const std::vector<std::string>& words) {
     return outcome.error.empty() ? done("RELOAD") : failure("F0000", outcome.error, "Everything stays as it was.");
 }
 
-ConsoleReply Console::run_with_words(const std::vector<std::string>& words) {
+ConsoleReply Console::run_with_words(const std::vector<std::string>& words, std::string_view statement) {
+    const bool shows_state = words[0] == "SHOW" && words[1] == "STATE";
+    if (shows_state || is_control_command(words)) {
+        if (operations_ == nullptr) return failure("55000", "there is nothing to be controlled here");
+        return shows_state ? show_state(*operations_) : run_control_command(*operations_, words, console_names(statement));
+    }
     if (words[0] == "RELOAD" || words[1] == "CONFIG") return run_of_settings(words);
     if (words[0] == "KILL_CLIENT") return kill_client(source_, words[1]);
     if (words[0] == "PURGE") return purge_table(source_, words[2]);
@@ -368,7 +286,7 @@ ConsoleReply Console::run_with_words(const std::vector<std::string>& words) {
 
 ConsoleReply Console::run_of_rules(std::string_view statement, const std::vector<std::string>& words, bool is_admin) {
     if (rules_ == nullptr) return failure("55000", "there are no rules here", "");
-    if (config::is_rule_command(statement)) return is_admin ? run_rule_command(*rules_, statement) : failure("42501", "permission denied: only superusers may do this", "");
+    if (config::is_rule_command(statement)) return is_admin ? run_rule_command(*rules_, statement) : failure("42501", "permission denied: only admins may do this", "");
     if (words[0] == "SHOW") return show_rules(*rules_);
     return explain_rule(*rules_, statement);
 }
@@ -378,8 +296,8 @@ ConsoleReply Console::run(std::string_view statement, bool is_admin) {
     if (config::is_rule_command(statement) || is_about_rules(words)) return run_of_rules(statement, words, is_admin);
     for (const auto& command : commands()) {
         if (!matches(command.words, words)) continue;
-        if (command.needs_admin && !is_admin) return failure("42501", "permission denied: only superusers may do this", "");
-        return command.run != nullptr ? command.run(source_) : run_with_words(words);
+        if (command.needs_admin && !is_admin) return failure("42501", "permission denied: only admins may do this", "");
+        return command.run != nullptr ? command.run(source_) : run_with_words(words, statement);
     }
     return failure("42601", "this is Larder's console, and not one of its commands", "SHOW HELP lists them.");
 }

@@ -10,6 +10,7 @@
 
 #include "base/advice.h"
 #include "base/console.h"
+#include "base/operations.h"
 #include "base/settings.h"
 #include "base/snapshot.h"
 #include "base/traffic.h"
@@ -21,14 +22,14 @@ inline constexpr std::size_t kConsoleEntriesMax = 1000;  // SHOW CACHE ENTRIES: 
 
 class Console final : public ConsoleHandler {
 public:
-    // `traffic`, `advice`, `rules` and `settings` may be null: their commands say so.
+    // `traffic`, `advice`, `rules`, `settings` and `operations` may be null: their commands say so.
     explicit Console(SnapshotSource& source, const StatementSource* traffic = nullptr, AdviceSource* advice = nullptr, config::RuleBook* rules = nullptr,
-                     SettingsSource* settings = nullptr)
-        : source_(source), traffic_(traffic), advice_(advice), rules_(rules), settings_(settings) {}
+                     SettingsSource* settings = nullptr, Operations* operations = nullptr)
+        : source_(source), traffic_(traffic), advice_(advice), rules_(rules), settings_(settings), operations_(operations) {}
     ConsoleReply run(std::string_view statement, bool is_admin) override;
 
 private:
-    ConsoleReply run_with_words(const std::vector<std::string>& words);
+    ConsoleReply run_with_words(const std::vector<std::string>& words, std::string_view statement);
     ConsoleReply run_of_settings(const std::vector<std::string>& words);
     ConsoleReply run_of_rules(std::string_view statement, const std::vector<std::string>& words, bool is_admin);
 
@@ -37,10 +38,13 @@ private:
     AdviceSource* advice_;
     config::RuleBook* rules_;
     SettingsSource* settings_;
+    Operations* operations_;
 };
 
 // The words of a command in upper case, without the semicolon at its end, comments and repeated blanks.
 // Empty for a text that holds more than one command. For Console and its tests.
 std::vector<std::string> console_words(std::string_view statement);
+// The same as they were written, without the double quotes in which a name may hold blanks and semicolons.
+std::vector<std::string> console_names(std::string_view statement);
 
 }  // namespace larder::admin

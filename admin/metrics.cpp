@@ -98,6 +98,10 @@ void add_connections(Families& out, const Snapshot& s) {
     auto& servers = out.add("larder_server_connections", "Connections to PostgreSQL, by state.", MetricType::Gauge);
     Families::put(servers, {{"state", "lent"}}, real(s.servers));
     Families::put(servers, {{"state", "idle"}}, real(s.idle_servers));
+    auto& paused = out.add("larder_database_paused", "1 while a database is paused in the console.", MetricType::Gauge);
+    for (const auto& database : s.databases) Families::put(paused, {{"database", database.name}}, database.is_paused ? 1 : 0);
+    auto& disabled = out.add("larder_database_disabled", "1 while no new clients are let in to a database.", MetricType::Gauge);
+    for (const auto& database : s.databases) Families::put(disabled, {{"database", database.name}}, database.is_disabled ? 1 : 0);
     auto& pinned = out.add("larder_pinned_connections", "Server connections that stay with their client because of what it left on them, by reason.", MetricType::Gauge);
     for (const auto& [reason, count] : s.pinned) Families::put(pinned, {{"reason", reason}}, real(count));
     out.gauge("larder_waiting_clients", "Clients that wait for a server connection.", real(s.waiting_clients));
@@ -109,6 +113,8 @@ void add_connections(Families& out, const Snapshot& s) {
     out.gauge("larder_statement_shapes", "Shapes of statements that are counted.", real(s.statement_shapes));
     out.counter("larder_logins_total", "Logins that PostgreSQL accepted.", real(s.logins));
     out.counter("larder_known_logins_total", "Logins for which the server was not asked, since it had just said yes to the same.", real(s.known_logins));
+    out.counter("larder_user_lookups_total", "Questions to the server by listen.auth_query.", real(s.user_lookups));
+    out.counter("larder_user_lookup_failures_total", "Users that could not be looked up.", real(s.user_lookup_failures));
     out.counter("larder_login_failures_total", "Logins that failed.", real(s.login_failures));
     out.counter("larder_statements_total", "Statements that clients had executed: each Query, and each Execute.", real(s.statements));
     out.counter("larder_deferred_begins_total", "BEGINs that were answered without the server.", real(s.deferred_begins));

@@ -17,7 +17,7 @@ json::object client_object(const ClientRow& client) {
         {"state", client.state},
         {"connected", static_cast<double>(client.connected_us) / 1e6},
         {"tls", client.is_tls},
-        {"server_pid", client.has_server ? json::value(client.server_pid) : json::value(nullptr)},
+        {"server_pid", client.has_server ? json::value(client.server.pid) : json::value(nullptr)},
         {"pinned_by", text_or_null(client.pinned_by)},
         {"pending_bytes", client.pending_bytes},
     };

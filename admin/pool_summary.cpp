@@ -16,7 +16,7 @@ std::vector<PoolSummary> pool_summaries(const SnapshotSource& source) {
         PoolSummary& pool = pools[{client.database, client.user}];
         if (client.state == "waiting" && !client.has_server) ++pool.clients_waiting;
         else ++pool.clients_active;
-        if (client.has_server) ++pool.servers_active;
+        if (client.has_server) ++(client.state == "login" ? pool.servers_logging_in : pool.servers_active);
         if (!client.pinned_by.empty()) ++pool.pinned[client.pinned_by];
     }
     for (const auto& shared : source.pools()) {

@@ -13,7 +13,7 @@ namespace larder::admin {
 struct PoolSummary {
     std::string database, user;
     std::uint64_t clients_active = 0, clients_waiting = 0;
-    std::uint64_t servers_active = 0, servers_idle = 0;
+    std::uint64_t servers_active = 0, servers_idle = 0, servers_logging_in = 0;
     std::int64_t max_wait_us = 0;            // of the client that waits longest
     std::map<std::string, int> pinned;       // clients that keep their server connection, by reason
 

@@ -25,4 +25,10 @@ inline Instant now() {
     return Instant{std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count()};
 }
 
+// The wall clock, in microseconds since 1970: now, or when an instant was. For people; the same callers.
+inline std::int64_t wall_clock_us() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+inline std::int64_t wall_clock_us(Instant at) { return wall_clock_us() - (now() - at).count(); }
+
 }  // namespace larder

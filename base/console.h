@@ -1,6 +1,7 @@
 // The console, as the layers below admin/ see it: one text in, one table or error out.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@ struct ConsoleReply {
     std::vector<std::vector<std::optional<std::string>>> rows;    // nullopt: NULL
     std::string tag = "SHOW";                                     // the command tag, e.g. "SHOW", "PURGE"
     std::string sqlstate, error, hint;                            // sqlstate not empty: an error, and nothing else counts
+    // Set: the command takes its time, and the reply is due when this says true. It is asked now and then, by the session's thread.
+    std::function<bool()> is_done;
+    std::function<void()> on_cancel;                              // with is_done: its client does not want to wait any longer
 };
 
 // Implemented by admin/, called by sessions on the virtual database `larder`. Threads: any; must not block on I/O.

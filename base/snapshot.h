@@ -38,6 +38,7 @@ struct Snapshot {
     std::uint64_t statements = 0, write_marks = 0, opaque_marks = 0, environment_reads = 0;
     std::uint64_t deferred_begins = 0, deferred_begins_made_real = 0;
     std::uint64_t known_logins = 0;
+    std::uint64_t user_lookups = 0, user_lookup_failures = 0;  // questions to the server by listen.auth_query
     std::uint64_t logins = 0, login_failures = 0, protocol_errors = 0, broken_invariants = 0;
     std::uint64_t client_bytes_in = 0, client_bytes_out = 0;
     std::uint64_t refused_logins = 0;      // over listen.login_clients_max
@@ -62,10 +63,14 @@ struct Snapshot {
         std::uint64_t relations = 0, catalogue_bytes = 0, catalogue_loads = 0;
         double unknown_in_flight_seconds = 0;  // for which `any` or `catalogue` was in flight, sampled
         std::string load_error;                // why the last load failed
+        bool is_paused = false, is_disabled = false;   // by the console
+        std::uint64_t servers = 0;             // connections to it that are open or being opened, Larder's own among them
     };
     std::vector<Database> databases;
+    bool is_paused = false;                    // all of them, by PAUSE without a name
 
     std::string pool_mode = "session";
+    std::uint64_t pool_size = 0, pool_lifetime_seconds = 0;
     std::vector<std::pair<std::string, std::uint64_t>> pinned;  // server connections that are pinned to their client, by reason
     std::uint64_t idle_servers = 0;        // in the pools
     std::uint64_t waiting_clients = 0;     // for a server connection
@@ -74,12 +79,33 @@ struct Snapshot {
     std::uint64_t dropped_shapes = 0;      // those that were dropped, since advisor.statements_max was met
 };
 
+// What the clients of one database did, summed over the workers: totals since the start, or means over a period.
+struct DatabaseTraffic {
+    std::uint64_t transactions = 0, statements = 0, received = 0, sent = 0, assignments = 0;
+    std::uint64_t transaction_us = 0, query_us = 0, wait_us = 0;
+};
+struct DatabaseTrafficRow {
+    std::string database;
+    DatabaseTraffic totals, means;
+};
+
+// One server connection. `id` is never given twice; 0: it is not counted (replication has one, too; the console's login has none).
+struct ServerRow {
+    std::uint64_t id = 0;
+    std::int32_t pid = 0;
+    std::int64_t connected_us = 0, used_us = 0;  // wall clock: when it was opened; when it was last given back or borrowed
+    bool is_tls = false;
+    bool must_close = false;               // it will not be lent again
+    std::uint64_t prepared_statements = 0;
+    std::string local_address;             // "127.0.0.1:5123" or "unix"
+};
+
 // Shared server connections of one database and role that are alike. Strings are printable.
 struct PoolRow {
     std::string database, user;
     std::uint64_t idle = 0, counted = 0, waiting = 0;
     std::int64_t max_wait_us = 0;          // of the client that waits longest
-    std::vector<std::int32_t> idle_pids;
+    std::vector<ServerRow> idle_servers;
 };
 
 // Strings are printable: names and addresses come from clients.
@@ -87,8 +113,12 @@ struct ClientRow {
     std::uint64_t id = 0;
     std::string user, database, application_name, address, state;
     std::int64_t connected_us = 0;         // wall clock, microseconds since 1970
-    bool is_tls = false, has_server = false;
-    std::int32_t server_pid = 0;
+    std::int64_t request_us = 0;           // the same: when something came from the client last
+    std::int64_t wait_us = 0;              // for which it has waited for a server connection; 0: it does not
+    bool is_tls = false, has_server = false, is_replication = false;
+    ServerRow server;                      // with has_server
+    std::string local_address;             // Larder's end of its connection
+    std::uint64_t prepared_statements = 0;
     std::string pinned_by;                 // why its server connection stays with it; empty: it does not
     std::uint64_t pending_bytes = 0;       // waiting to be sent to the client
 };
@@ -128,6 +158,7 @@ public:
     virtual std::vector<CacheEntryRow> cache_entries(std::size_t max) const = 0;
     virtual std::vector<ReasonRow> reasons() const = 0;
     virtual std::vector<PoolRow> pools() const = 0;
+    virtual std::vector<DatabaseTrafficRow> traffic() const = 0;
     virtual void purge_cache() = 0;
     // Drops every answer that depends on this relation, and keeps those out that are being read now, as a write to all its rows would.
     // `relation`: "schema.name", or a name that is looked for in all schemas; case does not matter. `database` empty: in all of them.

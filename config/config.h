@@ -33,7 +33,12 @@ struct Listen {
     std::string unix_socket_dir;           // empty: no Unix socket
     TlsMode tls = TlsMode::prefer;         // prefer: offered if a certificate is there
     std::string tls_cert_file, tls_key_file, tls_ca_file;
-    std::string auth_file;                 // empty: logins are relayed to the server
+    std::string auth_file;                 // empty: logins are relayed to the server, unless there is an auth_user
+    std::string auth_user;                 // who asks the server for users that are not in auth_file; empty: nobody
+    std::string auth_query = "SELECT rolname, CASE WHEN rolvaliduntil < pg_catalog.now() THEN NULL ELSE rolpassword END FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin";
+    std::string hba_file, ident_file;      // who may log in from where, and under which certificate's name; empty: everybody, none
+    std::string auth_dbname;               // where it is asked; empty: in upstream.database
+    milliseconds auth_max_age{5'000};      // how long the answer is good
     int clients_max = 10'000;
     int login_clients_max = 2'000;         // of them, those that are not logged in yet
     int workers = 0;                       // 0: one for two cores, at least one
@@ -101,6 +106,7 @@ struct Advisor {
 
 struct Admin {
     Endpoint address{"127.0.0.1", 6433};
+    std::string admin_users, stats_users;   // of the console, besides superusers and members of pg_monitor; names with commas between
     std::string token_file;                 // of the bearer token by which HTTP may change things; empty: it only reads
     bool enabled = true;
 };
@@ -138,5 +144,8 @@ struct Config {
     Log log;
     std::vector<Rule> rules;
 };
+
+// "anna, bert" as two names.
+std::vector<std::string> name_list(const std::string& text);
 
 }  // namespace larder::config

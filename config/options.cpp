@@ -91,6 +91,15 @@ struct ListenTls {
     static std::string print(const Config& config) { return toml_string(name(config.listen.tls)); }
 };
 
+struct AuthQuery {
+    static std::string set(Config& config, std::string_view text) {
+        if (text.find("$1") == std::string_view::npos) return "must hold $1, which stands for the user's name";
+        config.listen.auth_query = text;
+        return {};
+    }
+    static std::string print(const Config& config) { return toml_string(config.listen.auth_query); }
+};
+
 // The URI may hold a password, so what is printed is where it leads.
 struct UpstreamUri {
     static std::string set(Config& config, std::string_view text) {
@@ -191,6 +200,12 @@ constexpr std::array kOptions{
     option<String<MEMBER(listen.tls_key_file)>>("listen", "tls_key_file", string, true, "", "its private key (PEM)"),
     option<String<MEMBER(listen.tls_ca_file)>>("listen", "tls_ca_file", string, true, "", "authorities (PEM) by which client certificates are checked; empty: they are not asked for"),
     option<String<MEMBER(listen.auth_file)>>("listen", "auth_file", string, false, "", "users whom Larder itself lets in (docs/logins.md), in the format of PgBouncer's auth_file; empty: the server decides"),
+    option<String<MEMBER(listen.hba_file)>>("listen", "hba_file", string, false, "", "who may log in from where, and how, in the syntax of pg_hba.conf (docs/logins.md); it needs auth_file or auth_user; empty: everybody whom auth_file or auth_query knows"),
+    option<String<MEMBER(listen.ident_file)>>("listen", "ident_file", string, false, "", "which names of certificates may log in as which users, in the syntax of pg_ident.conf"),
+    option<String<MEMBER(listen.auth_user)>>("listen", "auth_user", string, true, "", "who asks the server for users that are not in auth_file (docs/logins.md); its password is that of auth_file, or upstream.uri's; empty: nobody asks"),
+    option<AuthQuery>("listen", "auth_query", string, true, "", "what is asked: $1 is the user's name; one row with the name and the password's verifier, or none"),
+    option<String<MEMBER(listen.auth_dbname)>>("listen", "auth_dbname", string, true, "", "in which database; empty: that of upstream.uri"),
+    option<Duration<MEMBER(listen.auth_max_age), 0, 3'600'000>>("listen", "auth_max_age", duration, true, "from 0 to 1h", "how long the answer is good; 0: each login asks"),
     option<Integer<MEMBER(listen.clients_max), 1, 1'000'000>>("listen", "clients_max", integer, false, "from 1 to 1000000", "clients beyond this number are refused"),
     option<Integer<MEMBER(listen.login_clients_max), 1, 1'000'000>>("listen", "login_clients_max", integer, false, "from 1 to 1000000", "of the clients, those that are not logged in yet: who comes while there are so many is refused"),
     option<Integer<MEMBER(listen.workers), 0, 1024>>("listen", "workers", integer, true, "from 0 to 1024", "threads that serve clients; 0: one for two cores, at least one"),
@@ -229,6 +244,8 @@ constexpr std::array kOptions{
     option<Duration<MEMBER(advisor.lock_timeout), 10, 600'000>>("advisor", "lock_timeout", duration, true, "from 10ms to 10min", "how long a deployment waits for a lock before it tries again later"),
     option<Address<MEMBER(admin.address)>>("admin", "address", endpoint, true, "", "where the dashboard, metrics and API listen"),
     option<String<MEMBER(admin.token_file)>>("admin", "token_file", string, true, "", "file with the bearer token that a request has to show to change anything; empty: HTTP only reads"),
+    option<String<MEMBER(admin.admin_users)>>("admin", "admin_users", string, true, "", "users who may do everything in the console, with commas between; superusers of the server may, too"),
+    option<String<MEMBER(admin.stats_users)>>("admin", "stats_users", string, true, "", "users who may look at everything in the console, with commas between; members of pg_monitor may, too"),
     option<Boolean<MEMBER(admin.enabled)>>("admin", "enabled", boolean, true, "", "false: no admin port"),
     option<LogLevel>("log", "level", choice, false, "trace, debug, info, warn or error", "what is logged"),
     option<LogFormatName>("log", "format", choice, true, "text or json", "how a line is written"),

@@ -140,4 +140,16 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
     return best;
 }
 
+std::vector<std::string> name_list(const std::string& text) {
+    std::vector<std::string> names;
+    for (std::size_t at = 0; at <= text.size();) {
+        const auto comma = std::min(text.find(',', at), text.size());
+        const auto first = std::min(text.find_first_not_of(" \t", at), comma);
+        const auto last = text.find_last_not_of(" \t,", comma);
+        if (first < comma) names.push_back(text.substr(first, last - first + 1));
+        at = comma + 1;
+    }
+    return names;
+}
+
 }  // namespace larder::config

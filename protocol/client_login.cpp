@@ -23,11 +23,23 @@ Credentials::~Credentials() {
     OPENSSL_cleanse(keys->server_key.data(), keys->server_key.size());
 }
 
-ClientLogin::ClientLogin(std::shared_ptr<const UserFile> users, Bytes user) : users_(std::move(users)), user_(user), secret_(users_->find(user)) {}
-
 ClientLogin::Step ClientLogin::start(std::string& out) {
     LARDER_ASSERT(state_ == State::start);
-    if (secret_ && secret_->kind() == UserSecret::Kind::md5) {
+    const bool is_md5 = secret_ && secret_->kind() == UserSecret::Kind::md5;
+    if (demand_ == Demand::nothing) {
+        // With a verifier alone nobody can log in at the server.
+        if (secret_ && (is_md5 || secret_->kind() == UserSecret::Kind::plain)) credentials_.secret = secret_;
+        state_ = State::ended;
+        return Step::accepted;
+    }
+    if (demand_ == Demand::password) {
+        append_sasl(out, Authentication::Kind::cleartext_password, {});
+        state_ = State::wants_password;
+        return Step::more;
+    }
+    // An md5 digest cannot prove anything to SCRAM: asked for that, such a user is as good as none.
+    if (demand_ == Demand::scram && is_md5) secret_.reset();
+    if (demand_ == Demand::secret && is_md5) {
         auto salt = random_bytes(kMd5SaltBytes);
         if (!salt) return refuse(out, sqlstate::kInternalError, "could not generate random MD5 salt");
         md5_salt_ = std::move(*salt);
@@ -44,12 +56,13 @@ ClientLogin::Step ClientLogin::start(std::string& out) {
 ClientLogin::Step ClientLogin::on_message(char type, Bytes body, std::string& out) {
     LARDER_ASSERT(state_ != State::start && state_ != State::ended);
     if (type != kAuthenticationResponseType) {
-        const bool is_sasl = state_ != State::wants_md5;
+        const bool is_sasl = state_ != State::wants_md5 && state_ != State::wants_password;
         return refuse(out, sqlstate::kProtocolViolation, (is_sasl ? "expected SASL response, got message type " : "expected password response, got message type ") +
                                                              std::to_string(static_cast<unsigned char>(type)));
     }
     switch (state_) {
         case State::wants_md5: return on_md5(body, out);
+        case State::wants_password: return on_password(body, out);
         case State::wants_initial: return on_initial(body, out);
         case State::wants_first: return on_first(body, out);
         default: return on_final(body, out);
@@ -67,13 +80,44 @@ ClientLogin::Step ClientLogin::on_md5(Bytes body, std::string& out) {
     return Step::accepted;
 }
 
+ClientLogin::Step ClientLogin::on_password(Bytes body, std::string& out) {
+    const auto message = PasswordMessage::decode(body);
+    if (!message) return refuse(out, sqlstate::kProtocolViolation, "invalid password packet size");
+    if (message->password.empty()) return refuse(out, sqlstate::kInvalidPassword, "empty password returned by client");
+    if (message->password.size() > kUserSecretBytesMax || !is_password(message->password)) return wrong_password(out);
+    // The password itself answers whatever the server asks. One that looks like a verifier would be taken for that.
+    auto given = std::make_shared<const UserSecret>(std::string(message->password), std::string());
+    if (given->kind() == UserSecret::Kind::plain) credentials_.secret = std::move(given);
+    state_ = State::ended;
+    return Step::accepted;
+}
+
+bool ClientLogin::is_password(Bytes password) const {
+    switch (secret_ ? secret_->kind() : UserSecret::Kind::none) {
+        case UserSecret::Kind::plain: return equal_in_constant_time(secret_->text(), password);
+        case UserSecret::Kind::md5: {
+            const auto digest = md5_verifier(password, user_);
+            return digest && equal_in_constant_time(secret_->text(), *digest);
+        }
+        case UserSecret::Kind::scram:
+        case UserSecret::Kind::none: break;
+    }
+    // A user who does not exist takes as long as one who does.
+    const auto* verifier = secret_ ? secret_->verifier() : nullptr;
+    const auto made_up = verifier == nullptr ? ScramVerifier::mock(user_, salt_secret_) : std::nullopt;
+    const auto* wanted = verifier != nullptr ? verifier : (made_up ? &*made_up : nullptr);
+    if (wanted == nullptr || wanted->iterations > kScramIterationsMax) return false;
+    const auto found = ScramVerifier::from_password(password, wanted->salt, wanted->iterations);
+    return found && equal_in_constant_time(as_bytes(found->stored_key), as_bytes(wanted->stored_key)) && verifier != nullptr;
+}
+
 ClientLogin::Step ClientLogin::on_initial(Bytes body, std::string& out) {
     const auto message = SaslInitialResponse::decode(body);
     if (!message) return refuse(out, sqlstate::kProtocolViolation, decode_error_message(message.error()));
     if (message->mechanism != kScramSha256) return refuse(out, sqlstate::kProtocolViolation, "client selected an invalid SASL authentication mechanism");
     const auto nonce = scram_nonce();
     const auto* verifier = secret_ ? secret_->verifier() : nullptr;
-    const auto made_up = verifier == nullptr ? ScramVerifier::mock(user_, users_->salt_secret()) : std::nullopt;
+    const auto made_up = verifier == nullptr ? ScramVerifier::mock(user_, salt_secret_) : std::nullopt;
     if (!nonce || (verifier == nullptr && !made_up)) return refuse(out, sqlstate::kInternalError, "could not generate random nonce");
     scram_.emplace(verifier != nullptr ? *verifier : *made_up, *nonce, kScramSha256);
     if (message->data) return on_first(*message->data, out);

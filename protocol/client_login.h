@@ -31,6 +31,14 @@ struct Credentials {
     ~Credentials();
 };
 
+// What a client has to show.
+enum class Demand : unsigned char {
+    secret,    // SCRAM-SHA-256, or md5 if that is what is known of it: pg_hba.conf's md5
+    scram,     // SCRAM-SHA-256, whatever is known
+    password,  // in clear
+    nothing,   // trust, or a certificate that was looked at
+};
+
 class ClientLogin {
 public:
     enum class Step : unsigned char {
@@ -39,9 +47,12 @@ public:
         refused,   // `out` ends with a FATAL error; close
     };
 
-    ClientLogin(std::shared_ptr<const UserFile> users, Bytes user);
+    // `secret` null: there is no such user. `salt_secret`: as UserFile::salt_secret().
+    ClientLogin(std::shared_ptr<const UserSecret> secret, Bytes salt_secret, Bytes user, Demand demand = Demand::secret)
+        : salt_secret_(salt_secret), user_(user), secret_(std::move(secret)), demand_(demand) {}
+    ClientLogin(const std::shared_ptr<const UserFile>& users, Bytes user) : ClientLogin(users->find(user), users->salt_secret(), user) {}
 
-    // The first request.
+    // The first request; `accepted` at once if nothing is demanded.
     Step start(std::string& out);
     // `type` and body of the next frontend message, whatever it is.
     Step on_message(char type, Bytes body, std::string& out);
@@ -53,6 +64,7 @@ private:
     enum class State : unsigned char {
         start,          // nothing was sent
         wants_md5,      // waits for PasswordMessage
+        wants_password, // the same, with the password in clear
         wants_initial,  // waits for SASLInitialResponse
         wants_first,    // the mechanism is chosen, the first message was left out
         wants_final,    // waits for SASLResponse with the proof
@@ -60,6 +72,8 @@ private:
     };
 
     Step on_md5(Bytes body, std::string& out);
+    Step on_password(Bytes body, std::string& out);
+    bool is_password(Bytes password) const;
     Step on_initial(Bytes body, std::string& out);
     Step on_first(Bytes data, std::string& out);
     Step on_final(Bytes data, std::string& out);
@@ -68,9 +82,10 @@ private:
     Step wrong_scram(std::string& out, ScramError error);
 
     State state_ = State::start;
-    std::shared_ptr<const UserFile> users_;
+    std::string salt_secret_;
     std::string user_;
     std::shared_ptr<const UserSecret> secret_;  // null: no such user
+    Demand demand_ = Demand::secret;
     std::string md5_salt_;
     std::optional<ScramServer> scram_;
     Credentials credentials_;

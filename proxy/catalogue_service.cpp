@@ -81,7 +81,7 @@ void CatalogueService::run() {
             try {
                 visit(database);
             } catch (const std::exception& e) {
-                database.connection.reset();
+                close(database);
                 database.state->want_facts();
                 if (shared_.upstream.own_transactions.are_wanted()) database.state->want_files();
                 note_failure(database, e.what());
@@ -107,8 +107,17 @@ bool CatalogueService::may_load() const {
            shared_.upstream.not_serving() != rules::Reason::no_upstream;
 }
 
+// True: its database is paused, and nobody needs facts any more. Until then sessions may wait for them to give their connection back.
+bool CatalogueService::leaves_to_gate(Database& database) {
+    const auto& gate = database.state->gate();
+    const std::uint64_t own = database.connection ? 1 : 0;
+    const bool is_left_alone = gate.is_paused() && gate.places().taken <= own;
+    if (is_left_alone || database.place.is_old()) close(database);
+    return is_left_alone;
+}
+
 void CatalogueService::visit(Database& database) {
-    if (!may_load()) return;
+    if (leaves_to_gate(database) || !may_load()) return;
     const Instant at = now();
     if (at < database.retry_at) return;
     const bool lacks_files = shared_.upstream.own_transactions.are_wanted() && database.state->files() == nullptr;
@@ -172,7 +181,7 @@ void CatalogueService::note_success(Database& database, Instant begun) {
     database.backoff = milliseconds{0};
     const auto took = std::chrono::duration_cast<milliseconds>(now() - begun);
     database.check_at = now() + took * kPollPartOfTime;
-    database.poll_at = std::max(now() + std::chrono::milliseconds(shared_.reloadable.catalogue_poll.load()), database.check_at);
+    database.poll_at = std::max(now() + shared_.reloadable.catalogue_poll.load(), database.check_at);
 }
 
 // What the change feed needs to know which relation a file belongs to.
@@ -207,14 +216,15 @@ void CatalogueService::note_change_from_elsewhere(Database& database) {
 
 bool CatalogueService::connect(Database& database, std::string& error) {
     const std::int32_t instance = shared_.upstream.instance_number();
-    if (database.connection && (database.checked_instance != instance || !database.connection->is_alive())) database.connection.reset();
+    if (database.connection && (database.checked_instance != instance || !database.connection->is_alive())) close(database);
     if (!database.connection) {
         close_oldest();
+        database.place = session::ServerPlace(database.state->gate());
         database.connection = PgConnection::open(shared_.config.upstream, database.state->name(), "larder_catalogue", stop_wakeup_, error);
-        if (!database.connection) return false;
+        if (!database.connection) return close(database), false;
         for (const char* setting : {"set statement_timeout = 0", "set idle_session_timeout = 0", "set default_transaction_read_only = on"}) {
             const PgRows set = database.connection->query(setting, kQueryTimeout);
-            if (!set.ok && set.sqlstate.empty()) return error = set.error, database.connection.reset(), false;
+            if (!set.ok && set.sqlstate.empty()) return error = set.error, close(database), false;
         }
     }
     const PgRows found = database.connection->query(
@@ -222,11 +232,16 @@ bool CatalogueService::connect(Database& database, std::string& error) {
             std::to_string(session::kInstanceLockClass) + " and objid = " + std::to_string(instance), kQueryTimeout);
     if (!found.ok || found.rows.empty()) {
         error = found.ok ? "this connection reached another server than the control connection" : found.error;
-        database.connection.reset();
+        close(database);
         return false;
     }
     database.checked_instance = instance;
     return true;
+}
+
+void CatalogueService::close(Database& database) {
+    database.connection.reset();
+    database.place = {};
 }
 
 void CatalogueService::close_oldest() {
@@ -237,7 +252,7 @@ void CatalogueService::close_oldest() {
         ++open;
         if (oldest == nullptr || database.used < oldest->used) oldest = &database;
     }
-    if (open >= kConnectionsMax) oldest->connection.reset();
+    if (open >= kConnectionsMax) close(*oldest);
 }
 
 void CatalogueService::note_failure(Database& database, const std::string& error) {

@@ -41,6 +41,7 @@ public:
 private:
     struct Database {
         session::DatabaseState* state = nullptr;
+        session::ServerPlace place;            // of the connection: a paused database has none, not even this one
         std::unique_ptr<PgConnection> connection;
         std::string state_digest;              // of the facts that are published
         std::int32_t checked_instance = 0;     // under which the connection was found to be with the right server
@@ -57,6 +58,8 @@ private:
     void load(Database& database, bool is_poll);
     void load_files(Database& database);
     bool connect(Database& database, std::string& error);
+    static void close(Database& database);
+    static bool leaves_to_gate(Database& database);
     void note_success(Database& database, Instant begun);
     void note_failure(Database& database, const std::string& error);
     void note_change_from_elsewhere(Database& database);

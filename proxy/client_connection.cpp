@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "protocol/error.h"
+#include "proxy/socket_options.h"
 #include "proxy/worker.h"
 
 namespace larder::proxy {
@@ -24,14 +25,10 @@ bool ends_with_ready(Bytes in) {
     return in.size() >= kReadyBytes && in.substr(in.size() - kReadyBytes).starts_with(Bytes("Z\0\0\0\5", 5));
 }
 
-std::int64_t wall_clock_us() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 }  // namespace
 
 ClientConnection::ClientConnection(Worker& worker, PeerRef client, session::ClientInfo info)
-    : worker_(worker), id_(info.id), client_(std::move(client)), waiter_(worker, info.id), connected_us_(wall_clock_us()) {
+    : worker_(worker), id_(info.id), client_(std::move(client)), waiter_(worker, info.id), request_at_(worker.context().now), connected_us_(wall_clock_us()) {
     session_ = std::make_unique<session::Session>(worker.context(), std::move(info), waiter_);
 }
 
@@ -149,6 +146,8 @@ void ClientConnection::read_client() {
     switch (taken.status) {
         case IoStatus::done:
             worker_.bytes_in.add(taken.bytes);
+            if (auto* counts = session_->counts()) counts->received.add(taken.bytes);
+            request_at_ = worker_.context().now;
             if (!taken.is_short || client_->tls() != nullptr) return;
             // All there is, most likely; a failing read to be sure would cost every request a system call.
             client_->readable = false;
@@ -233,7 +232,10 @@ void ClientConnection::feed_rest() {
 void ClientConnection::write_to(Peer* peer, session::OutputQueue& queue) {
     if (queue.empty()) return;
     if (peer == nullptr || peer->failed) return queue.clear();
-    if (peer == client_.get()) worker_.bytes_out.add(queue.size());
+    if (peer == client_.get()) {
+        worker_.bytes_out.add(queue.size());
+        if (auto* counts = session_->counts()) counts->sent.add(queue.size());
+    }
     if (peer->pending.empty()) {
         const IoStatus status = peer->write(queue);
         if (status == IoStatus::closed) fail(*peer);
@@ -255,7 +257,8 @@ void ClientConnection::carry_out_needs() {
     const session::Needs needs = std::exchange(needs_, {});
     if (needs.start_client_tls) start_client_tls();
     if (is_over_) return;
-    if (needs.connect_server) worker_.connect(id_);
+    if (needs.look_up_user) look_up_user();
+    if (needs.connect_server) connect_server();
     if (needs.route_cancel) route_cancel();
     if (is_over_) return;
     if (needs.cancel_server) cancel_server();
@@ -286,7 +289,7 @@ bool ClientConnection::step_client_tls() {
     switch (client_->tls()->handshake().status) {
         case IoStatus::done:
             is_handshaking_ = false;
-            session_->on_client_tls_ready();
+            session_->on_client_tls_ready(client_->tls()->peer_name());
             needs_.merge(session_->take_needs());
             return true;
         case IoStatus::wants_read: client_->readable = false; return false;
@@ -327,8 +330,13 @@ void ClientConnection::on_server(ConnectResult result) {
         return;
     }
     guarded([&] {
-        if (!result.peer) return tell([&](session::Outputs& out) { session_->on_server_failed(result.sqlstate, result.message, out); });
+        if (!result.peer) {
+            server_place_ = {};
+            return tell([&](session::Outputs& out) { session_->on_server_failed(result.sqlstate, result.message, out); });
+        }
+        auto place = std::move(server_place_);
         drop_server();
+        server_place_ = std::move(place);
         server_ = result.peer;
         server_opened_ = worker_.context().now;
         worker_.lent_servers.add();
@@ -360,7 +368,9 @@ void ClientConnection::on_shutdown() {
 }
 
 void ClientConnection::on_login_deadline() {
-    if (!is_closing_ && !session_->is_logged_in()) finish();
+    if (is_closing_ || session_->is_logged_in()) return;
+    if (is_held_) return worker_.expect_login(id_);  // it is not the client that takes so long
+    finish();
 }
 
 void ClientConnection::on_linger_deadline() {
@@ -411,6 +421,7 @@ void ClientConnection::finish() {
     }
     if (cancel_delivered_) std::exchange(cancel_delivered_, nullptr)();
     drop_server();
+    server_place_ = {};
     leave_pool();
     client_->close();
     worker_.shared().cancels.forget(session_->client().key.pid);
@@ -441,6 +452,19 @@ void ClientConnection::break_off(Bytes sqlstate, Bytes message, const char* what
     close_client_when_flushed();
 }
 
+ServerRow ClientConnection::server_row() const {
+    ServerRow row;
+    row.id = server_place_.number();
+    row.pid = session_->server_key().pid;
+    row.connected_us = wall_clock_us(server_opened_);
+    row.used_us = wall_clock_us(request_at_);
+    row.is_tls = server_->tls() != nullptr;
+    row.must_close = server_place_.must_close();
+    row.prepared_statements = session_->server_statements();
+    row.local_address = local_address(server_->descriptor());
+    return row;
+}
+
 ClientRow ClientConnection::row() const {
     ClientRow row;
     row.id = id_;
@@ -450,9 +474,14 @@ ClientRow ClientConnection::row() const {
     row.address = session_->client().address;
     row.state = session_->state_name();
     row.connected_us = connected_us_;
+    row.request_us = wall_clock_us(request_at_);
+    if (is_waiting_) row.wait_us = (now() - waiting_since_).count();
     row.is_tls = client_->tls() != nullptr;
+    row.is_replication = session_->is_replication();
+    row.local_address = local_address(client_->descriptor());
+    row.prepared_statements = session_->prepared_statements();
     row.has_server = server_ != nullptr;
-    row.server_pid = session_->server_key().pid;
+    if (server_) row.server = server_row();
     row.pinned_by = session_->pinned_by();
     row.pending_bytes = client_->pending.size();
     return row;

@@ -41,6 +41,7 @@ public:
     void on_readable(bool is_client) override;
     void on_writable(bool is_client) override;
     void on_server(ConnectResult result);
+    void on_user_looked_up(const session::LookedUpUser& user);
     void on_flight(cache::ResultRef result, bool leads);
     void on_cancel(std::function<void()> delivered);   // `delivered`: once the server has been told, or needs not be
     void on_cancel_sent(std::uint64_t link_number);    // a CancelRequest has reached the server
@@ -48,6 +49,7 @@ public:
     void on_lent(PooledServerRef server);
     void on_may_connect(const std::string& key);
     void on_wait_deadline(std::uint64_t number);
+    void on_resumed();                                 // its database may not be paused any more
     void reconsider();
     void on_cancel_routed();                           // our own CancelRequest has been delivered: the client may go
     void on_shutdown();
@@ -58,9 +60,11 @@ public:
     void on_kill();                                    // the same, since an administrator wants it
 
     bool is_over() const { return is_over_; }
+    const session::DatabaseGate* gate() const { return session_->gate(); }  // of its database; null: not known yet, or the console
     ClientRow row() const;
 
 private:
+    ServerRow server_row() const;
     void pump();
     void note_login();
     bool step();                                       // one side, one read; false: nothing to do
@@ -95,10 +99,15 @@ private:
     void drop_server();
     void carry_out_pool_needs(const session::Needs& needs);
     void enter_pool();
+    void look_up_user();
+    void connect_server();
+    bool is_held_up();                                 // its database is paused: on_resumed() will come
+    void open_server();                                // counted from now on
     void acquire_server();
     void take_lent(const PooledServerRef& server);
     void release_server();
     void wait_for_server();
+    void stop_waiting();                               // since there is one
     void leave_queue();
     void stop_counting();
     void leave_pool();
@@ -118,8 +127,13 @@ private:
     session::Needs needs_;
     std::function<void()> cancel_delivered_;
     Instant server_opened_;
+    session::ServerPlace server_place_;                // of server_, or of the one that is being opened
+    Instant request_at_;                               // when something came from the client last
+    Instant waiting_since_;                            // with is_waiting_
     std::uint64_t wait_number_ = 0;
     bool is_waiting_ = false;                          // a deadline for wait_number_ is set
+    bool is_held_ = false;                             // its database is paused, and its login needs the server
+    bool wants_user_ = false;                          // with is_held_: to look its user up, and not yet a connection of its own
     bool has_entered_pool_ = false;                    // the one of session_->pool_key()
     bool is_counted_ = false;                          // the server connection, or the one being opened, counts in the pool
     std::int64_t connected_us_;                        // wall clock

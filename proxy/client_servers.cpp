@@ -38,8 +38,53 @@ void ClientConnection::drop_server() {
     if (!server_) return;
     server_->close();
     server_.reset();
+    server_place_ = {};
     worker_.lent_servers.sub();
     stop_counting();
+}
+
+// --- a paused database
+
+// The login's connection. That of a console login counts nowhere, and is not held up: who resumes has to come in first.
+void ClientConnection::connect_server() {
+    if (session_->gate() == nullptr) return worker_.connect(id_);
+    if (!is_held_up()) open_server();
+}
+
+// While a database is paused its server may be gone.
+void ClientConnection::look_up_user() {
+    wants_user_ = is_held_up();
+    if (!wants_user_) worker_.look_up_user(id_, std::string(session_->user()));
+}
+
+bool ClientConnection::is_held_up() {
+    if (session_->gate() == nullptr || !session_->gate()->is_paused()) return false;
+    is_held_ = true;
+    worker_.hold(id_);
+    wait_for_server();
+    return true;
+}
+
+void ClientConnection::on_user_looked_up(const session::LookedUpUser& user) {
+    worker_.note_activity();
+    if (is_over_ || is_broken_ || is_closing_) return;
+    guarded([&] { tell([&](session::Outputs& out) { session_->on_user_looked_up(user, out); }); });
+    rest_is_due_ = !client_->rest.empty();
+    pump();
+}
+
+void ClientConnection::open_server() {
+    server_place_ = session::ServerPlace(*session_->gate());
+    worker_.connect(id_);
+}
+
+void ClientConnection::on_resumed() {
+    if (!is_held_ || is_over_ || is_broken_ || is_closing_) return;
+    if (session_->gate()->is_paused()) return worker_.hold(id_);
+    is_held_ = false;
+    stop_waiting();
+    if (std::exchange(wants_user_, false)) worker_.look_up_user(id_, std::string(session_->user()));
+    else open_server();
 }
 
 // --- shared connections
@@ -59,7 +104,7 @@ void ClientConnection::carry_out_pool_needs(const session::Needs& needs) {
 }
 
 void ClientConnection::enter_pool() {
-    if (!std::exchange(has_entered_pool_, true)) worker_.shared().servers.enter(session_->pool_key());
+    if (!std::exchange(has_entered_pool_, true)) worker_.shared().servers.enter(session_->pool_key(), *session_->gate());
 }
 
 void ClientConnection::acquire_server() {
@@ -70,15 +115,16 @@ void ClientConnection::acquire_server() {
         case ServerPool::Answer::connect:
             is_counted_ = true;
             session_->on_connecting();
-            return worker_.connect(id_);
+            return open_server();
         case ServerPool::Answer::queued: return wait_for_server();
     }
 }
 
 void ClientConnection::take_lent(const PooledServerRef& server) {
-    is_waiting_ = false;
+    stop_waiting();
     is_counted_ = true;
     server_opened_ = server->opened;
+    server_place_ = std::move(server->place);
     auto link = std::move(server->link);
     server_ = PeerRef(new Peer(worker_.io(), std::exchange(server->descriptor, -1), false));
     if (server->tls) server_->start_tls(std::move(server->tls));
@@ -99,6 +145,7 @@ void ClientConnection::release_server() {
     server_.reset();
     worker_.lent_servers.sub();
     auto server = std::make_shared<PooledServer>(session_->pool_key(), descriptor, std::move(tls), std::move(link), server_opened_);
+    server->place = std::move(server_place_);
     server->is_counted = std::exchange(is_counted_, false);
     worker_.shared().servers.give_back(std::move(server), worker_.context().now);
 }
@@ -106,7 +153,13 @@ void ClientConnection::release_server() {
 void ClientConnection::wait_for_server() {
     if (is_waiting_) return;
     is_waiting_ = true;
+    waiting_since_ = worker_.context().now;
     worker_.wait_for_server(id_, ++wait_number_);
+}
+
+void ClientConnection::stop_waiting() {
+    if (!std::exchange(is_waiting_, false)) return;
+    if (auto* counts = session_->counts()) counts->wait_us.add(static_cast<std::uint64_t>((worker_.context().now - waiting_since_).count()));
 }
 
 void ClientConnection::leave_queue() {
@@ -137,20 +190,24 @@ void ClientConnection::on_lent(PooledServerRef server) {
 void ClientConnection::on_may_connect(const std::string& key) {
     worker_.note_activity();
     if (is_over_ || is_broken_ || is_closing_ || !session_->awaits_server()) return worker_.shared().servers.closed(key);
-    is_waiting_ = false;
+    stop_waiting();
     is_counted_ = true;
     session_->on_connecting();
-    worker_.connect(id_);
+    open_server();
 }
 
 void ClientConnection::on_wait_deadline(std::uint64_t number) {
     if (is_over_ || is_broken_ || is_closing_ || !is_waiting_ || number != wait_number_) return;
     is_waiting_ = false;
+    const bool was_held = std::exchange(is_held_, false);
     // False: one is on its way here.
-    if (!session_->awaits_server() || !worker_.shared().servers.leave(session_->pool_key(), id_)) return;
+    if (!was_held && (!session_->awaits_server() || !worker_.shared().servers.leave(session_->pool_key(), id_))) return;
     worker_.shared().wait_timeouts.fetch_add(1, std::memory_order_relaxed);
+    const bool is_paused = session_->gate()->is_paused();
+    const Bytes sqlstate = is_paused ? protocol::sqlstate::kCannotConnectNow : protocol::sqlstate::kTooManyConnections;
+    const Bytes message = is_paused ? "the database is paused, and was not resumed within pool.max_wait" : "no server connection became free within pool.max_wait";
     guarded([&] {
-        tell([&](session::Outputs& out) { session_->on_no_server(protocol::sqlstate::kTooManyConnections, "no server connection became free within pool.max_wait", out); });
+        tell([&](session::Outputs& out) { was_held ? session_->on_held_too_long(sqlstate, message, out) : session_->on_no_server(sqlstate, message, out); });
     });
     pump();
 }

@@ -29,21 +29,6 @@ constexpr std::int64_t kLogPauseEveryUs = 10'000'000;
 constexpr int kRefusingMax = 256;
 constexpr int kBacklog = 4096;
 
-std::string shown(const sockaddr_storage& address) {
-    char text[INET6_ADDRSTRLEN] = "";
-    if (address.ss_family == AF_INET) {
-        const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-        inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
-        return std::string(text) + ":" + std::to_string(ntohs(v4.sin_port));
-    }
-    if (address.ss_family == AF_INET6) {
-        const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-        inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
-        return "[" + std::string(text) + "]:" + std::to_string(ntohs(v6.sin6_port));
-    }
-    return "unix";
-}
-
 // All zeros if it cannot be told.
 sockaddr_storage bound_to(int descriptor) {
     sockaddr_storage bound{};

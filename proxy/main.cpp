@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "admin/console.h"
 #include "admin/http_server.h"
@@ -16,6 +17,7 @@
 #include "base/version.h"
 #include "config/command_line.h"
 #include "config/load.h"
+#include "config/pgbouncer_import.h"
 #include "config/upstream_uri.h"
 #include "proxy/proxy.h"
 #include "proxy/service_manager.h"
@@ -30,6 +32,7 @@ constexpr int kFailed = 1;       // an address is taken, a certificate cannot be
 constexpr int kBadUsage = 2;     // command line or configuration
 
 constexpr std::chrono::seconds kDrainTimeout{30};
+constexpr std::chrono::hours kWaitTimeout{24 * 365};  // SHUTDOWN that waits: whoever asked for it can hurry it with a signal
 constexpr std::chrono::milliseconds kStopTimeout{500};
 constexpr std::chrono::milliseconds kDrainPoll{50};
 
@@ -99,8 +102,9 @@ class Program {
 public:
     Program(const config::CommandLine& options, const config::Config& config)
         : proxy_(config, rules_file(config)), settings_(proxy_, options.config_file, options.sets, config), advisor_(make_advisor(config, proxy_, proxy_.rules())),
-          console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), &settings_) {
+          console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), &settings_, &proxy_.operations()) {
         proxy_.set_console(console_);
+        proxy_.operations().on_shutdown([] { ::kill(::getpid(), SIGTERM); });
         if (!config.admin.enabled) return;
         http_ = std::make_unique<admin::HttpServer>(config.admin, sources(config, config::read_secret(config.admin.token_file)));
     }
@@ -114,7 +118,7 @@ public:
         for (;;) {
             switch (next_signal(signals, interval.count() > 0 ? interval : std::chrono::hours(1))) {
                 case SIGHUP: reload(); break;
-                case SIGTERM: return drain(signals);
+                case SIGTERM: return end(signals);
                 case SIGINT: return stop();
                 default: break;
             }
@@ -158,11 +162,20 @@ private:
         }
     }
 
-    int drain(const sigset_t& signals) {
+    // As the console's SHUTDOWN said, or on a signal.
+    int end(const sigset_t& signals) {
         manager_.stopping("sessions end as soon as they are idle");
+        const auto wanted = proxy_.operations().take_shutdown();
+        if (wanted == Shutdown::at_once) return stop();
+        if (wanted == Shutdown::wait_for_clients) {
+            log_info("stopping when the last client has left", {{"clients", std::to_string(proxy_.client_count())}});
+            proxy_.refuse_new_clients();
+            wait_for_clients(signals, kWaitTimeout);
+            return finish();
+        }
         log_info("stopping; sessions end as soon as they are idle", {{"clients", std::to_string(proxy_.client_count())}});
         proxy_.begin_drain();
-        wait_for_clients(signals, kDrainTimeout);
+        wait_for_clients(signals, wanted ? kWaitTimeout : kDrainTimeout);
         return finish();
     }
 
@@ -194,6 +207,7 @@ void init_log_from(const config::Log& log) { init_log({log_level(log.level), log
 
 int run(const std::vector<std::string>& arguments) {
     if (!arguments.empty() && arguments[0] == "advise") return advisor::run_command({arguments.begin() + 1, arguments.end()}, std::cin, std::cout, std::cerr);
+    if (!arguments.empty() && arguments[0] == "import") return config::run_import({arguments.begin() + 1, arguments.end()}, std::cout, std::cerr);
     const config::CommandLine options = config::parse_command_line(arguments);
     if (options.help) return std::fputs(std::string(config::usage()).c_str(), stdout), kDone;
     if (options.version) return std::printf("larder %s\n", std::string(kVersion).c_str()), kDone;

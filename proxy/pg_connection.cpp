@@ -116,10 +116,18 @@ std::unique_ptr<PgConnection> PgConnection::open(const config::Upstream& upstrea
 
 PgConnection::~PgConnection() { PQfinish(connection_); }
 
-PgRows PgConnection::query(const std::string& sql, milliseconds timeout) {
+PgRows PgConnection::query(const std::string& sql, milliseconds timeout) { return answer_to(PQsendQuery(connection_, sql.c_str()), timeout); }
+
+PgRows PgConnection::query(const std::string& sql, const std::vector<std::string>& values, milliseconds timeout) {
+    std::vector<const char*> texts;
+    for (const auto& value : values) texts.push_back(value.c_str());
+    return answer_to(PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(texts.size()), nullptr, texts.data(), nullptr, nullptr, 0), timeout);
+}
+
+PgRows PgConnection::answer_to(int was_sent, milliseconds timeout) {
     PgRows out;
     const auto deadline = Clock::now() + timeout;
-    if (PQsendQuery(connection_, sql.c_str()) == 0) {
+    if (was_sent == 0) {
         out.error = first_line(PQerrorMessage(connection_));
         return out;
     }

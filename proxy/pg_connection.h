@@ -51,6 +51,8 @@ public:
     PgConnection& operator=(const PgConnection&) = delete;
 
     PgRows query(const std::string& sql, std::chrono::milliseconds timeout);
+    // With $1, $2 …, as text.
+    PgRows query(const std::string& sql, const std::vector<std::string>& values, std::chrono::milliseconds timeout);
     // Reads what has arrived. False: the connection is lost.
     bool is_alive();
     // Waits until the server sends something, `wakeup` is woken, or the time is over. True: the server sent something.
@@ -60,6 +62,7 @@ public:
 
 private:
     explicit PgConnection(PGconn* connection) : connection_(connection) {}
+    PgRows answer_to(int was_sent, std::chrono::milliseconds timeout);
     PGconn* connection_;
 };
 

@@ -58,6 +58,9 @@ std::string shown(const std::vector<config::Endpoint>& endpoints) {
 Snapshot::Database shown(const session::DatabaseState& state, const std::vector<CatalogueService::Status>& loads) {
     Snapshot::Database database;
     database.name = printable(state.name());
+    database.is_paused = state.gate().is_paused();
+    database.is_disabled = state.gate().is_disabled();
+    database.servers = state.gate().places().taken;
     if (const auto facts = state.facts()) {
         database.has_facts = true;
         database.facts_valid = facts->server_word == state.server().server.load() && facts->catalogue_word == state.counters().catalogue.load();
@@ -154,7 +157,11 @@ Proxy::Proxy(const config::Config& config, std::string rules_file) : shared_(con
     rules_ = std::make_unique<RuleStore>(config, std::move(rules_file),
                                          RuleStore::Wiring{[this](auto rules) { publish(std::move(rules)); }, [this] { return statements(false); },
                                                            [this](const auto& database, const auto& relations) { return table_names(database, relations); }});
+    shared_.login_rules.set(read_login_rules(config.listen));
     shared_.users.set(read_user_file(config.listen.auth_file));
+    if (!config.listen.auth_user.empty()) {
+        shared_.user_query = std::make_unique<UserQuery>(config, shared_.upstream, [this](const std::string& user) { return plain_password(user); });
+    }
     shared_.client_tls.set(client_tls(config.listen));
     shared_.connector.set(std::make_shared<ServerConnector>(config.upstream));
     shared_.upstream.set_ttl_us_max(ttl_bound_us(config.freshness));
@@ -181,6 +188,7 @@ void Proxy::start(const std::vector<int>& passed) {
         feed_ = std::make_unique<ChangeFeed>(shared_);
         feed_->start();
     }
+    if (shared_.user_query) shared_.user_query->start();
     listener_->start();
     for (const auto& worker : workers_) worker->start(workers_);
 }
@@ -189,6 +197,7 @@ std::vector<std::string> Proxy::reload(const config::Config& config) {
     // Everything that can fail first.
     auto rules = rules_->read_again(config);
     auto users = read_user_file(config.listen.auth_file, shared_.users.get().get());
+    auto login_rules = read_login_rules(config.listen);
     auto tls = client_tls(config.listen);
     auto upstream = shared_.config.upstream;
     upstream.tls = config.upstream.tls;
@@ -198,13 +207,14 @@ std::vector<std::string> Proxy::reload(const config::Config& config) {
     init_log({log_level(config.log.level), config.log.format == config::LogFormat::json, config.log.file});
 
     shared_.users.set(users);
+    shared_.login_rules.set(login_rules);
     shared_.client_tls.set(std::move(tls));
     shared_.connector.set(std::move(connector));
     // Who else writes is settled at the start; how long answers live then may change.
     config::Freshness freshness = config.freshness;
     freshness.writers = shared_.config.freshness.writers;
     shared_.upstream.set_ttl_us_max(ttl_bound_us(freshness));
-    for (const auto& worker : workers_) worker->post_users(users);
+    for (const auto& worker : workers_) worker->post_users(users), worker->post_login_rules(login_rules);
     rules_->take_over(std::move(rules), config);
     shared_.reloadable.take_over(config);
     // Entries were stored under the old rules, perhaps for longer than the new ones allow.
@@ -241,14 +251,26 @@ bool Proxy::workers_move() {
     return all_move;
 }
 
-void Proxy::begin_drain() {
+// Of the user file; empty: there is none.
+std::string Proxy::plain_password(const std::string& user) const {
+    const auto users = shared_.users.get();
+    const auto secret = users == nullptr ? nullptr : users->find(user);
+    return secret != nullptr && secret->kind() == protocol::UserSecret::Kind::plain ? std::string(secret->text()) : std::string();
+}
+
+void Proxy::refuse_new_clients() {
     if (listener_) listener_->stop();
+}
+
+void Proxy::begin_drain() {
+    refuse_new_clients();
     for (const auto& worker : workers_) worker->post_shutdown();
 }
 
 void Proxy::stop() {
     if (std::exchange(is_stopped_, true)) return;
     if (listener_) listener_->stop();
+    if (shared_.user_query) shared_.user_query->stop();  // its answers go to workers
     for (const auto& worker : workers_) worker->stop();
     for (const auto& worker : workers_) worker->join();
     // The last sessions hand their open marks to outcomes_, and may reach other workers: all of those are still there.
@@ -298,7 +320,13 @@ Snapshot Proxy::snapshot() const {
     out.statement_shapes = shapes.shapes, out.dropped_shapes = shapes.evicted;
     out.wait_timeouts = shared_.wait_timeouts.load(std::memory_order_relaxed);
     out.pool_mode = mode_name(shared_.config.pool.mode);
+    out.pool_size = static_cast<std::uint64_t>(shared_.config.pool.size);
+    out.pool_lifetime_seconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(shared_.config.pool.lifetime).count());
     for (std::size_t i = 1; i < bypasses.size(); ++i) out.bypasses.emplace_back(rules::name(static_cast<rules::Reason>(i)), bypasses[i]);
+    if (shared_.user_query) {
+        out.user_lookups = shared_.user_query->asked.value();
+        out.user_lookup_failures = shared_.user_query->failed.value();
+    }
     out.refused_logins = shared_.refused_logins.load();
     out.refused_clients = shared_.refused_clients.load();
     out.unknown_outcomes_open = outcomes_.open();
@@ -309,6 +337,7 @@ Snapshot Proxy::snapshot() const {
     out.clients = static_cast<std::uint64_t>(std::max(0, shared_.clients.load()));
     out.clients_max = static_cast<std::uint64_t>(shared_.reloadable.clients_max.load());
     out.workers = static_cast<int>(workers_.size());
+    out.is_paused = shared_.upstream.are_all_paused();
     const auto loads = catalogues_ ? catalogues_->status() : std::vector<CatalogueService::Status>{};
     for (const session::DatabaseState* state : shared_.upstream.databases()) out.databases.push_back(shown(*state, loads));
     return out;

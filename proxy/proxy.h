@@ -18,6 +18,7 @@
 #include "proxy/change_feed.h"
 #include "proxy/control.h"
 #include "proxy/listener.h"
+#include "proxy/operator.h"
 #include "proxy/rule_store.h"
 #include "proxy/shared.h"
 #include "proxy/unknown_outcomes.h"
@@ -48,7 +49,8 @@ public:
     std::vector<std::string> reload(const config::Config& config);
     void set_last_reload_failed(bool failed) { last_reload_failed_ = failed; }  // for the metric; any thread
 
-    void begin_drain();                       // no new clients; sessions end as soon as they are idle
+    void refuse_new_clients();
+    void begin_drain();                       // the same, and sessions end as soon as they are idle
     int client_count() const { return shared_.clients.load(); }
     void stop();                              // at once
 
@@ -58,6 +60,7 @@ public:
     std::vector<CacheEntryRow> cache_entries(std::size_t max) const override;
     std::vector<ReasonRow> reasons() const override;
     std::vector<PoolRow> pools() const override;
+    std::vector<DatabaseTrafficRow> traffic() const override { return shared_.statistics.rows(now()); }
     void purge_cache() override;
     std::optional<std::size_t> purge_relation(const std::string& database, const std::string& relation) override;
     bool kill_client(std::uint64_t id) override;
@@ -65,14 +68,17 @@ public:
     StatementTotals statement_totals() const override;
     void set_advice(const std::string& statement_id, int advice) const override;
     config::RuleBook& rules() { return *rules_; }
+    Operator& operations() { return operator_; }
 
 private:
+    std::string plain_password(const std::string& user) const;
     void publish(std::shared_ptr<const rules::UserRules> rules);
     std::vector<std::string> table_names(const std::string& database, const std::vector<Oid>& relations) const;
 
     Shared shared_;
     KeptOutcomes outcomes_;
     std::vector<std::unique_ptr<Worker>> workers_;
+    Operator operator_{shared_, workers_};
     std::unique_ptr<Listener> listener_;
     std::unique_ptr<Control> control_;        // null: Larder cannot log in itself
     std::unique_ptr<CatalogueService> catalogues_;

@@ -10,6 +10,7 @@
 #include "protocol/backend.h"
 #include "protocol/frame.h"
 #include "protocol/frontend.h"
+#include "proxy/socket_options.h"
 
 namespace larder::proxy {
 namespace {
@@ -71,6 +72,19 @@ Instant end_of_life(const PooledServer& server, std::chrono::milliseconds lifeti
     return server.opened + (lifetime - spread);
 }
 
+ServerRow row_of(const PooledServer& server) {
+    ServerRow row;
+    row.id = server.place.number();
+    row.pid = server.link->backend_pid;
+    row.connected_us = wall_clock_us(server.opened);
+    row.used_us = wall_clock_us(server.idle_since);
+    row.is_tls = server.tls != nullptr;
+    row.must_close = server.place.must_close();
+    row.prepared_statements = server.link->statements.size();
+    row.local_address = local_address(server.descriptor);
+    return row;
+}
+
 }  // namespace
 
 PooledServer::~PooledServer() {
@@ -95,7 +109,7 @@ PooledServerRef ServerPool::take_idle(Pool& pool, std::uint64_t connection, Inst
         if (found == pool.idle.end()) found = pool.idle.end() - 1;
         auto server = std::move(*found);
         pool.idle.erase(found);
-        if (is_alive(*server) && !is_too_old(*server, pool, now)) return server;
+        if (is_alive(*server) && !is_too_old(*server, pool, now) && !server->place.must_close()) return server;
         --pool.counted;
         dead.push_back(std::move(server));
     }
@@ -110,7 +124,7 @@ ServerPool::Answer ServerPool::acquire(const std::string& key, PoolClient& worke
     const Lock lock(mutex_);
     Pool& pool = pools_[key];
     // Nobody overtakes those who wait.
-    if (pool.waiting.empty()) {
+    if (pool.waiting.empty() && !pool.is_paused()) {
         server = take_idle(pool, connection, now, dead);
         if (server) return Answer::lent;
         if (has_room(pool) && now >= pool.no_login_until) {
@@ -140,7 +154,7 @@ void ServerPool::give_back(PooledServerRef server, Instant now) {
     const Lock lock(mutex_);
     Pool& pool = pools_[server->key];
     const bool is_needed = !std::exchange(server->link->is_spare, false) || pool.idle.empty();
-    const bool may_stay = !is_closed_ && is_needed && !is_too_old(*server, pool, now) && (server->is_counted || pool.counted < limits_.size);
+    const bool may_stay = !is_closed_ && is_needed && !server->place.must_close() && !is_too_old(*server, pool, now) && (server->is_counted || pool.counted < limits_.size);
     if (!may_stay) {
         if (server->is_counted) --pool.counted;
         closed = std::move(server);
@@ -165,11 +179,15 @@ void ServerPool::closed(const std::string& key) {
 }
 
 void ServerPool::let_connect(const std::string& key, Pool& pool, Instant now) {
-    if (is_closed_ || pool.waiting.empty() || pool.counted >= limits_.size || now < pool.no_login_until) return;
-    const Waiter waiter = pool.waiting.front();
-    pool.waiting.pop_front();
-    ++pool.counted;
-    waiter.worker->post_may_connect(waiter.connection, key);
+    if (is_closed_ || pool.is_paused() || now < pool.no_login_until) return;
+    while (!pool.waiting.empty() && pool.counted < limits_.size) {
+        const Waiter waiter = pool.waiting.front();
+        pool.waiting.pop_front();
+        ++pool.counted;
+        waiter.worker->post_may_connect(waiter.connection, key);
+        // Where the server has turned one away, one at a time shall try again.
+        if (pool.no_login_until != Instant{}) return;
+    }
 }
 
 bool ServerPool::login_failed(const std::string& key, PoolClient& worker, std::uint64_t connection, Instant now) {
@@ -183,9 +201,11 @@ bool ServerPool::login_failed(const std::string& key, PoolClient& worker, std::u
     return true;
 }
 
-void ServerPool::enter(const std::string& key) {
+void ServerPool::enter(const std::string& key, const session::DatabaseGate& gate) {
     const Lock lock(mutex_);
-    ++pools_[key].clients;
+    Pool& pool = pools_[key];
+    pool.gate = &gate;
+    ++pool.clients;
 }
 
 void ServerPool::exit(const std::string& key) {
@@ -201,7 +221,7 @@ void ServerPool::sweep(Instant now) {
         for (auto& server : pool.idle) {
             const bool is_last = pool.counted <= 1 && pool.clients > 0;
             const bool is_idle_too_long = !is_last && limits_.idle_timeout.count() > 0 && now - server->idle_since >= limits_.idle_timeout;
-            if (!is_idle_too_long && !is_too_old(*server, pool, now) && is_alive(*server)) continue;
+            if (!is_idle_too_long && !server->place.must_close() && !is_too_old(*server, pool, now) && is_alive(*server)) continue;
             --pool.counted;
             dead.push_back(std::move(server));
         }
@@ -235,7 +255,7 @@ std::vector<PoolRow> ServerPool::rows(Instant now) const {
         row.counted = static_cast<std::uint64_t>(std::max(0, pool.counted));
         row.waiting = pool.waiting.size();
         if (!pool.waiting.empty()) row.max_wait_us = (now - pool.waiting.front().since).count();
-        for (const auto& server : pool.idle) row.idle_pids.push_back(server->link->backend_pid);
+        for (const auto& server : pool.idle) row.idle_servers.push_back(row_of(*server));
         rows.push_back(std::move(row));
     }
     return rows;

@@ -5,6 +5,7 @@
 // room, and is closed if not; one that only a check of the login brought (ServerLink::is_spare) joins if none is idle. A connection that is pinned to its client is not counted until it is given back after all, so
 // that clients who need one for themselves do not starve those who share. In mode session every lent one is such a connection.
 // Who finds none idle and no room waits; a connection that is given back goes to whoever waits longest, on whichever worker.
+// While its database is paused, a pool lends nothing and opens nothing: who asks waits (session::DatabaseGate).
 //
 // Idle sockets are watched by nobody: before one is lent it is looked at, and whatever has come (its end, or the reason) rules
 // it out.
@@ -22,6 +23,7 @@
 #include "base/snapshot.h"
 #include "base/thread_annotations.h"
 #include "config/config.h"
+#include "proxy/session/database_gate.h"
 #include "proxy/session/known_login.h"
 #include "proxy/session/server_link.h"
 #include "proxy/tls.h"
@@ -40,6 +42,7 @@ struct PooledServer {
     int descriptor;
     std::unique_ptr<TlsSession> tls;
     std::unique_ptr<session::ServerLink> link;
+    session::ServerPlace place;
     Instant opened, idle_since{};
     bool is_counted = false;
 };
@@ -75,11 +78,12 @@ public:
     // is nothing to wait for.
     bool login_failed(const std::string& key, PoolClient& worker, std::uint64_t connection, Instant now);
     // Clients that use the pool: while there are any, its last connection is not closed for its age, since the server may
-    // let no other one in.
-    void enter(const std::string& key);
+    // let no other one in. `gate`: of its database; it outlives the pool.
+    void enter(const std::string& key, const session::DatabaseGate& gate);
     void exit(const std::string& key);
 
-    // Closes what is idle for too long, too old or dead; and lets those open connections who wait although there is room.
+    // Closes what is idle for too long, too old, dead, or must be closed; and lets those open connections who wait although there is
+    // room. Also to be called when a gate was changed.
     void sweep(Instant now);
     void close_all();
 
@@ -94,7 +98,9 @@ private:
     struct Pool {
         std::vector<PooledServerRef> idle;  // the one given back last at the end
         std::deque<Waiter> waiting;
+        const session::DatabaseGate* gate = nullptr;  // null: nobody has entered
         int counted = 0, clients = 0;
+        bool is_paused() const { return gate != nullptr && gate->is_paused(); }
         Instant no_login_until{};
     };
     PooledServerRef take_idle(Pool& pool, std::uint64_t connection, Instant now, std::vector<PooledServerRef>& dead) LARDER_REQUIRES(mutex_);

@@ -15,8 +15,11 @@
 #include "proxy/cancel_registry.h"
 #include "proxy/server_connector.h"
 #include "proxy/server_pool.h"
+#include "proxy/statistics.h"
 #include "proxy/session/upstream_state.h"
 #include "proxy/tls.h"
+#include "proxy/user_query.h"
+#include "protocol/login_rules.h"
 #include "protocol/user_file.h"
 #include "rules/session_env.h"
 #include "rules/user_rules.h"
@@ -68,11 +71,14 @@ struct Shared {
     rules::EnvironmentPool environments;
     CancelRegistry cancels;
     ServerPool servers;
+    Statistics statistics;
     session::UnknownOutcomes* unknown_outcomes = nullptr;
     ConsoleHandler* console = nullptr;
     bool has_upstream_login = false;
     Replaceable<rules::UserRules> rules;
-    Replaceable<protocol::UserFile> users;     // null: logins are relayed
+    Replaceable<protocol::UserFile> users;     // null: there is no user file
+    std::unique_ptr<UserQuery> user_query;     // null: the server is not asked for users; without both, logins are relayed
+    Replaceable<protocol::LoginRules> login_rules;  // null: there are none
     Replaceable<TlsContext> client_tls;        // null: TLS is not offered
     Replaceable<ServerConnector> connector;
 

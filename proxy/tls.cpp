@@ -136,6 +136,22 @@ IoResult TlsSession::write(Bytes bytes) {
     return outcome(put);
 }
 
+std::string TlsSession::peer_name() const {
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(ssl_), X509_free);
+    if (!certificate || SSL_get_verify_result(ssl_) != X509_V_OK) return {};
+    X509_NAME* subject = X509_get_subject_name(certificate.get());
+    const int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    // Of several it cannot be said which is meant.
+    if (index < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, index) >= 0) return {};
+    unsigned char* text = nullptr;
+    const int bytes = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index)));
+    if (bytes < 0) return {};
+    std::string name(reinterpret_cast<const char*>(text), static_cast<std::size_t>(bytes));
+    OPENSSL_free(text);
+    // A zero byte would end it early for whoever compares it as C does.
+    return name.find('\0') == std::string::npos ? name : std::string();
+}
+
 void TlsSession::shut_down() {
     ERR_clear_error();
     if (SSL_is_init_finished(ssl_)) SSL_shutdown(ssl_);

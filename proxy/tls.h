@@ -59,6 +59,7 @@ public:
     // A call that follows wants_write must offer at least the same bytes again.
     IoResult write(Bytes bytes);
     void shut_down();                                  // close_notify, best effort
+    std::string peer_name() const;                     // the CN of the other side's certificate, if it was verified; else empty
     std::string error() const { return error_; }       // of a failed handshake, for people
 
 private:

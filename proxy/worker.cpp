@@ -1,12 +1,14 @@
 #include "proxy/worker.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "proxy/user_file_reader.h"
 
 namespace larder::proxy {
 namespace {
@@ -26,6 +28,13 @@ constexpr milliseconds kLingerTimeout{10'000};
 constexpr std::size_t kRowsAlways = 100;
 constexpr std::size_t kRowsMax = 2000;
 constexpr milliseconds kRowsWanted{60'000};
+
+// The other end of a Unix socket runs as the same user.
+bool is_own_user(int descriptor) {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == ::geteuid();
+}
 
 session::PoolMode pool_mode(config::PoolMode mode) {
     switch (mode) {
@@ -57,6 +66,8 @@ Worker::Worker(Shared& shared, int index)
                .console = shared.console,
                .console_database = shared.config.upstream.database,
                .default_database = shared.config.upstream.database,
+               .console_admins = config::name_list(shared.config.admin.admin_users),
+               .console_readers = config::name_list(shared.config.admin.stats_users),
                .rules = shared.rules.get(),
                .has_upstream_login = shared.has_upstream_login,
                .server_version = {},
@@ -68,10 +79,15 @@ Worker::Worker(Shared& shared, int index)
                .traffic = shared.config.advisor.enabled ? &traffic_ : nullptr,
                .clock_us = [] { return now().us; },
                .users = shared.users.get(),
+               .directory = shared.user_query.get(),
+               .login_rules = shared.login_rules.get(),
+               .salt_secret = login_salt_secret(),
                .known_logins = &known_logins_,
-               .shared_servers = &shared.servers},
+               .shared_servers = &shared.servers,
+               .counts = &shared.statistics.new_table()},
       read_buffer_(kReadBufferBytes) {
     context_.limits.memo_statements_max = shared.config.cache.statements_max;
+    next_period_ = now() + Statistics::kPeriod;
 }
 
 Worker::~Worker() { join(); }
@@ -126,6 +142,7 @@ void Worker::admit(int descriptor, int family, std::string address) {
         session::ClientInfo info;
         info.id = id;
         info.address = std::move(address);
+        info.is_same_os_user = family == AF_UNIX && is_own_user(descriptor);
         const auto tls = shared_.client_tls.get();
         // Over a Unix socket there is no TLS, as in PostgreSQL.
         info.tls_available = tls != nullptr && family != AF_UNIX;
@@ -137,7 +154,7 @@ void Worker::admit(int descriptor, int family, std::string address) {
         ClientConnection& started = *connection;
         connections_.emplace(id, std::move(connection));
         context_.metrics.client_connections.add();
-        logins_.push_back({context_.now, id});
+        expect_login(id);
         started.start();
         if (is_shutting_down_ && !started.is_over()) started.on_shutdown();
     } catch (const std::exception& e) {
@@ -214,6 +231,10 @@ void Worker::post_rules(std::shared_ptr<const rules::UserRules> rules) {
     asio::post(io_, [this, rules = std::move(rules)]() mutable { context_.rules = std::move(rules); });
 }
 
+void Worker::post_login_rules(std::shared_ptr<const protocol::LoginRules> rules) {
+    asio::post(io_, [this, rules = std::move(rules)]() mutable { context_.login_rules = std::move(rules); });
+}
+
 void Worker::post_users(std::shared_ptr<const protocol::UserFile> users) {
     asio::post(io_, [this, users = std::move(users)]() mutable { context_.users = std::move(users); });
 }
@@ -225,6 +246,28 @@ void Worker::post_server_version(std::string version) {
 void Worker::post_kill(std::uint64_t connection) {
     asio::post(io_, [this, connection] {
         if (ClientConnection* found = find(connection)) found->on_kill();
+    });
+}
+
+void Worker::post_kill_database(const session::DatabaseGate* gate) {
+    asio::post(io_, [this, gate] {
+        std::vector<std::uint64_t> ids;
+        for (const auto& [id, connection] : connections_) {
+            if (connection->gate() == gate) ids.push_back(id);
+        }
+        for (const std::uint64_t id : ids) {
+            if (ClientConnection* found = find(id)) found->on_kill();
+        }
+    });
+}
+
+void Worker::post_resumed() {
+    asio::post(io_, [this] {
+        std::vector<std::uint64_t> ids;
+        ids.swap(held_);
+        for (const std::uint64_t id : ids) {
+            if (ClientConnection* found = find(id)) found->on_resumed();
+        }
     });
 }
 
@@ -247,11 +290,21 @@ void Worker::connect(std::uint64_t connection) {
     });
 }
 
+void Worker::look_up_user(std::uint64_t connection, const std::string& user) {
+    shared_.user_query->look_up(user, [this, connection](const session::LookedUpUser& found) {
+        asio::post(io_, [this, connection, found] {
+            if (ClientConnection* waiting = find(connection)) waiting->on_user_looked_up(found);
+        });
+    });
+}
+
 void Worker::pump_later(std::uint64_t connection) {
     asio::post(io_, [this, connection] {
         if (ClientConnection* found = find(connection)) found->on_readable(true);
     });
 }
+
+void Worker::expect_login(std::uint64_t connection) { logins_.push_back({context_.now, connection}); }
 
 void Worker::linger(std::uint64_t connection) { lingering_.push_back({context_.now + kLingerTimeout, connection}); }
 
@@ -316,6 +369,10 @@ void Worker::tick() {
     if (index_ == 0 && context_.now >= next_pool_sweep_) {
         next_pool_sweep_ = context_.now + kPoolSweepInterval;
         shared_.servers.sweep(context_.now);
+    }
+    if (index_ == 0 && context_.now >= next_period_) {
+        next_period_ = context_.now + Statistics::kPeriod;
+        shared_.statistics.end_period(context_.now);
     }
     if (index_ == 0 && context_.now >= next_sweep_) {
         next_sweep_ = context_.now + kSweepInterval;

@@ -49,9 +49,12 @@ public:
     void post_lent(std::uint64_t connection, PooledServerRef server) override;
     void post_may_connect(std::uint64_t connection, const std::string& key) override;
     void post_rules(std::shared_ptr<const rules::UserRules> rules);
+    void post_login_rules(std::shared_ptr<const protocol::LoginRules> rules);
     void post_users(std::shared_ptr<const protocol::UserFile> users);
     void post_server_version(std::string version);
     void post_kill(std::uint64_t connection);
+    void post_kill_database(const session::DatabaseGate* gate);   // every client of it
+    void post_resumed();                               // a database is not paused any more
     void post_shutdown();                              // every session ends when it is idle
     std::vector<ClientRow> rows() const;               // as of the last second
 
@@ -66,10 +69,13 @@ public:
         if (is_slow_) speed_up();
     }
     void connect(std::uint64_t connection);
+    void look_up_user(std::uint64_t connection, const std::string& user);
     void probe_later(std::uint64_t connection) { to_probe_.push_back(connection); }
     void linger(std::uint64_t connection);
     void wait_for_server(std::uint64_t connection, std::uint64_t number);
     void reconsider_later(std::uint64_t connection) { to_reconsider_.insert(connection); }
+    void hold(std::uint64_t connection) { held_.push_back(connection); }   // until post_resumed()
+    void expect_login(std::uint64_t connection);       // within listen.login_timeout from now
     void cancel_sent(std::uint64_t connection, std::uint64_t link_number);
     // The connection has ended. It is deleted after a period of grace: calls of its waiter that are under way in other
     // workers must have arrived before.
@@ -119,9 +125,10 @@ private:
     std::deque<Deadline> logins_;                      // since when: a reload may change how long they have
     std::deque<Deadline> lingering_;                   // in order, since it has one constant timeout
     std::vector<std::uint64_t> to_probe_;
+    std::vector<std::uint64_t> held_;                  // logins to a paused database
     std::vector<Worker*> all_;                         // this one too
     std::atomic<int> client_count_{0};
-    Instant next_probe_, next_sweep_, next_rows_, next_pool_sweep_;
+    Instant next_probe_, next_sweep_, next_rows_, next_pool_sweep_, next_period_;
     bool is_active_ = false;                           // something happened since the last tick
     bool is_slow_ = false;                             // the tick is on its long interval
     bool is_shutting_down_ = false;

@@ -1,8 +1,11 @@
 // The virtual database `larder`: who may enter, and one statement in, one table out, in both forms of the protocol.
+#include <algorithm>
 #include <cctype>
 
+#include "base/version.h"
 #include "proxy/session/session_impl.h"
 #include "protocol/error.h"
+#include "protocol/negotiation.h"
 #include "sql/analyse.h"
 
 namespace larder::session {
@@ -10,6 +13,7 @@ namespace larder::session {
 namespace {
 
 constexpr Oid kTextType = 25;
+constexpr std::string_view kConsoleOwner = "larder";
 constexpr std::size_t kConsoleTextBytesMax = 64 * 1024;
 
 void append_columns(std::string& out, const ConsoleReply& reply) {
@@ -57,21 +61,42 @@ bool is_blank(Bytes text) {
 }  // namespace
 
 void Session::Impl::on_console_login_row(const std::vector<std::optional<std::string>>& columns) {
-    if (columns.size() != 2) return;
+    if (columns.size() != 2 || is_in_console_lists()) return;
     is_console_admin = columns[0] == "t";
     may_use_console = is_console_admin || columns[1] == "t";
 }
 
+// What the lists of the configuration say. False: they do not name this user, and the server has to be asked.
+bool Session::Impl::is_in_console_lists() {
+    const auto names = [this](const std::vector<std::string>& list) { return std::find(list.begin(), list.end(), login.user) != list.end(); };
+    is_console_admin = names(context.console_admins);
+    may_use_console = is_console_admin || names(context.console_readers);
+    return may_use_console;
+}
+
+// Whoever runs as Larder does, on the same machine, could do anything to it.
+bool Session::Impl::is_console_owner() const { return is_console && client.is_same_os_user && login.user == kConsoleOwner; }
+
+// Larder knows who it is: no server has a say, so that this works while there is none.
+void Session::Impl::enter_console_here(Outputs& out) {
+    negotiate(protocol::kNewestMinor, out);
+    out.client.append(protocol::kAuthenticationOk);
+    context.metrics.logins.add();
+    enter_console(out);
+}
+
 void Session::Impl::enter_console(Outputs& out) {
-    out.server.append(protocol::kTerminate);
-    drop_server();
+    if (has_server) {
+        out.server.append(protocol::kTerminate);
+        drop_server();
+    }
     if (!may_use_console) {
         return fail_client(out, protocol::sqlstate::kInsufficientPrivilege, "permission denied for database \"larder\"",
-                           "The console is for superusers and members of pg_monitor.");
+                           "The console is for superusers, members of pg_monitor, and those whom admin.admin_users and admin.stats_users name.");
     }
     phase = Phase::console;
     auto& text = out.client.text();
-    protocol::ParameterStatus{"server_version", context.server_version}.append_to(text);
+    protocol::ParameterStatus{"server_version", context.server_version.empty() ? kVersion : Bytes(context.server_version)}.append_to(text);
     protocol::ParameterStatus{"server_encoding", "UTF8"}.append_to(text);
     protocol::ParameterStatus{"client_encoding", "UTF8"}.append_to(text);
     protocol::ParameterStatus{"DateStyle", "ISO, MDY"}.append_to(text);
@@ -96,8 +121,9 @@ std::size_t Session::Impl::on_console_bytes(Bytes in, Outputs& out) {
         }
         if (rest.size() < header->total_bytes) break;
         const auto total = static_cast<std::size_t>(header->total_bytes);
-        consumed += total;
         if (!on_console_frame({header->type, rest.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes), rest.substr(0, total)}, out)) return in.size();
+        if (console_waits) break;  // the message comes again
+        consumed += total;
     }
     return phase == Phase::closed ? in.size() : consumed;
 }
@@ -110,6 +136,40 @@ ConsoleReply Session::Impl::run_console(Bytes text) {
         return reply;
     }
     return context.console->run(text, is_console_admin);
+}
+
+// False: the reply is not due yet, and the message in hand has to wait.
+bool Session::Impl::is_console_reply_due() {
+    if (!console_reply.is_done || console_reply.is_done()) return true;
+    console_waits = true;
+    needs.reconsider = true;
+    return false;
+}
+
+void Session::Impl::ask_console_again() {
+    console_waits = false;
+    is_console_reply_due();
+}
+
+void Session::Impl::cancel_console() {
+    console_waits = false;
+    if (console_reply.on_cancel) console_reply.on_cancel();
+    console_reply = {};
+    console_reply.sqlstate = protocol::sqlstate::kQueryCanceled;
+    console_reply.error = "canceling statement due to user request";
+    console_reply.is_done = [] { return true; };
+}
+
+// The answer to a Query. False: it is not there yet.
+bool Session::Impl::answer_console_query(Bytes query, std::string& text) {
+    if (is_blank(query)) return text.append(protocol::kEmptyQueryResponse), true;
+    if (!console_reply.is_done) console_reply = run_console(query);  // else it is the one that was waited for
+    if (!is_console_reply_due()) return false;
+    const auto reply = std::exchange(console_reply, {});
+    if (!reply.sqlstate.empty()) return append_reply_error(text, reply), true;
+    if (!reply.columns.empty()) append_columns(text, reply);
+    append_rows(text, reply);
+    return true;
 }
 
 // False: the session ended.
@@ -133,12 +193,7 @@ bool Session::Impl::on_console_frame(const protocol::Frame& frame, Outputs& out)
         case protocol::Query::kType: {
             const auto query = protocol::Query::decode(frame.body);
             if (!query) fail(protocol::sqlstate::kProtocolViolation, "invalid message format");
-            else if (is_blank(query->text)) text.append(protocol::kEmptyQueryResponse);
-            else if (const auto reply = run_console(query->text); !reply.sqlstate.empty()) append_reply_error(text, reply);
-            else {
-                if (!reply.columns.empty()) append_columns(text, reply);
-                append_rows(text, reply);
-            }
+            else if (!answer_console_query(query->text, text)) return true;
             console_skips = false;
             text.append(protocol::ready_for_query('I'));
             return true;
@@ -170,8 +225,10 @@ bool Session::Impl::on_console_frame(const protocol::Frame& frame, Outputs& out)
             return true;
         }
         case protocol::Execute::kType:
+            if (!is_console_reply_due()) return true;
             if (is_blank(console_text)) text.append(protocol::kEmptyQueryResponse);
-            else append_rows(text, console_reply);
+            else if (console_reply.sqlstate.empty()) append_rows(text, console_reply);
+            else append_reply_error(text, console_reply), console_skips = true;  // it was cancelled
             console_reply = {};
             return true;
         case protocol::Close::kType:

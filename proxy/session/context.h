@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/console.h"
@@ -12,6 +13,8 @@
 #include "cache/cache.h"
 #include "proxy/session/pin.h"
 #include "proxy/session/upstream_state.h"
+#include "proxy/session/user_directory.h"
+#include "protocol/login_rules.h"
 #include "protocol/user_file.h"
 #include "rules/reason.h"
 #include "rules/session_env.h"
@@ -19,6 +22,7 @@
 
 namespace larder::session {
 
+class DatabaseCountsTable;
 class KnownLogins;
 class SharedServers;
 class StatementMemo;
@@ -56,6 +60,7 @@ struct Context {
     ConsoleHandler* console = nullptr;    // null: no virtual database `larder`
     std::string console_database = {};         // the upstream's database to which console logins are relayed
     std::string default_database = {};         // unused if the client names one
+    std::vector<std::string> console_admins = {}, console_readers = {};  // users who may change things there; who may look
     std::shared_ptr<const rules::UserRules> rules = {};   // replaced on reload by the worker's own thread
     bool has_upstream_login = false;      // Larder can log in itself; else everything is passed through
     std::string server_version = {};           // "15.18": for `larder` SHOW VERSION and console logins
@@ -67,9 +72,14 @@ struct Context {
     TrafficRecords* traffic = nullptr;    // the same; null: statements are not counted by shape
     // The time as it is now, in us like `now`: for statistics of what goes to the server. Null: `now` has to do.
     std::int64_t (*clock_us)() = nullptr;
-    std::shared_ptr<const protocol::UserFile> users = {};  // null: logins are relayed; replaced on reload as the rules are
+    std::shared_ptr<const protocol::UserFile> users = {};  // null: there is no user file; replaced on reload as the rules are
+    UserDirectory* directory = nullptr;           // of users who are not in the file; null: the server is not asked for them
+    std::shared_ptr<const protocol::LoginRules> login_rules = {};  // null: everybody is asked for a secret; replaced on reload as well
+    std::string salt_secret = {};                 // of logins that Larder judges
+    bool judges_logins() const { return users != nullptr || directory != nullptr || login_rules != nullptr; }   // else they are relayed
     KnownLogins* known_logins = nullptr;          // owned by the worker
     const SharedServers* shared_servers = nullptr;  // null: nobody is let in without the server
+    DatabaseCountsTable* counts = nullptr;        // null: what clients do is not counted by database
 };
 
 }  // namespace larder::session

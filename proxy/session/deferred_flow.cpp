@@ -83,6 +83,7 @@ void Session::Impl::answer_here(const Statement& statement, Outputs& out) {
 void Session::Impl::end_deferred(bool commits) {
     deferred.is_active = false;
     deferred.text.clear();
+    note_transaction();
     status = 'I';
     own.block_ended(commits);
     sequence.block_ended();
@@ -161,7 +162,7 @@ std::optional<std::size_t> Session::Impl::on_begin_before_batch(Bytes in, Output
     if (pauses_for_environment(may_ask_for_environment() && is_environment_due(env == nullptr), out)) return std::nullopt;
     if (answered_in_its_stead(out)) return first.bytes + next.bytes;
     if (!is_answered_here(begin)) return 0;
-    context.metrics.statements.add();
+    note_statement();
     answer_steps_here(first, source, out);
     return first.bytes;
 }

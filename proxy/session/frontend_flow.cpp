@@ -227,7 +227,7 @@ bool Session::Impl::ends_batch_first(Outputs& out) {
 
 // Once for each Query and Execute, however often it has to wait.
 void Session::Impl::count_statement() {
-    if (!std::exchange(is_counted, true)) context.metrics.statements.add();
+    if (!std::exchange(is_counted, true)) note_statement();
 }
 
 bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
@@ -409,6 +409,8 @@ void Session::Impl::before_sending(Statement* statement, Outputs& out) {
 
 void Session::Impl::send(Outputs& out, Bytes whole, Owed entry) {
     const auto kind = entry.kind;
+    if (query_since.us == 0) query_since = context.now;
+    if (transaction_since.us == 0) transaction_since = context.now;
     if (!is_skipping) owed.push(std::move(entry));
     batch_is_open = kind != Owed::Kind::query && kind != Owed::Kind::sync && kind != Owed::Kind::function_call;
     out.server.append_borrowed(whole);

@@ -1,4 +1,4 @@
-// Logins that Larder judges by its user file (context.users): the client's first, and only when it has proved its password a server
+// Logins that Larder judges by its user file (context.users) or by what the server says of a user (context.directory): the client's first, and only when it has proved its password a server
 // connection, at which Larder logs in with what the proof gave. A wrong password so never costs the server anything.
 //
 // The client hears AuthenticationOk when the server has said so: a role that may not log in there gets PostgreSQL's own error.
@@ -10,8 +10,42 @@
 namespace larder::session {
 
 void Session::Impl::begin_own_login(Outputs& out) {
-    own_login = std::make_unique<OwnLogin>(context.users, login.user);
     phase = Phase::own_login;
+    if (context.login_rules != nullptr && !follows_login_rules(out)) return;
+    auto secret = context.users == nullptr ? nullptr : context.users->find(login.user);
+    if (secret != nullptr || context.directory == nullptr) return ask_for_password(std::move(secret), out);
+    // A longer name can be nobody's, and is not kept.
+    if (login.user.size() > protocol::kUserNameBytesMax) return ask_for_password(nullptr, out);
+    if (const auto known = context.directory->find(login.user)) return ask_for_password(*known, out);
+    needs.look_up_user = true;
+}
+
+bool Session::Impl::follows_login_rules(Outputs& out) {
+    protocol::HbaClient who;
+    who.database = login.database, who.user = login.user;
+    who.is_tls = is_client_tls, who.is_replication = login.is_physical;
+    // "127.0.0.1:5123", "[::1]:5123", "unix".
+    Bytes address = Bytes(client.address).substr(0, client.address.rfind(':'));
+    if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
+    who.address = protocol::IpAddress::parse(address);
+    const auto decision = context.login_rules->decide(who, address, certificate_name);
+    demand = decision.demand;
+    if (decision.refusal.empty()) return true;
+    context.metrics.login_failures.add();
+    fail_client(out, protocol::sqlstate::kInvalidAuthorizationSpecification, decision.refusal);
+    return false;
+}
+
+void Session::Impl::user_looked_up(const LookedUpUser& user, Outputs& out) {
+    if (phase != Phase::own_login || own_login != nullptr) return;
+    if (!user.has_failed) return ask_for_password(user.secret, out);
+    context.metrics.login_failures.add();
+    fail_client(out, protocol::sqlstate::kCannotConnectNow, "users cannot be looked up now", "Larder could not ask the server for them; its log says why.");
+}
+
+// A user who does not exist is asked, too.
+void Session::Impl::ask_for_password(UserSecretRef secret, Outputs& out) {
+    own_login = std::make_unique<OwnLogin>(std::move(secret), context.salt_secret, login.user, demand);
     own_login_stepped(own_login->client->start(out.client.text()), out);
 }
 
@@ -45,11 +79,13 @@ void Session::Impl::own_login_stepped(protocol::ClientLogin::Step step, Outputs&
         case protocol::ClientLogin::Step::more: return;
         case protocol::ClientLogin::Step::refused:
             context.metrics.login_failures.add();
+            if (context.directory != nullptr) context.directory->doubt(login.user);
             close_all();
             return;
         case protocol::ClientLogin::Step::accepted:
             own_login->credentials = own_login->client->take_credentials();
             own_login->client.reset();
+            if (is_console && is_in_console_lists()) return enter_console_here(out);
             if (give_known_login(out)) return;
             phase = Phase::connecting;
             needs.connect_server = true;

@@ -63,6 +63,7 @@ void Session::Impl::begin_pooling() {
 
 void Session::Impl::on_server_lent(std::unique_ptr<ServerLink> link, Outputs& out) {
     LARDER_ASSERT(pool != nullptr && pool->step == Step::queued && !has_server);
+    if (counts != nullptr) counts->assignments.add();
     server_key = link->key;
     backend_pid = link->backend_pid;
     verified_number = link->verified_number;

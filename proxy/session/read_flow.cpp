@@ -312,6 +312,7 @@ void Session::Impl::served(const cache::ResultRef& result, Outputs& out) {
     context.metrics.saved_server_us.add(static_cast<std::uint64_t>(result->cost().server_us));
     context.metrics.hit_bytes.add(result->rows_and_complete().size());
     if (status == 'T') block.had_hit = true;
+    else note_transaction();
     if (deferred.is_active) deferred.idle_since = context.now;
     if (own.values().trace) trace_hit(*result, out);
 }

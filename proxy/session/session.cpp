@@ -33,6 +33,7 @@ void Session::Impl::drop_server() {
     has_server = false;
     complete_captures.clear();
     owed.clear();
+    query_since = transaction_since = {};
     // If they are under way, what they may do to the catalogue is now part of the unknown outcome.
     if (database != nullptr && !unended.empty() && writes.is_marked()) writes.sending_unknown(*database, false, context);
     end_unjudged();
@@ -63,6 +64,7 @@ void Session::Impl::settle(char new_status, Outputs& out) {
     if (deferred.is_active && new_status == 'I') return writes.settled('I');
     const bool was_in_block = status != 'I';
     status = new_status;
+    note_settled();
     if (is_planted(PlantedFault::mark_after_outcome) && status == 'I' && database) writes.may_commit(*database, context);
     writes.settled(status);
     owed_reads_only = true;
@@ -95,7 +97,7 @@ std::size_t Session::on_client_bytes(Bytes in, Outputs& out) {
     auto& s = *impl_;
     switch (s.phase) {
         case Impl::Phase::startup: return s.on_startup(in, out);
-        case Impl::Phase::own_login: return s.on_own_login_bytes(in, out);
+        case Impl::Phase::own_login: return s.own_login == nullptr ? 0 : s.on_own_login_bytes(in, out);
         case Impl::Phase::login:
             if (s.own_login != nullptr) return 0;  // Larder answers the server; what the client sends early is for later
             [[fallthrough]];
@@ -126,13 +128,17 @@ std::size_t Session::on_server_bytes(Bytes in, Outputs& out) {
     return s.on_reply(in, out);
 }
 
-void Session::on_client_tls_ready() {
+void Session::on_client_tls_ready(std::string certificate_name) {
     impl_->is_client_tls = true;
+    impl_->certificate_name = std::move(certificate_name);
     impl_->phase = Impl::Phase::startup;
 }
 
+void Session::on_user_looked_up(const LookedUpUser& user, Outputs& out) { impl_->user_looked_up(user, out); }
+
 void Session::on_server_connected(bool over_tls, Outputs& out) {
     auto& s = *impl_;
+    if (s.counts != nullptr) s.counts->assignments.add();
     if (s.pool != nullptr && s.pool->step == PoolState::Step::connecting && s.phase == Impl::Phase::ready) {
         s.is_server_tls = over_tls;
         s.context.metrics.server_connections.add();
@@ -158,6 +164,10 @@ void Session::on_server_failed(std::string_view sqlstate, std::string_view messa
     auto& s = *impl_;
     if (s.phase == Impl::Phase::connecting) return s.fail_client(out, sqlstate, message);
     if (s.pool != nullptr && s.pool->step == PoolState::Step::connecting && s.phase == Impl::Phase::ready) s.second_login_failed(sqlstate, message, out);
+}
+
+void Session::on_held_too_long(std::string_view sqlstate, std::string_view message, Outputs& out) {
+    if (impl_->phase != Impl::Phase::closed) impl_->fail_client(out, sqlstate, message);
 }
 
 void Session::on_server_closed(Outputs& out) {
@@ -209,6 +219,7 @@ void Session::on_flight(cache::ResultRef result, bool leads) {
 
 void Session::on_cancel(Outputs&) {
     auto& s = *impl_;
+    if (s.console_waits) return s.cancel_console();
     if (s.pause == Impl::Pause::flight) {
         if (!s.leave_flight()) return;  // its answer is here already
         s.cancelled = true;
@@ -234,7 +245,8 @@ void Session::on_no_server(std::string_view sqlstate, std::string_view message, 
     auto& s = *impl_;
     if (s.phase == Impl::Phase::closed || s.pool == nullptr) return;
     s.pool->step = PoolState::Step::none;
-    s.fail_client(out, sqlstate, message, "All server connections of this database and role are in use: see pool.size, and SHOW POOLS for those that are pinned.");
+    const bool is_full = sqlstate == protocol::sqlstate::kTooManyConnections;
+    s.fail_client(out, sqlstate, message, is_full ? "All server connections of this database and role are in use: see pool.size, and SHOW POOLS for those that are pinned." : "");
 }
 
 void Session::on_cancel_sent(std::uint64_t number, Outputs& out) {
@@ -246,6 +258,7 @@ void Session::on_cancel_sent(std::uint64_t number, Outputs& out) {
 
 void Session::reconsider(Outputs& out) {
     auto& s = *impl_;
+    if (s.console_waits) return s.ask_console_again();
     if (s.phase == Impl::Phase::ready && s.deferred.is_active) {
         if (s.is_idle_too_long()) return s.fail_client(out, "25P03", "terminating connection due to idle-in-transaction timeout");
         if (s.env != nullptr && idle_in_transaction_us(*s.env) > 0) s.needs.reconsider = true;
@@ -272,12 +285,15 @@ std::string_view Session::pinned_by() const {
 void Session::on_shutdown(Outputs& out) {
     auto& s = *impl_;
     if (s.phase == Impl::Phase::closed) return;
-    if (s.phase == Impl::Phase::ready && !s.is_idle()) s.shutdown_wanted = true;
+    // Whoever waits for a paused database would keep Larder from its end.
+    const bool waits_in_vain = s.pause == Impl::Pause::server && s.pool->step == PoolState::Step::queued && s.database->gate().is_paused();
+    if (s.phase == Impl::Phase::ready && !s.is_idle() && !waits_in_vain) s.shutdown_wanted = true;
     else s.fail_client(out, "57P01", "terminating connection because Larder is shutting down");
 }
 
 void Needs::merge(const Needs& more) {
     start_client_tls |= more.start_client_tls;
+    look_up_user |= more.look_up_user;
     connect_server |= more.connect_server;
     route_cancel |= more.route_cancel;
     cancel_server |= more.cancel_server;
@@ -298,8 +314,8 @@ Needs Session::take_needs() {
 }
 bool Session::is_paused() const {
     const auto phase = impl_->phase;
-    return impl_->pause != Impl::Pause::none || phase == Impl::Phase::tls_handshake || phase == Impl::Phase::connecting || phase == Impl::Phase::set_up ||
-           (phase == Impl::Phase::login && impl_->own_login != nullptr);
+    return impl_->pause != Impl::Pause::none || impl_->console_waits || phase == Impl::Phase::tls_handshake || phase == Impl::Phase::connecting || phase == Impl::Phase::set_up ||
+           (phase == Impl::Phase::login && impl_->own_login != nullptr) || (phase == Impl::Phase::own_login && impl_->own_login == nullptr);
 }
 bool Session::is_logged_in() const { return impl_->phase == Impl::Phase::ready || impl_->phase == Impl::Phase::console; }
 bool Session::is_idle() const { return impl_->is_idle() || impl_->phase == Impl::Phase::console; }
@@ -312,6 +328,14 @@ bool Session::must_read_server() const {
 }
 const protocol::CancelKey& Session::cancel_request() const { return impl_->cancel_request; }
 const protocol::CancelKey& Session::server_key() const { return impl_->server_key; }
+DatabaseGate* Session::gate() const { return impl_->database == nullptr ? nullptr : &impl_->database->gate(); }
+DatabaseCounts* Session::counts() const { return impl_->counts; }
+bool Session::is_replication() const { return impl_->login.is_replication; }
+std::size_t Session::prepared_statements() const { return impl_->prepared.size(); }
+std::size_t Session::server_statements() const {
+    const auto* link = impl_->pool == nullptr ? nullptr : impl_->pool->link.get();
+    return link == nullptr || link->is_own ? impl_->prepared.size() : link->statements.size();
+}
 std::string_view Session::database() const { return impl_->login.database; }
 std::string_view Session::user() const { return impl_->login.user; }
 std::string_view Session::application_name() const { return impl_->login.application_name; }

@@ -19,6 +19,8 @@
 #include "base/console.h"
 #include "cache/cache.h"
 #include "proxy/session/context.h"
+#include "proxy/session/database_counts.h"
+#include "proxy/session/database_gate.h"
 #include "proxy/session/output_queue.h"
 #include "proxy/session/server_link.h"
 #include "protocol/cancel_key.h"
@@ -33,6 +35,7 @@ struct Outputs {
 // What the I/O layer must do after the call that set it, in this order, once `Outputs` were written or queued.
 struct Needs {
     bool start_client_tls = false;   // the 'S' is in Outputs.client: flush it, then handshake; no byte may be buffered from before
+    bool look_up_user = false;       // user() is to be asked for at the server; then on_user_looked_up()
     bool connect_server = false;     // to the upstream, TLS by its sslmode; then on_server_connected() or on_server_failed()
     bool route_cancel = false;       // a CancelRequest came: cancel_request() has the key; then the client is closed
     bool cancel_server = false;      // send a CancelRequest with server_key() to the server on a connection of its own
@@ -45,7 +48,7 @@ struct Needs {
     bool reconsider = false;         // call reconsider() in a while
     bool close_client = false;       // after Outputs.client is flushed
     bool any() const {
-        return start_client_tls || connect_server || route_cancel || cancel_server || close_server || close_client || release_server || acquire_server ||
+        return start_client_tls || look_up_user || connect_server || route_cancel || cancel_server || close_server || close_client || release_server || acquire_server ||
                login_refused || leave_queue || pinned || reconsider;
     }
     void merge(const Needs& more);
@@ -57,6 +60,7 @@ struct ClientInfo {
     std::string address;             // "127.0.0.1:5123" or "unix"
     bool tls_available = false;      // a certificate is configured
     bool tls_required = false;       // listen.tls = require
+    bool is_same_os_user = false;    // over a Unix socket, by the user whom Larder runs as
     protocol::CancelKey key;         // what Larder gives the client in BackendKeyData (pid, 4-byte secret; longer for 3.2)
     std::string key_secret_long;     // 32 random bytes for protocol 3.2 clients
 };
@@ -85,10 +89,14 @@ public:
     std::uint64_t link_number() const;         // counts the connections that this session has held
     std::string_view pinned_by() const;        // empty: not pinned
 
-    void on_client_tls_ready();
+    // `certificate_name`: the CN of the client's certificate, which was verified; empty: it has shown none.
+    void on_client_tls_ready(std::string certificate_name = {});
+    void on_user_looked_up(const LookedUpUser& user, Outputs& out);
     void on_server_connected(bool over_tls, Outputs& out);
     // Could not connect: the client gets a FATAL error (08001, or what `sqlstate` says) with `message`.
     void on_server_failed(std::string_view sqlstate, std::string_view message, Outputs& out);
+    // The database was paused before the login had come so far as to need the server, and still is.
+    void on_held_too_long(std::string_view sqlstate, std::string_view message, Outputs& out);
     void on_server_closed(Outputs& out);       // EOF or a read or write error
     void on_client_closed(Outputs& out);       // EOF or error: the server is told to stop, marks go where they must
     // The flight that this session waited for has ended (from FlightWaiter, on the session's thread).
@@ -108,6 +116,11 @@ public:
 
     const protocol::CancelKey& cancel_request() const;   // with Needs.route_cancel
     const protocol::CancelKey& server_key() const;       // of the lent server connection
+    DatabaseGate* gate() const;                           // of its database; null: not known yet, or the console
+    DatabaseCounts* counts() const;                       // the same; null: nobody counts
+    bool is_replication() const;
+    std::size_t prepared_statements() const;              // named ones
+    std::size_t server_statements() const;                // those on the lent server connection
     std::string_view database() const;
     std::string_view user() const;
     std::string_view application_name() const;

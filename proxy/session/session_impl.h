@@ -24,6 +24,7 @@
 #include "proxy/session/batch.h"
 #include "proxy/session/block.h"
 #include "proxy/session/cache_key.h"
+#include "proxy/session/database_counts.h"
 #include "proxy/session/deferred_block.h"
 #include "proxy/session/own_settings.h"
 #include "proxy/session/pool_state.h"
@@ -46,7 +47,7 @@ struct Session::Impl {
     enum class Phase : std::uint8_t {
         startup,        // waiting for the client's first packets
         tls_handshake,  // the I/O layer shakes hands
-        own_login,      // Larder asks by its user file, the client answers
+        own_login,      // Larder asks by its user file, the client answers; own_login is null until the server has said who the user is
         connecting,     // to the server
         login,          // the server asks, the client answers
         set_up,         // logged in; Larder verifies the server and reads the environment
@@ -69,6 +70,7 @@ struct Session::Impl {
         std::string user, database, application_name;
         std::uint16_t minor = 0;                               // asked for
         bool is_replication = false;
+        bool is_physical = false;                              // replication that is at home in no database
     };
     struct Portal {
         std::shared_ptr<Statement> statement;                 // null: Larder does not know what it is
@@ -78,7 +80,8 @@ struct Session::Impl {
     // A login by the user file. Kept as long as the session, which may need further server connections; of that only the
     // credentials, since what is under way takes ten times as much.
     struct OwnLogin {
-        OwnLogin(std::shared_ptr<const protocol::UserFile> users, Bytes user) : client(std::make_unique<protocol::ClientLogin>(std::move(users), user)) {}
+        OwnLogin(UserSecretRef secret, Bytes salt_secret, Bytes user, protocol::Demand demand)
+            : client(std::make_unique<protocol::ClientLogin>(std::move(secret), salt_secret, user, demand)) {}
 
         std::unique_ptr<protocol::ClientLogin> client;         // until it is accepted
         protocol::Credentials credentials;
@@ -116,6 +119,9 @@ struct Session::Impl {
 
     // --- login_flow.cpp
     void begin_own_login(Outputs& out);
+    bool follows_login_rules(Outputs& out);  // false: they do not let it in
+    void user_looked_up(const LookedUpUser& user, Outputs& out);
+    void ask_for_password(UserSecretRef secret, Outputs& out);
     std::size_t on_own_login_bytes(Bytes in, Outputs& out);
     void own_login_stepped(protocol::ClientLogin::Step step, Outputs& out);
     protocol::ServerLogin::Step answer_authentication(const protocol::Frame& frame, Outputs& out);
@@ -140,6 +146,9 @@ struct Session::Impl {
     void run_own_command(const LarderCommand& command, bool simple, const Batch* batch, Outputs& out);
     bool wants_environment_to_explain(const LarderCommand& command);
     std::vector<std::string> explain_statement(const LarderCommand& command);
+    void note_statement();
+    void note_transaction();                           // that ended without the server
+    void note_settled();
     // Marks and effects of a statement that is about to be sent.
     void sending_statement(const std::shared_ptr<Statement>& statement, Outputs& out, const Portal* portal = nullptr);
     bool is_encoded_alike(const Statement& statement, const std::shared_ptr<const rules::SessionEnv>& earlier) const;
@@ -313,7 +322,14 @@ struct Session::Impl {
     void on_console_login_row(const std::vector<std::optional<std::string>>& columns);
     void enter_console(Outputs& out);
     bool on_console_frame(const protocol::Frame& frame, Outputs& out);
+    bool is_in_console_lists();
+    bool is_console_owner() const;
+    void enter_console_here(Outputs& out);
     ConsoleReply run_console(Bytes text);
+    bool is_console_reply_due();
+    void ask_console_again();
+    void cancel_console();
+    bool answer_console_query(Bytes query, std::string& text);
 
     // --- who
     Context& context;
@@ -348,6 +364,8 @@ struct Session::Impl {
 
     // --- the session
     DatabaseState* database = nullptr;
+    DatabaseCounts* counts = nullptr;                  // of the database; null: nobody counts
+    Instant query_since{}, transaction_since{};        // when the server was first asked for it; zero: it was not
     std::uint64_t facts_generation = 0;
     std::vector<std::shared_ptr<Unjudged>> unjudged;   // sent without facts: what they did to this session is not known yet
     bool too_many_unjudged = false;                    // more of them than are remembered
@@ -388,10 +406,13 @@ struct Session::Impl {
     std::uint64_t loop_skeleton = 0;
 
     // --- the console
+    std::string certificate_name;                      // of the client's, verified; empty: none
+    protocol::Demand demand = protocol::Demand::secret;  // of the login rules
     bool is_console = false, is_console_admin = false, may_use_console = false;
     std::string console_text;
     ConsoleReply console_reply;
     bool console_skips = false;
+    bool console_waits = false;                        // console_reply is that of the message in hand, and not due yet
 };
 
 }  // namespace larder::session

@@ -124,20 +124,32 @@ void Session::Impl::on_startup_message(const protocol::StartupMessage& message, 
         }
         login.all.emplace_back(name, value);
         if (name == "application_name") login.application_name = value;
-        if (name == "replication") login.is_replication = is_replication_value(value);
+        if (name == "replication") {
+            login.is_replication = is_replication_value(value);
+            login.is_physical = login.is_replication && value != "database";
+        }
     }
     is_console = login.database == kConsoleDatabase && context.console != nullptr;
     if (!is_console) {
         database = &context.upstream.database(login.database);
+        if (database->gate().is_disabled()) {
+            return fail_client(out, protocol::sqlstate::kProtocolViolation, "database does not allow connections: " + login.database,
+                               "It was disabled in Larder's console; ENABLE lets clients in again.");
+        }
+        if (context.counts != nullptr) counts = &context.counts->of(*database);
         if (context.has_upstream_login && database->facts() == nullptr) database->want_facts();  // loaded while the login is under way
     }
     // Whose login was relayed needs the connection that it was made on.
-    const bool may_share = context.pool_mode != PoolMode::session || context.users != nullptr;
+    const bool may_share = context.pool_mode != PoolMode::session || context.judges_logins();
     if (may_share && context.has_upstream_login && !is_console && !login.is_replication) {
         pool = std::make_unique<PoolState>();
         pool->mode = context.pool_mode;
     }
-    if (context.users != nullptr) return begin_own_login(out);
+    if (is_console_owner()) {
+        is_console_admin = may_use_console = true;
+        return enter_console_here(out);
+    }
+    if (context.judges_logins()) return begin_own_login(out);
     phase = Phase::connecting;
     needs.connect_server = true;
 }
@@ -356,7 +368,8 @@ void Session::Impl::verified(const std::vector<std::optional<std::string>>& colu
     if (server_is_replica || !has_backend_lock || asked_number == 0) return;
     if (has_instance_lock) {
         verified_number = asked_number;
-    } else if (asked_number == context.upstream.instance_number()) {
+    } else if (asked_number == context.upstream.instance_number() && context.upstream.not_serving() != rules::Reason::no_upstream) {
+        // (While the control connection is lost nobody knows better, as after a restart of the server: it is asked again once there is one.)
         if (pool != nullptr) pool->is_foreign_server = true;
         // Another server, or another life of it, than the one that the counters speak of.
         context.upstream.counters.server.move();

@@ -57,6 +57,29 @@ std::uint64_t values_hash(const Statement& statement, const protocol::Bind* bind
 
 }  // namespace
 
+void Session::Impl::note_statement() {
+    context.metrics.statements.add();
+    if (counts != nullptr) counts->statements.add();
+}
+
+void Session::Impl::note_transaction() {
+    if (counts != nullptr) counts->transactions.add();
+}
+
+// Nothing is owed any more.
+void Session::Impl::note_settled() {
+    const auto since = [this](Instant& begin) { return static_cast<std::uint64_t>(std::max<std::int64_t>(0, (context.now - std::exchange(begin, {})).count())); };
+    if (query_since.us != 0) {
+        const auto took = since(query_since);
+        if (counts != nullptr) counts->query_us.add(took);
+    }
+    if (status != 'I' || transaction_since.us == 0) return;
+    const auto took = since(transaction_since);
+    if (counts == nullptr) return;
+    counts->transactions.add();
+    counts->transaction_us.add(took);
+}
+
 const std::shared_ptr<StatementRecord>& Session::Impl::record_of(Statement& statement, const ResolvedPlan& resolved, std::uint32_t weight) {
     if (resolved.record == nullptr || resolved.record->is_dropped()) {
         RecordKey record_key{statement.fingerprint(), database->name(), env != nullptr ? env->current_user : login.user, env != nullptr ? joined(env->search_path) : std::string()};

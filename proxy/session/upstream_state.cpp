@@ -97,7 +97,33 @@ DatabaseState& UpstreamState::database(std::string_view name) {
         if (database->name() == name) return *database;
     }
     databases_.push_back(std::make_unique<DatabaseState>(std::string(name), counters));
+    if (are_all_paused_) databases_.back()->gate().pause(DatabaseGate::PausedBy::all);
     return *databases_.back();
+}
+
+DatabaseState* UpstreamState::find_database(std::string_view name) const {
+    const Lock lock(mutex_);
+    for (const auto& database : databases_) {
+        if (database->name() == name) return database.get();
+    }
+    return nullptr;
+}
+
+bool UpstreamState::pause_all() {
+    const Lock lock(mutex_);
+    for (const auto& database : databases_) database->gate().pause(DatabaseGate::PausedBy::all);
+    return !std::exchange(are_all_paused_, true);
+}
+
+bool UpstreamState::resume_all() {
+    const Lock lock(mutex_);
+    for (const auto& database : databases_) database->gate().resume(DatabaseGate::PausedBy::all);
+    return std::exchange(are_all_paused_, false);
+}
+
+bool UpstreamState::are_all_paused() const {
+    const Lock lock(mutex_);
+    return are_all_paused_;
 }
 
 std::vector<DatabaseState*> UpstreamState::databases() const {

@@ -13,6 +13,7 @@
 #include "base/thread_annotations.h"
 #include "cache/counter.h"
 #include "cache/write_ticket.h"
+#include "proxy/session/database_gate.h"
 #include "proxy/session/own_transactions.h"
 #include "proxy/session/unjudged.h"
 #include "rules/catalogue.h"
@@ -42,6 +43,8 @@ public:
     const std::string& name() const { return name_; }
     cache::ServerCounters& server() const { return server_; }
     cache::DatabaseCounters& counters() const { return counters_; }
+    DatabaseGate& gate() { return gate_; }
+    const DatabaseGate& gate() const { return gate_; }
 
     // The newest facts, valid or not; null before the first load. `generation` counts the publications.
     std::shared_ptr<const CatalogueFacts> facts(std::uint64_t* generation = nullptr) const;
@@ -73,6 +76,7 @@ private:
     std::string name_;
     cache::ServerCounters& server_;
     cache::DatabaseCounters& counters_;
+    DatabaseGate gate_;
     std::atomic<bool> wanted_{false}, files_wanted_{false}, check_wanted_{false};
     void forget_repeats() LARDER_REQUIRES(mutex_);
     static constexpr std::size_t kUnjudgedMax = 10'000;
@@ -104,6 +108,12 @@ public:
 
     DatabaseState& database(std::string_view name);
     std::vector<DatabaseState*> databases() const;
+    DatabaseState* find_database(std::string_view name) const;   // null: nobody has asked for it so far
+
+    // PAUSE and RESUME without a name: of every database, those that come later too. False: it was so already.
+    bool pause_all();
+    bool resume_all();
+    bool are_all_paused() const;
 
     // Reason::none: entries may be looked up and stored. Else why not: no control connection (no_upstream), another
     // Larder is alive (another_larder), a standby (replica), turned off (cache_off).
@@ -143,6 +153,7 @@ private:
     std::atomic<bool> is_feed_current_{false};
     mutable Mutex mutex_;
     std::vector<std::unique_ptr<DatabaseState>> databases_ LARDER_GUARDED_BY(mutex_);
+    bool are_all_paused_ LARDER_GUARDED_BY(mutex_) = false;
 };
 
 // The two-part keys of Larder's advisory locks, in pg_locks.classid: the control connection's exclusive one, with the

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """The console: the database `larder`, for superusers and members of pg_monitor, over both query protocols."""
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import psycopg2
@@ -11,14 +13,18 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support import wire  # noqa: E402
 from support.larder_process import DIRECT, Larder  # noqa: E402
 from support.own_cluster import OwnCluster, eventually  # noqa: E402
+from support.postgres_server import as_postgres, free_port  # noqa: E402
 from support.serving import wait_for_hit, wait_until_serving  # noqa: E402
 
 READ = "SELECT n FROM t WHERE id = 1"
-TABLES = ("SHOW HELP", "SHOW VERSION", "SHOW CACHE", "SHOW CACHE ENTRIES", "SHOW REASONS", "SHOW STATS", "SHOW STATS_TOTALS", "SHOW STATS_AVERAGES",
-          "SHOW CLIENTS", "SHOW SERVERS", "SHOW POOLS", "SHOW DATABASES", "SHOW RELATIONS", "SHOW LISTS", "SHOW QUERIES", "SHOW SLOW QUERIES",
-          "SHOW ADVICE", "SHOW DEPLOYMENTS", "SHOW CONFIG", "SHOW RULES")
-# traffic_test.py has those of the advisor, rules_test.py those of rules.
-COMMANDS = ("PURGE ALL", "PURGE TABLE n", "KILL_CLIENT n", "RELOAD", "EXPLAIN RULE n", "CREATE RULE n WITH (…)", "ALTER RULE n SET (…)", "DROP RULE n", "EXPLAIN ADVICE n", "ADVISE WORKLOAD", "ADVISE WORKLOAD BUDGET n", "DEPLOY ADVICE n", "DEPLOY ADVICE n OPTION n", "REVERT DEPLOYMENT n")
+POOLER_TABLES = ("STATS", "STATS_TOTALS", "STATS_AVERAGES", "TOTALS", "CLIENTS", "SERVERS", "SOCKETS", "ACTIVE_SOCKETS", "POOLS", "DATABASES", "USERS", "LISTS", "MEM", "DNS_HOSTS",
+                 "DNS_ZONES", "CONFIG", "VERSION")
+# PgBouncer's own newer versions have another name for these.
+RENAMED = {"DATABASES": {"reserve_pool": "reserve_pool_size"}}
+TABLES = (*(f"SHOW {table}" for table in POOLER_TABLES), "SHOW STATE", "SHOW PEERS", "SHOW PEER_POOLS", "SHOW HELP", "SHOW CACHE", "SHOW CACHE ENTRIES", "SHOW REASONS", "SHOW RELATIONS", "SHOW QUERIES", "SHOW SLOW QUERIES", "SHOW ADVICE", "SHOW DEPLOYMENTS", "SHOW RULES")
+# traffic_test.py has those of the advisor, rules_test.py those of rules, control_test.py those by which databases are paused.
+CONTROL = ("PAUSE", "PAUSE n", "RESUME", "RESUME n", "RECONNECT", "RECONNECT n", "WAIT_CLOSE", "WAIT_CLOSE n", "KILL", "KILL n", "DISABLE n", "ENABLE n", "SHUTDOWN", "SHUTDOWN n")
+COMMANDS = (*CONTROL, "PURGE ALL", "PURGE TABLE n", "KILL_CLIENT n", "RELOAD", "EXPLAIN RULE n", "CREATE RULE n WITH (…)", "ALTER RULE n SET (…)", "DROP RULE n", "EXPLAIN ADVICE n", "ADVISE WORKLOAD", "ADVISE WORKLOAD BUDGET n", "DEPLOY ADVICE n", "DEPLOY ADVICE n OPTION n", "REVERT DEPLOYMENT n")
 
 
 @unittest.skipIf(DIRECT, "tests Larder's own console")
@@ -72,6 +78,73 @@ class Console(unittest.TestCase):
         eventually(lambda: any(row["database"] == "postgres" and row["cl_active"] == "1" for row in self.table("SHOW POOLS")), "its pool is shown")
         entries = self.table("SHOW CACHE ENTRIES")
         self.assertNotIn("SELECT", str(entries), "keys hold statements with their values, and are not to be shown")
+
+    def test_what_is_counted_by_database(self):
+        before = {row["database"]: row for row in self.table("SHOW STATS")}.get("postgres")
+        count = lambda column: int(before[column]) if before else 0  # noqa: E731
+        with self.client() as client:
+            client.values("SELECT pg_sleep(0.2)")
+            client.query("BEGIN")
+            client.values("SELECT txid_current()")
+            client.query("COMMIT")
+            wait_for_hit(self.larder, lambda: client.values(READ))
+        after = next(row for row in self.table("SHOW STATS") if row["database"] == "postgres")
+        self.assertGreaterEqual(int(after["total_query_count"]) - count("total_query_count"), 6)
+        self.assertGreaterEqual(int(after["total_xact_count"]) - count("total_xact_count"), 4)
+        self.assertLess(int(after["total_xact_count"]) - count("total_xact_count"), int(after["total_query_count"]) - count("total_query_count"))
+        self.assertGreaterEqual(int(after["total_query_time"]) - count("total_query_time"), 100_000)
+        self.assertGreaterEqual(int(after["total_xact_time"]) - count("total_xact_time"), 100_000)
+        self.assertGreater(int(after["total_received"]), count("total_received"))
+        self.assertGreater(int(after["total_sent"]), count("total_sent"))
+        self.assertGreater(int(after["total_server_assignment_count"]), count("total_server_assignment_count"))
+        totals = {row["name"]: row["value"] for row in self.table("SHOW TOTALS")}
+        self.assertGreaterEqual(int(totals["total_query_count"]), int(after["total_query_count"]))
+        client = self.client()
+        client.values("SELECT 1")
+        own = eventually(lambda: next((row for row in self.table("SHOW CLIENTS") if row["database"] == "postgres" and row["state"] == "idle"), None), "the client is shown")
+        self.assertEqual((own["local_addr"], own["local_port"], own["wait"], own["close_needed"], own["id"]), ("127.0.0.1", str(self.larder.port), "0", "0", own["ptr"]))
+        self.assertLessEqual(own["connect_time"], own["request_time"])
+        server = next(row for row in self.table("SHOW SERVERS") if row["id"] == own["link"])
+        self.assertEqual((server["link"], server["port"], server["local_addr"]), (own["id"], str(self.cluster.server.port), "127.0.0.1"))
+
+    def test_tables_have_pgbouncers_columns_in_its_order(self):
+        """The columns of the PgBouncer that is installed; newer ones have more, and so has Larder."""
+        program = shutil.which("pgbouncer", path=os.environ["PATH"] + ":/usr/sbin")
+        if program is None:
+            self.skipTest("no pgbouncer: scripts/install_packages bench")
+        with tempfile.TemporaryDirectory() as folder:
+            port, configuration = free_port(), os.path.join(folder, "pgbouncer.ini")
+            os.chmod(folder, 0o755)
+            with open(configuration, "w", encoding="ascii") as file:
+                file.write(f"[databases]\npostgres = host=127.0.0.1 port={self.cluster.server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
+                           "auth_type = any\nadmin_users = postgres\nunix_socket_dir =\nignore_startup_parameters = extra_float_digits\n")
+            pooler = subprocess.Popen(as_postgres(program, "-q", configuration), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                theirs = eventually(lambda: self.columns_at(port, "pgbouncer"), "PgBouncer is there")
+                ours = self.columns_at(self.larder.port, "larder")
+            finally:
+                pooler.terminate()
+                pooler.wait(60)
+        for table, columns in theirs.items():
+            wanted = [RENAMED.get(table, {}).get(column, column) for column in columns]
+            with self.subTest(table):
+                self.assertEqual([column for column in ours[table] if column in wanted], wanted)
+
+    @staticmethod
+    def columns_at(port, database):
+        """The columns of each table, or nothing while nobody answers."""
+        try:
+            connection = psycopg2.connect(host="127.0.0.1", port=port, user="postgres", dbname=database)
+        except psycopg2.OperationalError:
+            return None
+        found = {}
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for table in POOLER_TABLES:
+                cursor.execute(f"SHOW {table}")
+                found[table] = [column.name for column in cursor.description]
+        connection.close()
+        return found
 
     def test_purge(self):
         client = self.client()
@@ -149,7 +222,7 @@ class Console(unittest.TestCase):
         with connection.cursor() as cursor:
             cursor.execute("SHOW STATS")
             self.assertEqual(cursor.description[0].name, "database")
-            self.assertEqual(len(cursor.fetchall()), 1)
+            self.assertEqual(len(cursor.fetchall()), len(self.table("SHOW STATS")))
         connection.close()
 
 

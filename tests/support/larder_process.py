@@ -29,8 +29,8 @@ def binary():
 class Larder:
     """A running Larder in front of `upstream` (a postgres_server.Server). `server` is where clients go. `state`: a folder for what survives it; none: one of its own."""
 
-    def __init__(self, upstream, settings=("freshness.writers=only-larder",), database="postgres", state=None):
-        self.upstream = upstream
+    def __init__(self, upstream, settings=("freshness.writers=only-larder",), database="postgres", state=None, extra=()):
+        self.upstream, self.extra = upstream, extra
         self.process = None
         if DIRECT:
             self.server = upstream
@@ -49,7 +49,7 @@ class Larder:
         command = [binary(), "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}", "--upstream", self.upstream.uri(database)]
         for setting in ("listen.workers=2", *settings, *os.environ.get("LARDER_TEST_SETTINGS", "").split()):
             command += ["--set", setting]
-        return command
+        return [*command, *self.extra]
 
     def _wait_until_healthy(self):
         deadline = time.monotonic() + START_SECONDS_MAX

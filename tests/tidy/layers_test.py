@@ -37,10 +37,11 @@ FOREIGN = (
     (r"openssl/(evp|hmac|rand|crypto|sha|md5)\.h", {"protocol", "proxy"}),
     (r"openssl/.*", {"proxy"}),
     (r"toml\+\+/.*", {"config"}),
-    (r"re2/.*", {"rules"}),
+    (r"re2/.*", {"rules", "protocol"}),
     (r"prometheus/.*", {"admin"}),
     (r"hiredis/.*", IO),
     (r"(zstd|lz4)\.h", {"cache"}),
+    (r"malloc\.h", {"admin"}),  # how much memory is given out
     (r"libpq-fe\.h", {"proxy", "advisor"}),
     (r"(postgres\.h|pg_query.*|nodes/.*|storage/.*|utils/.*|catalog/.*|parser/.*)", {"sql"}),
     # Sockets, files and processes: what does I/O.

@@ -13,6 +13,7 @@ struct FakeSource final : SnapshotSource {
     std::vector<CacheEntryRow> entry_rows;
     std::vector<ReasonRow> reason_rows;
     std::vector<PoolRow> pool_rows;
+    std::vector<DatabaseTrafficRow> traffic_rows;
     mutable std::size_t entries_asked = 0;
     int purges = 0;
 
@@ -30,6 +31,7 @@ struct FakeSource final : SnapshotSource {
     }
     std::vector<ReasonRow> reasons() const override { return reason_rows; }
     std::vector<PoolRow> pools() const override { return pool_rows; }
+    std::vector<DatabaseTrafficRow> traffic() const override { return traffic_rows; }
     void purge_cache() override { ++purges; }
     std::optional<std::size_t> purge_relation(const std::string& database, const std::string& relation) override {
         purged.emplace_back(database, relation);

@@ -1,13 +1,9 @@
 #include "config/load.h"
 
-#include <cstdio>
-#include <fstream>
-
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
 
 #include "config/options.h"
+#include "temp_file.h"
 
 using namespace std::chrono_literals;
 using namespace larder::config;
@@ -15,22 +11,6 @@ using namespace larder::config;
 namespace {
 
 const char* no_environment(const char*) { return nullptr; }
-
-// A larder.toml that is gone with the object.
-class TempFile {
-public:
-    explicit TempFile(const std::string& text) {
-        const int descriptor = mkstemp(path_);
-        REQUIRE(descriptor >= 0);
-        close(descriptor);
-        std::ofstream(path_) << text;
-    }
-    ~TempFile() { std::remove(path_); }
-    std::string path() const { return path_; }
-
-private:
-    char path_[32] = "/tmp/larder_config_XXXXXX";
-};
 
 Config read(const std::string& text, const std::vector<std::string>& sets = {}) { return load(TempFile(text).path(), sets, no_environment); }
 

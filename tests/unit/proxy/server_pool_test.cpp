@@ -62,6 +62,7 @@ struct Fixture {
     Worker worker;
     PooledServerRef server;
     Instant at{1'000'000'000};
+    session::DatabaseGate gate;  // of a database that nobody pauses
 };
 
 }  // namespace
@@ -209,7 +210,7 @@ TEST_CASE("idle connections end with their time, but for the last of a pool that
     f.limits.idle_timeout = std::chrono::milliseconds(1000);
     ServerPool pool(f.limits);
     Server a, b;
-    pool.enter(kKey);
+    pool.enter(kKey, f.gate);
     pool.give_back(a.pooled(f.at), f.at);
     pool.give_back(b.pooled(f.at), f.at);
     pool.sweep(f.at + std::chrono::milliseconds(999));
@@ -233,4 +234,60 @@ TEST_CASE("a connection that is too old is closed when it is given back, and at 
     CHECK(a.is_closed());
     pool.give_back(c.pooled(f.at), f.at);
     CHECK(c.is_closed());
+}
+
+TEST_CASE("a paused pool lends nothing and opens nothing; resumed, it serves those who wait in their order") {
+    Fixture f;
+    ServerPool pool(f.limits);
+    session::DatabaseGate gate;
+    pool.enter(kKey, gate);
+    Server a, b;
+    auto idle = a.pooled(f.at);
+    idle->place = session::ServerPlace(gate);
+    pool.give_back(std::move(idle), f.at);
+    gate.pause(session::DatabaseGate::PausedBy::database);
+    CHECK(pool.acquire(kKey, f.worker, 1, f.at, f.server) == Answer::queued);
+    CHECK(pool.acquire(kKey, f.worker, 2, f.at, f.server) == Answer::queued);
+    CHECK(pool.acquire(kKey, f.worker, 3, f.at, f.server) == Answer::queued);
+    CHECK_FALSE(a.is_closed());
+    pool.sweep(f.at);
+    CHECK(a.is_closed());
+    CHECK(gate.places().taken == 0);
+    CHECK(f.worker.may_connect.empty());
+    // One that a client gives back now is closed as well.
+    auto lent = b.pooled(f.at);
+    lent->place = session::ServerPlace(gate);
+    pool.give_back(std::move(lent), f.at);
+    CHECK(b.is_closed());
+    CHECK(f.worker.lent.empty());
+    gate.resume(session::DatabaseGate::PausedBy::database);
+    pool.sweep(f.at);
+    CHECK(f.worker.may_connect == std::vector<std::uint64_t>{1, 2});
+}
+
+TEST_CASE("connections of an older generation are closed when they are given back, and new ones are lent") {
+    Fixture f;
+    ServerPool pool(f.limits);
+    session::DatabaseGate gate;
+    pool.enter(kKey, gate);
+    Server a, b, c;
+    auto idle = a.pooled(f.at), lent = b.pooled(f.at), fresh = c.pooled(f.at);
+    idle->place = session::ServerPlace(gate);
+    lent->place = session::ServerPlace(gate);
+    pool.give_back(std::move(idle), f.at);
+    gate.begin_generation();
+    CHECK(gate.places().old == 2);
+    // Before the sweep nobody gets it either.
+    CHECK(pool.acquire(kKey, f.worker, 1, f.at, f.server) == Answer::connect);
+    CHECK(a.is_closed());
+    CHECK(gate.places().old == 1);
+    fresh->place = session::ServerPlace(gate);
+    fresh->is_counted = true;
+    pool.give_back(std::move(lent), f.at);
+    CHECK(b.is_closed());
+    CHECK(gate.places().old == 0);
+    pool.give_back(std::move(fresh), f.at);
+    CHECK_FALSE(c.is_closed());
+    CHECK(pool.acquire(kKey, f.worker, 2, f.at, f.server) == Answer::lent);
+    CHECK(gate.places().taken == 1);
 }

@@ -14,6 +14,7 @@ struct LoginWorld : World {
     LoginWorld() {
         protocol::UserFileError error;
         context.users = protocol::UserFile::parse("\"app\" \"" + *protocol::md5_verifier("pencil", "app") + "\"", "0123456789abcdef", error);
+        context.salt_secret = "0123456789abcdef";
     }
 };
 

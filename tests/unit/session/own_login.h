@@ -22,6 +22,7 @@ struct OwnLoginWorld : World {
     explicit OwnLoginWorld(PoolMode mode) {
         protocol::UserFileError error;
         context.users = protocol::UserFile::parse("\"app\" \"" + *protocol::md5_verifier("pencil", "app") + "\"", "0123456789abcdef", error);
+        context.salt_secret = "0123456789abcdef";
         context.pool_mode = mode;
         context.known_logins = &known;
         context.shared_servers = &servers;

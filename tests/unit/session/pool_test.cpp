@@ -411,6 +411,22 @@ TEST_CASE("a new connection for a session that is under way has to be like its f
             client.server(answer("1"));
             released(client);
         }
+        SECTION("another server than the control connection's is not the way") {
+            client.has_instance_lock = "f";
+            client.answer_set_up();
+            client.answer_set_up();  // it is asked once more when the session's state is carried over
+            CHECK(client.needs.close_server);
+            CHECK(client.needs.acquire_server);
+        }
+        SECTION("after a restart, while there is no control connection yet, nobody knows better, and it is used") {
+            world.upstream.set_not_serving(rules::Reason::no_upstream);
+            client.has_instance_lock = "f";
+            client.answer_set_up();
+            client.answer_set_up();
+            CHECK_FALSE(client.needs.close_server);
+            client.says("");
+            CHECK(client.server_got().find("select 1") != std::string::npos);
+        }
         SECTION("other settings: no connection is like the first any more") {
             client.isolation = "serializable";
             client.answer_set_up();

@@ -345,6 +345,7 @@ void Session::Impl::apply_effects(const Statement* statement, const rules::Plan&
     for (const auto& facts : text.statements) {
         if (controls_transaction(facts.kind)) {
             batch_controls_transaction = true;
+            if (facts.is_chain) block.had_hit = false;  // what comes next is another block, in which no read was answered
             if (!text.is_single() || facts.is_chain) block.is_opaque = true;
             else if (facts.kind == sql::Kind::begin && !block.is_understood && status == 'I' && owed.ready_owed() == 0) block.began(facts.isolation);
             else if (facts.kind == sql::Kind::begin) block.is_opaque = true;

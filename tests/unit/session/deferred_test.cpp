@@ -201,6 +201,18 @@ TEST_CASE("after a hit a change of the block's modes meets a query, as it would 
     }
 }
 
+TEST_CASE("a block that begins by AND CHAIN has had no hit yet") {
+    Deferring world;
+    Client client(world);
+    warm(client);
+    client.says(query("begin")).says(query(kRead)).says(query("rollback and chain"));
+    CHECK(types_of(client.server_got()) == std::string(kBeginTypes) + "Q");
+    client.server(kBeginAnswer + complete("ROLLBACK") + ready('T'));
+    client.got();
+    client.says(query("set transaction isolation level serializable"));
+    CHECK(types_of(client.server_got()) == "Q");
+}
+
 TEST_CASE("without a hit a change of the block's modes is the block's first statement") {
     Deferring world;
     Client client(world);

@@ -14,8 +14,12 @@ std::vector<PoolSummary> pool_summaries(const SnapshotSource& source) {
     std::map<std::pair<std::string, std::string>, PoolSummary> pools;
     for (const auto& client : source.clients()) {
         PoolSummary& pool = pools[{client.database, client.user}];
-        if (client.state == "waiting" && !client.has_server) ++pool.clients_waiting;
-        else ++pool.clients_active;
+        if (client.state == "waiting" && !client.has_server) {
+            ++pool.clients_waiting;
+            pool.max_wait_us = std::max(pool.max_wait_us, client.wait_us);
+        } else {
+            ++pool.clients_active;
+        }
         if (client.has_server) ++(client.state == "login" ? pool.servers_logging_in : pool.servers_active);
         if (!client.pinned_by.empty()) ++pool.pinned[client.pinned_by];
     }

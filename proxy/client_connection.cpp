@@ -472,7 +472,7 @@ ClientRow ClientConnection::row() const {
     row.database = printable(session_->database());
     row.application_name = printable(session_->application_name());
     row.address = session_->client().address;
-    row.state = session_->state_name();
+    row.state = is_held_ ? "waiting" : session_->state_name();
     row.connected_us = connected_us_;
     row.request_us = wall_clock_us(request_at_);
     if (is_waiting_) row.wait_us = (now() - waiting_since_).count();

@@ -13,6 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kQueryTimeout{10'000};
+constexpr std::string_view kCharacterNotInRepertoire = "22021";
 // How soon an idle connection notices that it shall be closed.
 constexpr milliseconds kIdleInterval{200};
 
@@ -157,8 +158,9 @@ session::LookedUpUser UserQuery::ask(const std::string& user) {
     const auto server_word = upstream_.counters.server.load();
     asked.add();
     PgRows found = connection_->query(listen_.auth_query, {user}, kQueryTimeout);
-    if (!found.ok) {
-        close();
+    const bool is_no_text = found.sqlstate == kCharacterNotInRepertoire;  // a name that is not even text is nobody's
+    if (!found.ok && !is_no_text) {
+        if (found.sqlstate.empty()) close();  // it was not the server that said so
         return give_up(found.error);
     }
     if (found.rows.size() > 1) return wipe(found), give_up("listen.auth_query gave more than one row");

@@ -50,6 +50,11 @@ class AuthQuery(OwnLogins):
                 errors.setdefault(role, []).append(self.error(larder.port, role, "eraser").replace(role, "ROLE"))
         self.assertEqual(len({text for texts in errors.values() for text in texts}), 1, errors)
         self.assertIn('password authentication failed for user "ROLE"', errors["nobody"][0])
+        # A name that is no text is nobody's, and does not cost the connection by which users are looked up.
+        asking = "SELECT pid FROM pg_stat_activity WHERE application_name = 'larder_users'"
+        before = self.cluster.run(asking)
+        self.assertEqual(self.challenge(larder.port, b"\xff\xfe")[1], "i=4096")
+        self.assertEqual(self.cluster.run(asking), before)
         # The messages on the way are alike as well, and so are salts from one attempt to the next.
         challenges = {role: [self.challenge(larder.port, role) for _ in range(2)] for role in ("scram", "nobody")}
         for first, second in challenges.values():

@@ -156,6 +156,7 @@ class Control(unittest.TestCase):
         shop = self.connect("shop")   # another database is not concerned
         self.assertEqual(self.value(shop, "SELECT 1"), 1)
         eventually(lambda: self.running.metric("larder_client_connections") >= 3, "the newcomer is there")
+        eventually(lambda: any(row.startswith("postgres|postgres|") and row.split("|")[3] == "1" for row in self.console("SHOW POOLS").splitlines()), "it is shown to wait")
         self.assertEqual(arrived, [])
         self.console("RESUME", "55000")
         self.console("RESUME shop", "55000")

@@ -34,9 +34,9 @@ struct OwnLoginWorld : World {
 using Parameter = std::pair<const char*, const char*>;
 
 // As far as Larder's word that the password is right.
-inline void prove(Client& client, std::vector<Parameter> more = {}, const char* password = "pencil") {
+inline void prove(Client& client, std::vector<Parameter> more = {}, const char* password = "pencil", const char* database = "shop") {
     protocol::StartupParametersBuilder parameters;
-    parameters.add("user", "app").add("database", "shop");
+    parameters.add("user", "app").add("database", database);
     for (const auto& [name, value] : more) parameters.add(name, value);
     std::string startup;
     parameters.append_message_to(startup);

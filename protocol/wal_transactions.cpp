@@ -207,6 +207,7 @@ Decoded<std::optional<WalCommit>> WalTransactions::add_outcome(const WalRecord& 
     if (!outcome) return outcome.error();
     WalCommit& commit = outcome->commit;
     commit.lsn = record.lsn;
+    commit.was_prepared = operation == kCommitPrepared;
     commit.is_anything = has_overflowed_ || may_have_begun_before(commit.transaction);
     close_into(commit.transaction, commit);
     for (const std::uint32_t subxact : outcome->subxacts) close_into(subxact, commit);

@@ -42,6 +42,7 @@ struct WalCommit {
     Lsn lsn = 0;                           // where its record begins
     std::uint32_t transaction = 0;         // top level; of a prepared transaction its own
     bool is_anything = false;              // then the lists may lack what it changed, in any database
+    bool was_prepared = false;             // COMMIT PREPARED, by whomever
     bool moves_catalogue_files = false;    // a mapped catalogue has another file now
     std::vector<WalFile> written;          // without repeats
     std::vector<WalFile> dropped;          // their numbers may come again
@@ -63,6 +64,8 @@ public:
     // A commit if the record is one. An error means the stream is not understood: as an error of the reader.
     Decoded<std::optional<WalCommit>> add(const WalRecord& record);
 
+    // There were too many to be noted, and from then on each commit is of anything: time for another stream.
+    bool has_overflowed() const { return has_overflowed_; }
     std::size_t open_count() const { return open_.size(); }  // numbers that have written and not ended
 
 private:

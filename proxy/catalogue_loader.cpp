@@ -235,6 +235,7 @@ session::RelationFiles load_relation_files(PGconn* connection) {
     files.relations.reserve(static_cast<std::size_t>(rows.size()));
     for (int i = 0; i < rows.size(); ++i) {
         files.database = rows.number(i, 0);
+        files.may_ask_for_transaction = rows.flag(i, 3);
         const auto relation = rows.number(i, 2);
         const auto [place, is_new] = files.relations.emplace(rows.number(i, 1), relation);
         if (!is_new && place->second != relation) place->second = session::RelationFiles::kSeveral;

@@ -225,7 +225,8 @@ const char* const kStateDigestQuery =
 
 // Mapped catalogues have no relfilenode in pg_class. Shared ones are in no database, as far as the log is concerned.
 const char* const kRelationFilesQuery =
-    "SELECT d.oid, CASE WHEN c.relfilenode = 0 THEN pg_relation_filenode(c.oid) ELSE c.relfilenode END, coalesce(o.oid, c.oid)"
+    "SELECT d.oid, CASE WHEN c.relfilenode = 0 THEN pg_relation_filenode(c.oid) ELSE c.relfilenode END, coalesce(o.oid, c.oid),"
+    " has_function_privilege('public', 'pg_catalog.pg_current_xact_id_if_assigned()', 'EXECUTE')"
     " FROM pg_database d, pg_class c LEFT JOIN pg_class o ON o.reltoastrelid = c.oid AND c.relkind = 't'"
     " WHERE d.datname = current_database() AND c.relkind IN ('r', 'm', 't') AND c.relpersistence <> 't' AND NOT c.relisshared"
     " AND (c.relfilenode <> 0 OR pg_relation_filenode(c.oid) IS NOT NULL)";

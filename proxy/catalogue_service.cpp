@@ -83,7 +83,7 @@ void CatalogueService::run() {
             } catch (const std::exception& e) {
                 close(database);
                 database.state->want_facts();
-                if (shared_.upstream.own_transactions.are_wanted()) database.state->want_files();
+                if (shared_.upstream.own_transactions.are_wanted()) database.state->want_files(), database.state->want_check();
                 note_failure(database, e.what());
             }
         }
@@ -123,9 +123,23 @@ void CatalogueService::visit(Database& database) {
     const bool lacks_files = shared_.upstream.own_transactions.are_wanted() && database.state->files() == nullptr;
     if ((lacks_files || database.state->are_files_wanted()) && at >= database.files_at) load_files(database);
     if (database.state->take_facts_wanted()) return load(database, false);
-    if (at >= database.check_at && database.state->facts() != nullptr && database.state->take_check_wanted()) return load(database, true);
+    if (at >= database.check_at && database.state->facts() != nullptr && database.state->take_check_wanted()) return check(database);
     const bool is_in_use = database.state->facts() != nullptr && shared_.clients.load(std::memory_order_relaxed) > 0;
     if (is_in_use && at >= database.poll_at) load(database, true);
+}
+
+// Somebody wrote to the catalogue. What keeps it from being looked at must not end the wish.
+void CatalogueService::check(Database& database) {
+    std::string error;
+    if (!connect(database, error)) {
+        note_change_from_elsewhere(database);  // nobody knows
+        note_failure(database, error);
+    } else if (cache::Counter::is_in_flight(database.state->server().server.load()) || cache::Counter::is_in_flight(database.state->counters().catalogue.load())) {
+        database.state->want_check();          // again at the next interval
+    } else {
+        load(database, true);
+    }
+    database.state->check_ended();
 }
 
 void CatalogueService::load(Database& database, bool is_poll) {
@@ -193,6 +207,7 @@ void CatalogueService::load_files(Database& database) {
     if (!connect(database, error)) {
         // It may be gone, and another one have its name before long: what was known of it is not true any more.
         if (database.state->files() != nullptr) note_change_from_elsewhere(database);
+        database.state->set_may_ask_for_transaction(false);
         database.state->publish(std::shared_ptr<const session::RelationFiles>());
         database.state->want_files();
         return note_failure(database, error);
@@ -203,6 +218,7 @@ void CatalogueService::load_files(Database& database) {
     auto files = std::make_shared<session::RelationFiles>(load_relation_files(database.connection->raw()));
     // A database that was dropped and made again under its name: nothing that was known of it is true.
     if (before != nullptr && before->database != files->database) note_change_from_elsewhere(database);
+    database.state->set_may_ask_for_transaction(files->may_ask_for_transaction);
     database.state->publish(std::move(files));
     database.files_at = now() + std::chrono::duration_cast<milliseconds>(now() - begun) * kPollPartOfTime;
 }

@@ -57,6 +57,7 @@ private:
     bool may_load() const;
     void load(Database& database, bool is_poll);
     void load_files(Database& database);
+    void check(Database& database);
     bool connect(Database& database, std::string& error);
     static void close(Database& database);
     static bool leaves_to_gate(Database& database);

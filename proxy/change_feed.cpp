@@ -166,7 +166,8 @@ void ChangeFeed::begin() {
     shared_.upstream.own_transactions.set_wanted(true);
     effects_.begin();
     ++streams_;
-    asked_ = answered_ = last_mark_ = kLongAgo;
+    asked_ = answered_ = last_mark_ = passed_ = kLongAgo;
+    begun_ = now();
     marks_.clear();
     flushed_ = identity->flushed;
     ask();
@@ -194,7 +195,11 @@ void ChangeFeed::check_server() {
     if (!server.is_true(0, 2)) throw FeedError("this connection reached another server than the control connection");
 }
 
-milliseconds ChangeFeed::heartbeat() const { return shared_.clients.load(std::memory_order_relaxed) > 0 ? kHeartbeat : kIdleHeartbeat; }
+// A commit that nothing tells of is found by it, so the lag is seen late by so much.
+milliseconds ChangeFeed::heartbeat() const {
+    constexpr int kPartOfLag = 4;
+    return std::min(shared_.clients.load(std::memory_order_relaxed) > 0 ? kHeartbeat : kIdleHeartbeat, std::max(shared_.config.feed.lag_max / kPartOfLag, milliseconds{1}));
+}
 
 void ChangeFeed::wait_for_something() {
     pollfd descriptors[3] = {{log_->socket(), POLLIN, 0}, {PQsocket(probe_->raw()), POLLIN, 0}, {stop_wakeup_.descriptor(), POLLIN, 0}};
@@ -211,6 +216,7 @@ void ChangeFeed::read_log() {
             if (*commit) queue_->add(std::move(**commit));
         }
         if (reader_->has_failed()) throw FeedError("the log is not understood, at " + lsn_text(reader_->position()));
+        if (transactions_->has_overflowed()) throw FeedError("a transaction has more subtransactions than are told apart");
         if (queue_->size() > kPendingMax) throw FeedError("too many commits are waiting to become visible");
     }
     if (!error.empty()) throw FeedError(first_line(error));
@@ -246,16 +252,16 @@ void ChangeFeed::read_answer() {
     }
 }
 
-// How long ago the log ended where all before it has been dealt with.
+// How long ago the log ended where all before it has been dealt with; what was dealt with since is not known before the next answer.
 microseconds ChangeFeed::lag(Instant at) const {
-    const microseconds unanswered = is_asked_ ? at - asked_ : microseconds{0};
-    return marks_.empty() ? unanswered : std::max(unanswered, at - marks_.front().asked);
+    if (!marks_.empty()) return at - std::max(passed_, begun_);
+    return is_asked_ ? at - asked_ : microseconds{0};
 }
 
 void ChangeFeed::judge() {
     const auto applied = queue_->applied(reader_->position());
     if (!marks_.empty() && applied >= marks_.front().flushed) is_caught_up_ = true;
-    while (!marks_.empty() && applied >= marks_.front().flushed) marks_.pop_front();
+    for (; !marks_.empty() && applied >= marks_.front().flushed; marks_.pop_front()) passed_ = marks_.front().asked;
     const auto behind = lag(now());
     if (behind > kStalled) throw FeedError("the stream stands still");
     const bool is_current = is_caught_up_ && behind <= shared_.config.feed.lag_max;

@@ -87,6 +87,7 @@ private:
     std::int32_t instance_ = 0;          // the incarnation that this stream belongs to
     bool is_asked_ = false, is_caught_up_ = false;
     Instant asked_, answered_, last_mark_;
+    Instant begun_, passed_;             // the stream; when the newest place was asked for that all before it has been dealt with
     std::deque<Mark> marks_;             // that the feed has not passed, oldest first
     protocol::Lsn flushed_ = 0;
     std::uint64_t streams_ = 0;

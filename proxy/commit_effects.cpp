@@ -1,5 +1,8 @@
 #include "proxy/commit_effects.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace larder::proxy {
 namespace {
 
@@ -9,6 +12,12 @@ constexpr Oid kFirstUserOid = 16384;
 bool is_without_facts(Oid catalogue) {
     constexpr Oid kStatistic = 2619, kStatisticExtData = 3429, kLargeObject = 2613, kLargeObjectMetadata = 2995;
     return catalogue == kStatistic || catalogue == kStatisticExtData || catalogue == kLargeObject || catalogue == kLargeObjectMetadata;
+}
+
+// Those that are written to when a temporary table is made. They are compared with the facts; at all others the facts are dropped at once.
+bool is_of_temporary_tables(Oid catalogue) {
+    constexpr Oid kCatalogues[] = {1247, 1249, 1259, 2604, 2606, 2608, 2609, 2610, 2611, 2615, 2224};  // type, attribute, class, attrdef, constraint, depend, description, index, inherits, namespace, sequence
+    return std::find(std::begin(kCatalogues), std::end(kCatalogues), catalogue) != std::end(kCatalogues);
 }
 
 }  // namespace
@@ -24,15 +33,16 @@ void CommitEffects::begin() {
 
 void CommitEffects::apply(const SeenCommit& seen) {
     const auto& commit = seen.commit;
+    const bool is_own = is_marked(seen);
     const bool is_ddl = !commit.dropped.empty() || !commit.invalidated.empty() || commit.moves_catalogue_files;
     if (commit.written.empty() && !is_ddl && !commit.is_anything) return;  // a row lock, a sequence, an unlogged table
     ++counts_.commits;
-    counts_.own_commits += seen.is_own ? 1 : 0;
+    counts_.own_commits += is_own ? 1 : 0;
     for (auto* database : upstream_.databases()) {
         if (is_ddl || commit.is_anything) database->want_files();
     }
-    if (commit.is_anything && !seen.is_own) return drop_everything();
-    if (!seen.is_own) {
+    if (commit.is_anything && !is_own) return drop_everything();
+    if (!is_own) {
         for (const auto& file : commit.written) written(file);
         for (const auto& relation : commit.invalidated) invalidated(relation);
         if (commit.moves_catalogue_files) check_all();
@@ -40,6 +50,14 @@ void CommitEffects::apply(const SeenCommit& seen) {
     for (const auto& file : commit.dropped) {
         if (auto* database = database_of(file.database)) files_of(*database).dropped.insert(file.file);
     }
+}
+
+// The session that sent it has marked all that it wrote. What it marked is what the facts said, so they must have been true: they are what they were,
+// and nobody has written to the catalogue since they were compared.
+bool CommitEffects::is_marked(const SeenCommit& seen) const {
+    if (!seen.own) return false;
+    const auto& database = *seen.own->database;
+    return !database.is_check_owed() && database.counters().catalogue.load() == seen.own->catalogue_word;
 }
 
 void CommitEffects::drop_everything() {
@@ -54,12 +72,14 @@ void CommitEffects::drop(session::DatabaseState& database) {
     ++counts_.dropped_databases;
 }
 
-void CommitEffects::drop(session::DatabaseState& database, Oid relation) {
+// False: the facts have no such relation.
+bool CommitEffects::drop(session::DatabaseState& database, Oid relation) {
     const auto facts = database.facts();
     const auto* found = facts == nullptr ? nullptr : facts->catalogue->find_relation(relation);
-    if (found == nullptr || found->root == 0) return;
+    if (found == nullptr || found->root == 0) return false;
     database.counters().relation(found->root).move_all();
     ++counts_.dropped_relations;
+    return true;
 }
 
 void CommitEffects::check(session::DatabaseState& database) {
@@ -72,14 +92,11 @@ void CommitEffects::check_all() {
 }
 
 void CommitEffects::written(const protocol::WalFile& file) {
-    if (file.database == 0) {  // roles, databases, their settings
-        for (auto* other : upstream_.databases()) other->want_files();  // one may have been made again under its name
-        return check_all();
-    }
+    if (file.database == 0) return shared_catalogue_written(file.file);
     auto* database = database_of(file.database);
     if (database == nullptr) {
         for (auto* candidate : upstream_.databases()) {
-            if (candidate->files() != nullptr) continue;  // it is another one
+            if (candidate->files() != nullptr && !candidate->are_files_wanted()) continue;  // it is another one
             candidate->want_files();
             drop(*candidate);
             check(*candidate);
@@ -93,10 +110,26 @@ void CommitEffects::written(const protocol::WalFile& file) {
         drop(*database);
         check(*database);
     } else if (found->second >= kFirstUserOid) {
-        drop(*database, found->second);
-    } else if (!is_without_facts(found->second)) {
+        // A relation that is newer than the facts may be what a name in them stands for now.
+        if (!drop(*database, found->second)) drop(*database);
+    } else if (is_of_temporary_tables(found->second)) {
         check(*database);
+    } else if (!is_without_facts(found->second)) {
+        // A trigger, a policy, a function: it may be gone again before anybody has compared.
+        ++counts_.checks;
+        database->want_files();
+        database->counters().catalogue.move();
+        database->want_facts();
     }
+}
+
+// Roles, memberships, databases, their settings: whoever lost a right has lost it by now.
+void CommitEffects::shared_catalogue_written(std::uint32_t file) {
+    constexpr std::uint32_t kDependencies = 1214, kDescriptions = 2396, kOrigins = 6000, kSubscriptions = 6100;
+    if (file == kDependencies || file == kDescriptions || file == kOrigins || file == kSubscriptions) return;  // that of temporary tables, too
+    for (auto* database : upstream_.databases()) database->want_files();  // one may have been made again under its name
+    upstream_.counters.server.move();
+    ++counts_.checks;
 }
 
 // TRUNCATE, ALTER, REFRESH and the like give a relation another file; ANALYZE and VACUUM say this as well.

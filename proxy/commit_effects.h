@@ -1,9 +1,9 @@
 // From a commit in the log to the counters that it moves: what of the cache is old now.
 //
-// A file belongs to a relation, as the database's own catalogue says. What is written to a catalogue may be DDL: the facts are compared
-// soon (catalogue_service.h), which is quicker than to drop all for each temporary table. A file that is not known moves all of its database.
-// A relation that the facts do not have is nothing that an answer depends on: an answer was noted under facts, and whoever notes it under
-// newer ones than these notes after the commit was visible.
+// A file belongs to a relation, as the database's own catalogue says. A file that is not known, or of a relation that the facts do not have, moves
+// all of its database. What is written to a catalogue may be DDL. Where it may as well be a temporary table the facts are compared
+// soon (catalogue_service.h), and until then no commit counts as this Larder's own, since its session may have marked by old facts; at any other
+// catalogue the facts are dropped at once.
 // Threads: one; the counters' readers are others.
 #pragma once
 
@@ -40,9 +40,11 @@ private:
         std::shared_ptr<const session::RelationFiles> known;
         std::unordered_set<std::uint32_t> dropped;
     };
+    bool is_marked(const SeenCommit& seen) const;
     void drop_everything();
     void drop(session::DatabaseState& database);
-    void drop(session::DatabaseState& database, Oid relation);
+    bool drop(session::DatabaseState& database, Oid relation);
+    void shared_catalogue_written(std::uint32_t file);
     void written(const protocol::WalFile& file);
     void invalidated(const protocol::WalRelation& relation);
     void check(session::DatabaseState& database);

@@ -38,18 +38,19 @@ std::vector<SeenCommit> CommitQueue::take(Instant now) {
     has_undecided_ = false;
     std::deque<Pending> left;
     for (auto& pending : pending_) {
-        const bool is_own = pending.is_visible && own_.contains(pending.transaction);
+        // A prepared transaction is committed by whoever comes by.
+        auto own = pending.is_visible && !pending.commit.was_prepared ? own_.find(pending.transaction) : std::nullopt;
         // Whoever asked before it was found visible may still get this number for an answer.
-        const bool is_decided = is_own || own_.have_ended(pending.newest_ask) || now - pending.seen >= kAskTimeout;
+        const bool is_decided = own || own_.have_ended(pending.newest_ask, now + -kAskTimeout) || now - pending.seen >= kAskTimeout;
         if (!pending.is_visible || !is_decided) {
             has_undecided_ |= pending.is_visible;
             left.push_back(std::move(pending));
             continue;
         }
         // An answer may have come between the two looks.
-        const bool is_known = is_own || own_.contains(pending.transaction);
-        if (is_known) own_.forget(pending.transaction);
-        taken.push_back({std::move(pending.commit), is_known});
+        if (!own && !pending.commit.was_prepared) own = own_.find(pending.transaction);
+        own_.forget(pending.transaction);
+        taken.push_back({std::move(pending.commit), own});
     }
     pending_ = std::move(left);
     return taken;

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -22,7 +23,8 @@ namespace larder::proxy {
 
 struct SeenCommit {
     protocol::WalCommit commit;
-    bool is_own = false;  // its writes were marked by the session that sent them
+    // Of this Larder: the session that sent it has marked what it wrote, as these facts say. Nothing: of somebody else.
+    std::optional<session::OwnTransactions::Plans> own;
 };
 
 class CommitQueue {

@@ -27,18 +27,29 @@ void Session::Impl::note_for_ask(const Statement& statement, const ResolvedPlan&
     batch_may_copy |= !can_be_asked_behind(statement.kind());
 }
 
+// Null: it would be of no use, or whoever asks may not call the function.
+std::unique_ptr<OwnTransactions::Ask> Session::Impl::begin_ask() const {
+    const auto word = writes.planned_under();
+    if (!word || database == nullptr || !database->may_ask_for_transaction()) return nullptr;
+    return context.upstream.own_transactions.begin({database, *word}, context.now);
+}
+
 // The block's end is about to be sent. A prepared transaction is ended by somebody else, at another time: it is not asked for.
 void Session::Impl::ask_before_commit(const Statement* statement, Outputs& out) {
     if (statement == nullptr || statement->kind() != sql::Kind::commit || !context.upstream.own_transactions.are_wanted()) return;
     if (status != 'T' || !owed.empty() || !writes.has_written() || login.is_replication) return;
+    auto ask = begin_ask();
+    if (ask == nullptr) return;
     protocol::append_function_call(out.server.text(), kFunction, {}, {}, 0);
-    owed.push({.kind = Owed::Kind::function_call, .swallow = true, .question = Question::transaction, .ask = context.upstream.own_transactions.begin()});
+    owed.push({.kind = Owed::Kind::function_call, .swallow = true, .question = Question::transaction, .ask = std::move(ask)});
 }
 
 // The Sync that commits what the batch wrote.
 void Session::Impl::ask_before_sync(Outputs& out) {
     if (!batch_wrote || batch_may_copy || batch_controls_transaction || copy_in || !context.upstream.own_transactions.are_wanted()) return;
     if (status != 'I' || owed.ready_owed() != 0 || !writes.has_written()) return;
+    auto ask = begin_ask();
+    if (ask == nullptr) return;
     constexpr Bytes kName = "larder's own";
     auto& to = out.server.text();
     protocol::append_parse(to, kName, kText);
@@ -48,7 +59,7 @@ void Session::Impl::ask_before_sync(Outputs& out) {
     protocol::Close{protocol::Target::statement, kName}.append_to(to);
     for (const auto kind : {Owed::Kind::parse, Owed::Kind::bind, Owed::Kind::execute, Owed::Kind::close, Owed::Kind::close}) {
         auto& entry = owed.push({.kind = kind, .swallow = true, .question = Question::transaction});
-        if (kind == Owed::Kind::execute) entry.ask = context.upstream.own_transactions.begin();
+        if (kind == Owed::Kind::execute) entry.ask = std::move(ask);
     }
 }
 

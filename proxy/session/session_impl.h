@@ -302,6 +302,7 @@ struct Session::Impl {
 
     // --- ask_flow.cpp
     void note_for_ask(const Statement& statement, const ResolvedPlan& resolved, bool is_extended);
+    std::unique_ptr<OwnTransactions::Ask> begin_ask() const;
     void ask_before_commit(const Statement* statement, Outputs& out);
     void ask_before_sync(Outputs& out);
     void transaction_told(Bytes number, Owed& question);

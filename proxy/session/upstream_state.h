@@ -33,6 +33,7 @@ struct RelationFiles {
     static constexpr Oid kSeveral = 0;                   // of more than one, in several tablespaces
     Oid database = 0;
     std::unordered_map<std::uint32_t, Oid> relations;    // by relfilenode; of TOAST its owner; catalogues have OIDs below 16384
+    bool may_ask_for_transaction = false;                // every role may call pg_current_xact_id_if_assigned()
 };
 
 // One database. Lives as long as the process. Threads: any.
@@ -70,14 +71,29 @@ public:
     bool are_files_wanted() const { return files_wanted_.load(std::memory_order_acquire); }
     bool is_check_wanted() const { return check_wanted_.load(std::memory_order_acquire); }
     bool take_files_wanted() { return files_wanted_.exchange(false, std::memory_order_acq_rel); }
-    bool take_check_wanted() { return check_wanted_.exchange(false, std::memory_order_acq_rel); }
+    // The wish has been heard: the check is under way until it is said to have ended.
+    bool take_check_wanted() {
+        if (!check_wanted_.load(std::memory_order_acquire)) return false;
+        is_checked_.store(true, std::memory_order_release);
+        return check_wanted_.exchange(false, std::memory_order_acq_rel);
+    }
+    void check_ended() { is_checked_.store(false, std::memory_order_release); }
+    // The catalogue may be another one than the facts say: nobody has looked since somebody wrote to it. (The wish is read again, since
+    // it may have become a check between the first two looks.)
+    bool is_check_owed() const {
+        return check_wanted_.load(std::memory_order_acquire) || is_checked_.load(std::memory_order_acquire) || check_wanted_.load(std::memory_order_acquire);
+    }
+
+    // Every role may call pg_current_xact_id_if_assigned() here.
+    bool may_ask_for_transaction() const { return may_ask_.load(std::memory_order_relaxed); }
+    void set_may_ask_for_transaction(bool may_ask) { may_ask_.store(may_ask, std::memory_order_relaxed); }
 
 private:
     std::string name_;
     cache::ServerCounters& server_;
     cache::DatabaseCounters& counters_;
     DatabaseGate gate_;
-    std::atomic<bool> wanted_{false}, files_wanted_{false}, check_wanted_{false};
+    std::atomic<bool> wanted_{false}, files_wanted_{false}, check_wanted_{false}, is_checked_{false}, may_ask_{false};
     void forget_repeats() LARDER_REQUIRES(mutex_);
     static constexpr std::size_t kUnjudgedMax = 10'000;
     mutable Mutex mutex_;

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "cache/write_ticket.h"
@@ -32,6 +33,11 @@ public:
 
     // The open transaction or pipeline has written: it must neither be served nor stored from.
     bool has_written() const { return has_written_; }
+    // The word of `catalogue` under which all statements of the transaction so far were planned; nothing: under several, or without facts.
+    std::optional<std::uint64_t> planned_under() const {
+        if (facts_ == nullptr || facts_mixed_) return std::nullopt;
+        return catalogue_word_;
+    }
     bool is_marked() const { return ticket_.is_open(); }
 
 private:

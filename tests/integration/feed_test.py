@@ -229,6 +229,81 @@ class FeedTest(unittest.TestCase):
         write_and_wait(two_phases)
         eventually(lambda: self.ask(reader, "SELECT n FROM items WHERE id = 1") == [(4242,)], "the prepared transaction's write is seen")
 
+    def test_own_writes_under_a_catalogue_that_others_changed(self):
+        """What a session marks is what the facts say, which may be old: then its commit is nobody's own."""
+        self.start()
+        reader, writer = self.reader(), psycopg.connect(self.larder.server.uri("postgres"), autocommit=True)
+        self.addCleanup(writer.close)
+        writer.execute("UPDATE items SET n = n + 1 WHERE id = %s", (2,))
+        self.cluster.run("CREATE FUNCTION note_item() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO audit VALUES (NEW.id, 5); RETURN NEW; END'")
+        for lasts in (True, False):
+            with self.subTest("a trigger that stays" if lasts else "a trigger that is gone at once"):
+                old = wait_for_hit(self.larder, lambda: self.ask(reader, "SELECT count(*) FROM audit"))
+                slow = threading.Thread(target=lambda lasts=lasts: writer.execute("UPDATE items SET n = n + 1 WHERE id = %s AND pg_sleep(%s) IS NOT NULL", (2, 1.5 if lasts else 0.0)))
+                self.write("CREATE TRIGGER note_item AFTER UPDATE ON items FOR EACH ROW EXECUTE FUNCTION note_item()")
+                slow.start()
+                if lasts:
+                    self.assertEqual(wait_for_hit(self.larder, lambda: self.ask(reader, "SELECT count(*) FROM audit")), old)
+                slow.join()
+                self.write("DROP TRIGGER note_item ON items")
+                eventually(lambda: self.ask(reader, "SELECT count(*) FROM audit") == self.cluster.run("SELECT count(*) FROM audit"), "what the trigger wrote is seen")
+                self.assertEqual(self.ask(reader, "SELECT count(*) FROM audit"), [(old[0][0] + 1,)])
+
+    def test_a_right_that_was_given_for_a_moment(self):
+        self.start()
+        self.cluster.run("CREATE TABLE secrets AS SELECT 1 AS n", "CREATE ROLE holders", "GRANT SELECT ON secrets TO holders")
+        connection = self.reader("reader")
+        self.write("GRANT holders TO reader")
+        wait_for_hit(self.larder, lambda: self.ask(connection, "SELECT n FROM secrets"))
+        self.write("REVOKE holders FROM reader")
+
+        def is_refused():
+            try:
+                self.ask(connection, "SELECT n FROM secrets")
+                return False
+            except psycopg2.errors.InsufficientPrivilege:
+                return True
+        eventually(is_refused, "the right is gone")
+
+    def test_a_commit_that_was_only_parsed(self):
+        """A question is asked for a COMMIT that never runs, and then the transaction is prepared, and committed by somebody else."""
+        self.start()
+        reader, writer = self.reader(), psycopg.connect(self.larder.server.uri("postgres"), autocommit=True)
+        self.addCleanup(writer.close)
+        writer.execute("BEGIN")
+        writer.execute("UPDATE items SET n = 4711 WHERE id = %s", (1,))
+        writer.pgconn.prepare(b"end", b"COMMIT")
+        writer.execute("PREPARE TRANSACTION 'parsed'")
+        self.assertEqual(wait_for_hit(self.larder, lambda: self.ask(reader, "SELECT n FROM items WHERE id = 1")), [(0,)])
+        self.write("COMMIT PREPARED 'parsed'")
+        eventually(lambda: self.ask(reader, "SELECT n FROM items WHERE id = 1") == [(4711,)], "the commit is seen")
+
+    def test_who_may_not_ask_is_not_made_to(self):
+        self.cluster.run("REVOKE EXECUTE ON FUNCTION pg_current_xact_id_if_assigned() FROM PUBLIC", "GRANT ALL ON items TO reader")
+        self.start()
+        wait_for_hit(self.larder, lambda: self.ask(self.reader(), "SELECT n FROM items WHERE id = 1"))
+        writer = psycopg.connect(self.larder.server.uri("postgres", user="reader"), autocommit=True)
+        self.addCleanup(writer.close)
+        writer.execute("UPDATE items SET n = n + 1 WHERE id = %s", (2,))
+        with writer.transaction():
+            writer.execute("UPDATE items SET n = n + 1 WHERE id = %s", (2,))
+        self.assertEqual(writer.execute("SELECT n FROM items WHERE id = 2").fetchone(), (2,))
+
+    def test_more_subtransactions_than_are_told_apart(self):
+        self.start()
+        connection = self.reader()
+        wait_for_hit(self.larder, lambda: self.ask(connection, "SELECT n FROM items WHERE id = 1"))
+        self.write("DO $$ BEGIN FOR i IN 1..100100 LOOP BEGIN UPDATE items SET n = i WHERE id = 3; EXCEPTION WHEN others THEN NULL; END; END LOOP; END $$")
+        eventually(lambda: self.ask(connection, "SELECT n FROM items WHERE id = 3") == [(100100,)], "it is seen")
+        self.wait_for("current")
+        self.write("UPDATE audited SET n = n + 1")
+        wait_for_hit(self.larder, lambda: self.ask(connection, "SELECT n FROM items WHERE id = 1"))
+        before, commits = self.larder.hits(), int(self.feed()["commits"])
+        self.write("UPDATE audited SET n = n + 1")
+        eventually(lambda: int(self.feed()["commits"]) > commits, "the feed has the commit")
+        self.ask(connection, "SELECT n FROM items WHERE id = 1")
+        self.assertEqual(self.larder.hits(), before + 1, "another relation's commit drops nothing")
+
     def test_a_rolled_back_write_is_none(self):
         self.start()
         connection = self.reader()

@@ -17,6 +17,8 @@ protocol::WalCommit commit(std::uint32_t transaction, protocol::Lsn lsn = 100) {
     return made;
 }
 
+constexpr Instant kNow{1};
+
 struct Queue {
     OwnTransactions own;
     CommitQueue queue{own};
@@ -46,7 +48,7 @@ TEST_CASE("A commit counts once a later question finds it visible") {
     const auto seen = q.answered("11:12:");
     REQUIRE(seen.size() == 1);
     CHECK(seen[0].commit.transaction == 10);
-    CHECK_FALSE(seen[0].is_own);
+    CHECK_FALSE(seen[0].own);
     CHECK(q.queue.applied(500) == 500);
 }
 
@@ -63,19 +65,19 @@ TEST_CASE("A commit in the middle does not wait for the one before it") {
 
 TEST_CASE("What a session asked for is its own") {
     Queue q;
-    q.own.begin()->answered(10);
+    q.own.begin({}, q.at)->answered(10);
     q.queue.add(commit(10));
     q.queue.add(commit(11));
     q.queue.asking();
     const auto seen = q.answered("12:12:");
     REQUIRE(seen.size() == 2);
-    CHECK(seen[0].is_own);
-    CHECK_FALSE(seen[1].is_own);
+    CHECK(seen[0].own);
+    CHECK_FALSE(seen[1].own);
 }
 
 TEST_CASE("An answer that is under way is waited for, if it began before the commit was seen") {
     Queue q;
-    auto ask = q.own.begin();
+    auto ask = q.own.begin({}, q.at);
     q.queue.add(commit(10));
     q.queue.asking();
     CHECK(q.answered("11:11:").empty());
@@ -85,27 +87,46 @@ TEST_CASE("An answer that is under way is waited for, if it began before the com
         ask->answered(10);
         const auto seen = q.queue.take(q.at);
         REQUIRE(seen.size() == 1);
-        CHECK(seen[0].is_own);
+        CHECK(seen[0].own);
     }
     SECTION("it was another one") {
         ask->answered(9);
         const auto seen = q.queue.take(q.at);
         REQUIRE(seen.size() == 1);
-        CHECK_FALSE(seen[0].is_own);
+        CHECK_FALSE(seen[0].own);
     }
     SECTION("its session has gone") {
         ask.reset();
-        CHECK_FALSE(q.queue.take(q.at).at(0).is_own);
+        CHECK_FALSE(q.queue.take(q.at).at(0).own);
     }
     SECTION("later ones do not matter") {
-        const auto later = q.own.begin();
+        const auto later = q.own.begin({}, q.at);
         ask->answered(std::nullopt);
-        CHECK_FALSE(q.queue.take(q.at).at(0).is_own);
+        CHECK_FALSE(q.queue.take(q.at).at(0).own);
     }
     SECTION("it takes too long: then it counts as somebody else's") {
         CHECK(q.queue.take(q.at + (CommitQueue::kAskTimeout - std::chrono::microseconds(1))).empty());
-        CHECK_FALSE(q.queue.take(q.at + CommitQueue::kAskTimeout).at(0).is_own);
+        CHECK_FALSE(q.queue.take(q.at + CommitQueue::kAskTimeout).at(0).own);
     }
+}
+
+TEST_CASE("A prepared transaction is nobody's own") {
+    Queue q;
+    q.own.begin({}, q.at)->answered(10);
+    auto prepared = commit(10);
+    prepared.was_prepared = true;
+    q.queue.add(prepared);
+    q.queue.asking();
+    CHECK_FALSE(q.answered("11:11:").at(0).own);
+}
+
+TEST_CASE("Who stands behind something that takes long is not waited for") {
+    Queue q;
+    const auto blocked = q.own.begin({}, q.at);
+    q.at = q.at + CommitQueue::kAskTimeout + std::chrono::microseconds(1);
+    q.queue.add(commit(10));
+    q.queue.asking();
+    CHECK(q.answered("11:11:").size() == 1);
 }
 
 TEST_CASE("Whoever was running at the stream's begin may have changed anything when it is over") {
@@ -147,21 +168,21 @@ TEST_CASE("A text that is no snapshot is refused") {
 
 TEST_CASE("Own transactions are known as long as somebody wants to know") {
     OwnTransactions own;
-    own.begin()->answered(5);
-    CHECK_FALSE(own.contains(5));
+    own.begin({}, kNow)->answered(5);
+    CHECK_FALSE(own.find(5));
     own.set_wanted(true);
-    auto ask = own.begin();
-    CHECK_FALSE(own.have_ended(own.newest()));
+    auto ask = own.begin({}, kNow);
+    CHECK_FALSE(own.have_ended(own.newest(), kLongAgo));
     ask->answered(6);
     ask->answered(7);  // the first answer counts
-    CHECK(own.have_ended(own.newest()));
-    CHECK(own.contains(6));
-    CHECK_FALSE(own.contains(7));
+    CHECK(own.have_ended(own.newest(), kLongAgo));
+    CHECK(own.find(6));
+    CHECK_FALSE(own.find(7));
     own.forget(6);
-    CHECK_FALSE(own.contains(6));
-    for (std::uint64_t number = 100; number < 100 + 70'000; ++number) own.begin()->answered(number);
-    CHECK_FALSE(own.contains(100));
-    CHECK(own.contains(70'099));
+    CHECK_FALSE(own.find(6));
+    for (std::uint64_t number = 100; number < 100 + 70'000; ++number) own.begin({}, kNow)->answered(number);
+    CHECK_FALSE(own.find(100));
+    CHECK(own.find(70'099));
     own.set_wanted(true);
-    CHECK_FALSE(own.contains(70'099));
+    CHECK_FALSE(own.find(70'099));
 }

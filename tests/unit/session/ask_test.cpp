@@ -26,6 +26,7 @@ struct Writer {
 
     Writer() {
         own.set_wanted(true);
+        world.database().set_may_ask_for_transaction(true);
         client.server_got();
         client.got();
     }
@@ -46,11 +47,11 @@ TEST_CASE("a block that has written is asked for its number before its COMMIT") 
     w.begin_and_write();
     w.client.says(query("commit"));
     CHECK(types_of(w.client.server_got()) == "FQ");
-    CHECK_FALSE(w.own.have_ended(w.own.newest()));
+    CHECK_FALSE(w.own.have_ended(w.own.newest(), kLongAgo));
     w.client.server(told("4711") + ready('T') + complete("COMMIT") + ready('I'));
     CHECK(w.client.got() == complete("COMMIT") + ready('I'));
-    CHECK(w.own.contains(4711));
-    CHECK(w.own.have_ended(w.own.newest()));
+    CHECK(w.own.find(4711));
+    CHECK(w.own.have_ended(w.own.newest(), kLongAgo));
 }
 
 TEST_CASE("nothing is asked where nobody wants to know, or nothing was written, or it is no COMMIT") {
@@ -60,6 +61,18 @@ TEST_CASE("nothing is asked where nobody wants to know, or nothing was written, 
         w.begin_and_write();
         w.client.says(query("commit"));
         CHECK(types_of(w.client.server_got()) == "Q");
+    }
+    SECTION("not everybody may ask") {
+        w.world.database().set_may_ask_for_transaction(false);
+        w.begin_and_write();
+        w.client.says(query("commit"));
+        CHECK(types_of(w.client.server_got()) == "Q");
+    }
+    SECTION("the catalogue's facts are not known") {
+        w.world.database().counters().catalogue.move();
+        w.begin_and_write();
+        w.client.says(query("commit"));
+        CHECK(types_of(w.client.server_got()).find('F') == std::string::npos);
     }
     SECTION("a block that reads") {
         w.client.says(query("begin")).server(complete("BEGIN") + ready('T'));
@@ -86,7 +99,7 @@ TEST_CASE("a batch that writes is asked before its Sync") {
     CHECK(types_of(w.client.server_got()) == "PBEPBECCS");
     w.client.server(bound() + complete("UPDATE 1") + asked(data_row("4712")) + ready('I'));
     CHECK(w.client.got() == bound() + complete("UPDATE 1") + ready('I'));
-    CHECK(w.own.contains(4712));
+    CHECK(w.own.find(4712));
 }
 
 TEST_CASE("a batch whose statement fails has no answer to its question") {
@@ -94,10 +107,10 @@ TEST_CASE("a batch whose statement fails has no answer to its question") {
     w.client.says(w.batch);
     w.client.server(bound() + error("23505", "no") + ready('I'));
     CHECK(w.client.got() == bound() + error("23505", "no") + ready('I'));
-    CHECK(w.own.have_ended(w.own.newest()));
+    CHECK(w.own.have_ended(w.own.newest(), kLongAgo));
     w.client.says(w.batch);
     w.client.server(bound() + complete("UPDATE 1") + asked(data_row("4713")) + ready('I'));
-    CHECK(w.own.contains(4713));
+    CHECK(w.own.find(4713));
 }
 
 TEST_CASE("a question that fails before a Sync is the error of the batch") {
@@ -105,7 +118,7 @@ TEST_CASE("a question that fails before a Sync is the error of the batch") {
     w.client.says(w.batch);
     w.client.server(bound() + complete("UPDATE 1") + error("57014", "canceled") + ready('I'));
     CHECK(w.client.got() == bound() + complete("UPDATE 1") + error("57014", "canceled") + ready('I'));
-    CHECK(w.own.have_ended(w.own.newest()));
+    CHECK(w.own.have_ended(w.own.newest(), kLongAgo));
 }
 
 TEST_CASE("a question that fails before a COMMIT ends the session: nothing was committed") {
@@ -117,7 +130,7 @@ TEST_CASE("a question that fails before a COMMIT ends the session: nothing was c
     CHECK(types_of(got) == "E");
     CHECK(got.find("FATAL") != std::string::npos);
     CHECK(got.find("57014") != std::string::npos);
-    CHECK(w.own.have_ended(w.own.newest()));
+    CHECK(w.own.have_ended(w.own.newest(), kLongAgo));
 }
 
 TEST_CASE("a server that goes away leaves no question open") {
@@ -125,7 +138,7 @@ TEST_CASE("a server that goes away leaves no question open") {
     w.begin_and_write();
     w.client.says(query("commit"));
     w.client.event([&](Outputs& out) { w.client.session->on_server_closed(out); });
-    CHECK(w.own.have_ended(w.own.newest()));
+    CHECK(w.own.have_ended(w.own.newest(), kLongAgo));
 }
 
 TEST_CASE("what may read data after its Sync is not asked") {
@@ -145,5 +158,5 @@ TEST_CASE("a batch inside of a block waits for its COMMIT") {
     w.client.got();
     w.client.server(told("4714") + ready('T') + bound() + complete("COMMIT") + ready('I'));
     CHECK(w.client.got() == bound() + complete("COMMIT") + ready('I'));
-    CHECK(w.own.contains(4714));
+    CHECK(w.own.find(4714));
 }

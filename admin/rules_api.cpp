@@ -27,6 +27,9 @@ HttpReply answer_of(const RuleError& error) {
         case RuleError::Kind::not_found: return problem(404, "Not found", error.what());
         case RuleError::Kind::duplicate: return problem(409, "Already there", error.what());
         case RuleError::Kind::fixed: return problem(409, "Not done", error.what());
+        case RuleError::Kind::changed_on_disk: return problem(409, "Not done", error.what());
+        case RuleError::Kind::changed_meanwhile: return problem(412, "Precondition failed", error.what());
+        case RuleError::Kind::not_durable: return problem(500, "Not durable", error.what());
         case RuleError::Kind::not_kept: return problem(500, "Not done", error.what());
     }
     return problem(500, "Not done", error.what());

@@ -1,10 +1,7 @@
 #include "config/rule_table.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "config/options.h"
 #include "config/values.h"
@@ -167,28 +164,6 @@ RuleOptions options_of(const Rule& rule) {
     for (const auto& tag : rule.tags) tags += (tags.empty() ? "" : ", ") + tag;
     add("tags", tags);
     return options;
-}
-
-std::vector<Rule> read_rules_text(const std::string& text, const std::string& origin) {
-    try {
-        const auto root = toml::parse(text, origin);
-        for (const auto& [key, node] : root) {
-            if (key != "rule") throw ConfigError(origin, static_cast<int>(node.source().begin.line), "only [[rule]] may stand in this file");
-        }
-        const auto* rules = root.get("rule");
-        return rules == nullptr ? std::vector<Rule>() : read_rules(*rules, origin);
-    } catch (const toml::parse_error& error) {
-        throw ConfigError(origin, static_cast<int>(error.source().begin.line), std::string(error.description()));
-    }
-}
-
-std::vector<Rule> read_rules_file(const std::string& file) {
-    if (!std::filesystem::exists(file)) return {};
-    std::ifstream in(file, std::ios::binary);
-    std::ostringstream text;
-    text << in.rdbuf();
-    if (!std::filesystem::is_regular_file(file) || !in.is_open() || text.bad()) throw ConfigError(file, 0, "cannot be read");
-    return read_rules_text(text.str(), file);
 }
 
 std::string print_rule(const Rule& rule) {

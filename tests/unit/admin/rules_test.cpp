@@ -73,9 +73,10 @@ TEST_CASE_METHOD(World, "rule commands are for superusers, and keep the case of 
 
 TEST_CASE_METHOD(World, "each refusal has its SQLSTATE and status") {
     using Kind = config::RuleError::Kind;
-    const auto kind = GENERATE(Kind::invalid, Kind::not_found, Kind::duplicate, Kind::fixed, Kind::not_kept);
+    const auto kind = GENERATE(Kind::invalid, Kind::not_found, Kind::duplicate, Kind::fixed, Kind::changed_on_disk, Kind::changed_meanwhile, Kind::not_kept, Kind::not_durable);
     const std::map<Kind, std::pair<std::string, int>> expected{{Kind::invalid, {"22023", 422}}, {Kind::not_found, {"42704", 404}}, {Kind::duplicate, {"42710", 409}},
-                                                                {Kind::fixed, {"55000", 409}}, {Kind::not_kept, {"58030", 500}}};
+                                                                {Kind::fixed, {"55000", 409}}, {Kind::changed_on_disk, {"55000", 409}},
+                                                                {Kind::changed_meanwhile, {"40001", 412}}, {Kind::not_kept, {"58030", 500}}, {Kind::not_durable, {"58030", 500}}};
     rules.error = config::RuleError(kind, "because");
     const auto reply = console.run("drop rule a", true);
     CHECK(reply.sqlstate == expected.at(kind).first);

@@ -277,7 +277,7 @@ void Session::Impl::begin_set_up(Outputs& out) {
     phase = Phase::set_up;
     status = 'I';
     if (is_console) {
-        return ask_server("SELECT rolsuper, pg_catalog.pg_has_role(current_user, 'pg_monitor', 'MEMBER') FROM pg_catalog.pg_roles "
+        return ask_server("SELECT rolsuper, pg_catalog.pg_has_role(current_user, 'pg_monitor', 'MEMBER'), oid FROM pg_catalog.pg_roles "
                           "WHERE rolname OPERATOR(pg_catalog.=) current_user", Question::lock, out);
     }
     if (context.has_upstream_login && !login.is_replication) {

@@ -12,6 +12,7 @@
 #include "base/thread_annotations.h"
 #include "cache/counter.h"
 #include "cache/write_ticket.h"
+#include "proxy/session/console_rights.h"
 #include "proxy/session/unjudged.h"
 #include "rules/catalogue.h"
 #include "rules/reason.h"
@@ -81,6 +82,7 @@ public:
     std::int32_t process_number() const { return process_number_; }
 
     cache::ServerCounters counters;
+    ConsoleRights console_rights;
 
     DatabaseState& database(std::string_view name);
     std::vector<DatabaseState*> databases() const;

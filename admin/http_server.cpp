@@ -161,10 +161,12 @@ struct HttpServer::Impl {
             const auto& request = parser.get();
             const auto method = request.method_string(), target = request.target();
             const bool keep_alive = request.keep_alive() && i + 1 < kRequestsPerConnection;
-            const auto host = request[http::field::host], authorization = request[http::field::authorization], known = request[http::field::if_none_match];
+            const auto host = request[http::field::host], authorization = request[http::field::authorization];
+            const auto wanted = request[http::field::if_match], known = request[http::field::if_none_match];
             const HttpReply reply = !is_local_name({host.data(), host.size()})
                 ? problem(403, "Forbidden", "this server answers to an IP address or localhost only")
-                : if_changed(answer({method.data(), method.size()}, {target.data(), target.size()}, sources, {authorization.data(), authorization.size()}, request.body()),
+                : if_changed(answer({method.data(), method.size()}, {target.data(), target.size()}, sources, {authorization.data(), authorization.size()}, request.body(),
+                                    {{wanted.data(), wanted.size()}, {known.data(), known.size()}}),
                              {known.data(), known.size()});
             if (!co_await write(connection, make_response(reply, request.version(), keep_alive, request.method() == http::verb::head)) || !keep_alive) break;
         }

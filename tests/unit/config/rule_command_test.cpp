@@ -127,3 +127,29 @@ TEST_CASE("the last line of a file of rules may be corrected by hand, and rules 
     fewer.replace(fewer.find("above: 2"), 8, "above: 1");
     CHECK(read_rules_text(fewer, "f").size() == 1);
 }
+
+TEST_CASE("an empty match is no match for everything") {
+    for (const char* key : {"table", "fingerprint", "regex", "role", "database"}) {
+        INFO(key);
+        CHECK_THROWS_WITH(make_rule("r", {{key, ""}, {"max_stale", "1h"}}), Catch::Contains(std::string(key) + " is empty: leave the key out"));
+        CHECK_THROWS_WITH(read_rules_text("[[rule]]\nname = \"r\"\nmatch = { " + std::string(key) + " = \"\" }\n", "f"), Catch::StartsWith("f:3: rule 'r': " + std::string(key) + " is empty"));
+    }
+    CHECK(make_rule("r", {{"max_stale", "1h"}}).match.table.empty());
+}
+
+TEST_CASE("a table that can be no table's name is refused with the form that is near") {
+    CHECK_THROWS_WITH(make_rule("r", {{"table", "\"public\".\"t\""}}), Catch::Contains("without quotes and blanks: 'public.t'"));
+    CHECK_THROWS_WITH(make_rule("r", {{"table", " t "}}), Catch::Contains("'t'"));
+    CHECK_THROWS_WITH(make_rule("r", {{"table", "shop.public.t"}}), Catch::Contains("table = 'public.t', database = 'shop'"));
+    for (const char* wrong : {".t", "t.", ".", "a.b.c.d", " ", "\"\""}) {
+        INFO(wrong);
+        CHECK_THROWS_WITH(make_rule("r", {{"table", wrong}}), Catch::Contains("table must be a table or schema.table"));
+    }
+    CHECK(make_rule("r", {{"table", "Sales.Big Orders"}}).match.table == "Sales.Big Orders");
+}
+
+TEST_CASE("no text of a rule holds a NUL byte") {
+    using namespace std::string_literals;
+    CHECK_THROWS_WITH(make_rule("a\0b"s, {{"ttl", "1s"}}), Catch::Contains("name must not hold a NUL byte"));
+    CHECK_THROWS_WITH(make_rule("a", {{"regex", "a\0b"s}}), Catch::Contains("regex must not hold a NUL byte"));
+}

@@ -44,6 +44,21 @@ std::optional<std::string> percent_decoded(std::string_view text) {
     return out;
 }
 
+std::size_t count_members(std::string_view object) {
+    std::size_t members = 0;
+    int depth = 0;
+    bool is_in_string = false;
+    for (std::size_t at = 0; at < object.size(); ++at) {
+        const char c = object[at];
+        if (c == '"') is_in_string = !is_in_string;
+        else if (is_in_string) at += c == '\\' ? 1 : 0;
+        else if (c == '{' || c == '[') ++depth;
+        else if (c == '}' || c == ']') --depth;
+        else if (c == ':' && depth == 1) ++members;
+    }
+    return members;
+}
+
 bool has_token(const HttpRequest& request, const Sources& sources) {
     constexpr std::string_view kBearer = "Bearer ";
     return !sources.token.empty() && request.authorization.starts_with(kBearer) && is_same(request.authorization.substr(kBearer.size()), sources.token);

@@ -1,7 +1,11 @@
 #include "admin/http_server.h"
 
+#include <algorithm>
+#include <list>
+#include <numeric>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -26,11 +30,14 @@ using asio::ip::tcp;
 using boost::system::error_code;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
-constexpr int kConnectionsMax = 64;
+constexpr std::size_t kConnectionsMax = 256;      // each holds kHeaderBytesMax + 2 * kBodyBytesMax at most, besides its answer
+constexpr std::size_t kAnswerBytesMax = 64 << 20;  // of all answers that wait for clients to take them, but for the newest
 constexpr int kRequestsPerConnection = 1000;
 constexpr std::uint32_t kHeaderBytesMax = 8 * 1024;
 constexpr std::uint64_t kBodyBytesMax = 64 * 1024;  // a rule with every text as long as it may be
-constexpr std::chrono::seconds kRequestTimeout{10};
+// Each part of a request has its own time from its beginning: who sends a byte now and then does not get more.
+constexpr std::chrono::seconds kIdleTimeout{10}, kHeaderTimeout{5}, kBodyTimeout{5}, kAnswerTimeout{10};
+constexpr std::size_t kFirstReadBytes = 4096;
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
 // A page from elsewhere whose name resolves to this address (DNS rebinding) must not read anything here: its requests carry
@@ -45,6 +52,16 @@ bool is_local_name(std::string_view host) {
 }
 
 using Response = http::response<http::string_body>;
+using Parser = http::request_parser<http::string_body>;
+
+struct Connection {
+    explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
+
+    beast::tcp_stream stream;
+    std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();  // it waits for the client, to send or to take
+    std::size_t answer_bytes = 0;  // not 0: to take
+    bool is_closed = false;
+};
 
 Response make_response(const HttpReply& reply, unsigned version, bool keep_alive, bool is_head) {
     Response response{static_cast<http::status>(reply.status), version};
@@ -70,7 +87,7 @@ struct HttpServer::Impl {
     asio::io_context io{1};
     tcp::acceptor acceptor{io};
     std::thread thread;
-    int connections = 0;
+    std::list<Connection> connections;
 
     Impl(const config::Admin& config, const Sources& wanted) : sources(wanted) {
         error_code error;
@@ -88,47 +105,90 @@ struct HttpServer::Impl {
         if (error) throw std::runtime_error("cannot listen on " + where + " (admin): " + error.message());
     }
 
-    asio::awaitable<void> serve(tcp::socket socket) {
-        beast::tcp_stream stream(std::move(socket));
+    // Closes the connection that has waited longest for its client: of those that `may_go`, first those that were asked nothing.
+    // So whoever is new gets in, and who asks at once is answered, however many others hold a connection and say nothing.
+    template <class MayGo>
+    bool push_out(MayGo may_go) {
+        Connection* oldest = nullptr;
+        const auto rank = [](const Connection& connection) { return std::pair(connection.answer_bytes > 0, connection.since); };
+        for (auto& connection : connections) {
+            if (!connection.is_closed && may_go(connection) && (oldest == nullptr || rank(connection) < rank(*oldest))) oldest = &connection;
+        }
+        if (oldest == nullptr) return false;
+        oldest->is_closed = true;
+        oldest->stream.close();  // what it waits for ends with an error, and serve() with it
+        return true;
+    }
+
+    std::size_t answer_bytes() const {
+        return std::accumulate(connections.begin(), connections.end(), std::size_t{0},
+                               [](std::size_t sum, const Connection& connection) { return sum + (connection.is_closed ? 0 : connection.answer_bytes); });
+    }
+
+    asio::awaitable<error_code> read(Connection& connection, beast::flat_buffer& buffer, Parser& parser) {
+        auto& stream = connection.stream;
+        connection.since = std::chrono::steady_clock::now();
+        if (buffer.size() == 0) {
+            stream.expires_after(kIdleTimeout);
+            auto [error, bytes] = co_await stream.async_read_some(buffer.prepare(kFirstReadBytes), kAwait);
+            buffer.commit(bytes);
+            if (error) co_return error;
+        }
+        stream.expires_after(kHeaderTimeout);
+        auto [header_error, header_bytes] = co_await http::async_read_header(stream, buffer, parser, kAwait);
+        if (header_error || parser.is_done()) co_return header_error;
+        stream.expires_after(kBodyTimeout);
+        auto [error, bytes] = co_await http::async_read(stream, buffer, parser, kAwait);
+        co_return error;
+    }
+
+    asio::awaitable<void> serve(Connection& connection) {
         beast::flat_buffer buffer(kHeaderBytesMax + kBodyBytesMax);
-        for (int i = 0; i < kRequestsPerConnection; ++i) {
-            http::request_parser<http::string_body> parser;
+        for (int i = 0; i < kRequestsPerConnection && !connection.is_closed; ++i) {
+            Parser parser;
             parser.header_limit(kHeaderBytesMax);
             parser.body_limit(kBodyBytesMax);
-            stream.expires_after(kRequestTimeout);
-            auto [read_error, got] = co_await http::async_read(stream, buffer, parser, kAwait);
+            const auto read_error = co_await read(connection, buffer, parser);
             if (read_error == http::error::header_limit || read_error == http::error::body_limit || read_error == http::error::buffer_overflow) {
-                co_await write(stream, make_response(problem(413, "Too large", "the request is larger than this server reads"), 11, false, false));
+                co_await write(connection, make_response(problem(413, "Too large", "the request is larger than this server reads"), 11, false, false));
                 break;
             }
             if (read_error && read_error != http::error::end_of_stream && read_error.category() == http::make_error_code(http::error::bad_method).category()) {
-                co_await write(stream, make_response(problem(400, "Bad request", "the request cannot be read"), 11, false, false));
+                co_await write(connection, make_response(problem(400, "Bad request", "the request cannot be read"), 11, false, false));
                 break;
             }
             if (read_error) break;
             const auto& request = parser.get();
             const auto method = request.method_string(), target = request.target();
             const bool keep_alive = request.keep_alive() && i + 1 < kRequestsPerConnection;
-            const auto host = request[http::field::host], authorization = request[http::field::authorization], known = request[http::field::if_none_match];
+            const auto host = request[http::field::host], authorization = request[http::field::authorization];
+            const auto wanted = request[http::field::if_match], known = request[http::field::if_none_match];
             const HttpReply reply = !is_local_name({host.data(), host.size()})
                 ? problem(403, "Forbidden", "this server answers to an IP address or localhost only")
-                : if_changed(answer({method.data(), method.size()}, {target.data(), target.size()}, sources, {authorization.data(), authorization.size()}, request.body()),
+                : if_changed(answer({method.data(), method.size()}, {target.data(), target.size()}, sources, {authorization.data(), authorization.size()}, request.body(),
+                                    {{wanted.data(), wanted.size()}, {known.data(), known.size()}}),
                              {known.data(), known.size()});
-            if (!co_await write(stream, make_response(reply, request.version(), keep_alive, request.method() == http::verb::head)) || !keep_alive) break;
+            if (!co_await write(connection, make_response(reply, request.version(), keep_alive, request.method() == http::verb::head)) || !keep_alive) break;
         }
         error_code ignored;
-        stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+        connection.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
     }
 
-    asio::awaitable<bool> write(beast::tcp_stream& stream, Response response) {
-        stream.expires_after(kRequestTimeout);
+    asio::awaitable<bool> write(Connection& connection, Response response) {
+        auto& stream = connection.stream;
+        connection.since = std::chrono::steady_clock::now();
+        connection.answer_bytes = std::max<std::size_t>(response.body().size(), 1);
+        while (answer_bytes() > kAnswerBytesMax && push_out([&](const Connection& other) { return &other != &connection && other.answer_bytes > 0; })) {}
+        stream.expires_after(kAnswerTimeout);
         http::response_serializer<http::string_body> serializer(response);
         // A HEAD answer carries the length of a body that is not sent.
         if (response.body().empty()) {
             auto [error, bytes] = co_await http::async_write_header(stream, serializer, kAwait);
+            connection.answer_bytes = 0;
             co_return !error;
         }
         auto [error, bytes] = co_await http::async_write(stream, serializer, kAwait);
+        connection.answer_bytes = 0;
         co_return !error;
     }
 
@@ -142,10 +202,11 @@ struct HttpServer::Impl {
                 co_await pause.async_wait(kAwait);
                 continue;
             }
-            if (connections >= kConnectionsMax) continue;  // closes it
-            ++connections;
-            asio::co_spawn(io, serve(std::move(socket)), [this](std::exception_ptr failure) {
-                --connections;
+            const auto open = static_cast<std::size_t>(std::count_if(connections.begin(), connections.end(), [](const Connection& one) { return !one.is_closed; }));
+            if (open >= kConnectionsMax) push_out([](const Connection&) { return true; });
+            const auto place = connections.emplace(connections.end(), std::move(socket));
+            asio::co_spawn(io, serve(*place), [this, place](std::exception_ptr failure) {
+                connections.erase(place);
                 if (!failure) return;
                 try {
                     std::rethrow_exception(failure);

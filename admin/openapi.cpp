@@ -72,6 +72,7 @@ json::object responses_of(const Endpoint& endpoint) {
     for (const auto& parameter : endpoint.parameters) {
         if (parameter.name == "dry_run" && endpoint.status != 200) responses["200"] = json::object{{"description", "With dry_run: what the rule would match"}};
     }
+    if (endpoint.is_change() && endpoint.path == "/api/v1/rules/{name}") responses["412"] = refusal("What If-Match or If-None-Match demands is not so");
     if (endpoint.method == "PUT") responses["201"] = json::object{{"description", "There was none, and it was made"}};
     if (!endpoint.body.empty()) responses["422"] = refusal("It is no rule; the answer says why");
     return responses;

@@ -12,6 +12,14 @@ namespace {
 
 namespace json = boost::json;
 
+std::string allowed(const std::vector<const Endpoint*>& found) {
+    std::string methods;
+    for (const auto* endpoint : found) methods += (methods.empty() ? "" : ", ") + std::string(endpoint->is_change() ? "" : "GET, ") + (endpoint->is_change() ? std::string(endpoint->method) : "HEAD");
+    return methods;
+}
+
+}  // namespace
+
 // FNV-1a, 64 bits. An entity tag tells versions of one resource apart; nobody gains by making two that look the same.
 std::string entity_tag(std::string_view body) {
     std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
@@ -21,14 +29,6 @@ std::string entity_tag(std::string_view body) {
     for (int i = 0; i < 16; ++i, hash <<= 4) tag += kHex[hash >> 60];
     return tag + "\"";
 }
-
-std::string allowed(const std::vector<const Endpoint*>& found) {
-    std::string methods;
-    for (const auto* endpoint : found) methods += (methods.empty() ? "" : ", ") + std::string(endpoint->is_change() ? "" : "GET, ") + (endpoint->is_change() ? std::string(endpoint->method) : "HEAD");
-    return methods;
-}
-
-}  // namespace
 
 HttpReply not_allowed(const std::string& allow) {
     HttpReply reply = problem(405, "Method not allowed", "this resource knows these methods only: " + allow);
@@ -40,12 +40,12 @@ HttpReply problem(int status, std::string_view title, std::string_view detail) {
     return {status, "application/problem+json", json_text(json::object{{"title", title}, {"status", status}, {"detail", detail}}) + "\n"};
 }
 
-HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization, std::string_view body) {
+HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization, std::string_view body, const Conditions& conditions) {
     const std::string_view path = target.substr(0, target.find('?'));
     const std::string_view query = path.size() == target.size() ? std::string_view() : target.substr(path.size() + 1);
     const auto found = endpoints_of(path);
     if (found.empty()) return problem(404, "Not found", "there is nothing here; try /, /metrics, /healthz, /readyz or /api/v1/openapi.json");
-    const HttpRequest request{method, path, query, authorization, body};
+    const HttpRequest request{method, path, query, authorization, body, conditions};
     const auto wanted = request.is_read() ? std::string_view("GET") : method;
     const auto endpoint = std::find_if(found.begin(), found.end(), [&](const auto* one) { return one->method == wanted; });
     if (endpoint == found.end()) return not_allowed(allowed(found));
@@ -54,7 +54,7 @@ HttpReply answer(std::string_view method, std::string_view target, const Sources
         if (auto refused = token_refusal(request, sources)) return *refused;
     }
     HttpReply reply = (*endpoint)->answer(request, sources);
-    if (!(*endpoint)->is_change() && reply.status == 200) reply.etag = entity_tag(reply.body);
+    if (!(*endpoint)->is_change() && reply.status == 200 && reply.etag.empty()) reply.etag = entity_tag(reply.body);
     return reply;
 }
 

@@ -21,6 +21,11 @@ struct HttpReply {
     std::string etag = {};          // with what was read: of these bytes
 };
 
+// The headers by which a request is conditional (RFC 9110, 13.1); empty: the header is not there.
+struct Conditions {
+    std::string_view if_match = {}, if_none_match = {};
+};
+
 // Where the answers come from.
 struct Sources {
     Sources(SnapshotSource& source) : snapshot(source) {}  // NOLINT: where nothing else is asked for
@@ -37,7 +42,12 @@ struct Sources {
 
 // `authorization`: the header of that name. Anything that changes something wants "Bearer <token>"; a page of somebody else's in the
 // operator's browser cannot send that.
-HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization = {}, std::string_view body = {});
+// `conditions`: for what changes something; what is read goes through if_changed().
+HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization = {}, std::string_view body = {},
+                 const Conditions& conditions = {});
+
+// An entity tag of these bytes, in quotes.
+std::string entity_tag(std::string_view body);
 
 HttpReply not_allowed(const std::string& allow);
 

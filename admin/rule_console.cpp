@@ -14,6 +14,9 @@ std::string_view sqlstate_of(RuleError::Kind kind) {
         case RuleError::Kind::not_found: return "42704";
         case RuleError::Kind::duplicate: return "42710";
         case RuleError::Kind::fixed: return "55000";
+        case RuleError::Kind::changed_on_disk: return "55000";
+        case RuleError::Kind::changed_meanwhile: return "40001";
+        case RuleError::Kind::not_durable: return "58030";
         case RuleError::Kind::not_kept: return "58030";
     }
     return "XX000";

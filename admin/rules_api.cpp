@@ -27,6 +27,9 @@ HttpReply answer_of(const RuleError& error) {
         case RuleError::Kind::not_found: return problem(404, "Not found", error.what());
         case RuleError::Kind::duplicate: return problem(409, "Already there", error.what());
         case RuleError::Kind::fixed: return problem(409, "Not done", error.what());
+        case RuleError::Kind::changed_on_disk: return problem(409, "Not done", error.what());
+        case RuleError::Kind::changed_meanwhile: return problem(412, "Precondition failed", error.what());
+        case RuleError::Kind::not_durable: return problem(500, "Not durable", error.what());
         case RuleError::Kind::not_kept: return problem(500, "Not done", error.what());
     }
     return problem(500, "Not done", error.what());
@@ -39,6 +42,28 @@ json::object object_of(const RuleRow& rule) {
         else object[key] = value;
     }
     return object;
+}
+
+// The tag of a rule with what it matches is in two halves: the first is that of the rule alone, which a change may demand to be the same.
+std::string rule_tag(const RuleRow& rule) {
+    auto tag = entity_tag(json_text(object_of(rule)));
+    tag.back() = '-';
+    return tag;
+}
+
+// Some tag of the list is one of this rule; "*" is of any.
+bool has_tag(std::string_view list, const std::optional<RuleRow>& rule) {
+    return rule && (list == "*" || list.find(rule_tag(*rule)) != std::string_view::npos);
+}
+
+// Refuses what is to be done only under a condition that is not met. Returns what the rule must still be when it is changed.
+std::optional<RuleOptions> checked(const RuleBook& rules, const HttpRequest& request, const std::string& name) {
+    const auto& [if_match, if_none_match] = request.conditions;
+    if (if_match.empty() && if_none_match.empty()) return std::nullopt;
+    const auto rule = rules.find(name);
+    if (!if_match.empty() && !has_tag(if_match, rule)) refuse(412, "Precondition failed", rule ? "If-Match: the rule was changed since: read it again" : "If-Match: there is no such rule");
+    if (!if_none_match.empty() && has_tag(if_none_match, rule)) refuse(412, "Precondition failed", "If-None-Match: there is a rule of this name");
+    return rule ? std::optional(rule->options) : std::nullopt;
 }
 
 json::object object_of(const config::RuleMatches& matches) {
@@ -55,7 +80,7 @@ struct Body {
 std::string text_of(std::string_view key, const json::value& value) {
     if (value.is_string()) return std::string(value.get_string());
     if (value.is_bool()) return value.get_bool() ? "true" : "false";
-    if (!value.is_array()) refuse(422, "Not a rule", std::string(key) + " must be a text");
+    if (!value.is_array() || key != "tags") refuse(422, "Not a rule", std::string(key) + " must be a text");
     std::string out;
     for (const auto& one : value.get_array()) {
         if (!one.is_string()) refuse(422, "Not a rule", std::string(key) + " must be a list of texts");
@@ -68,12 +93,17 @@ Body body_of(const HttpRequest& request) {
     json::error_code failed;
     const auto value = json::parse(request.body, failed);
     if (failed || !value.is_object()) refuse(400, "Bad body", "the body must be an object in JSON");
+    if (count_members(request.body) != value.get_object().size()) refuse(400, "Bad body", "a key is there twice");
     Body body;
+    const auto name_of = [](std::string_view key, const json::value& text) {
+        if (!text.is_string()) refuse(422, "Not a rule", std::string(key) + " must be a text");
+        return std::string(text.get_string());
+    };
     for (const auto& member : value.get_object()) {
         const std::string key(member.key());
         if (member.value().is_null()) body.removed.push_back(key);
-        else if (key == "name") body.name = text_of(key, member.value());
-        else if (key == "before") body.before = text_of(key, member.value());
+        else if (key == "name") body.name = name_of(key, member.value());
+        else if (key == "before") body.before = name_of(key, member.value());
         else body.options.emplace(key, text_of(key, member.value()));
     }
     return body;
@@ -109,12 +139,14 @@ HttpReply replace(RuleBook& rules, const HttpRequest& request, const std::string
     if (!body.removed.empty()) refuse(422, "Not a rule", "null stands for nothing here");
     if (!body.name.empty() && body.name != name) refuse(422, "Not a rule", "the name in the body is not that of the path");
     if (is_dry) return dry_run(rules, body);
+    auto expected = checked(rules, request, name);
     const auto old = rules.find(name);
+    if (!old && expected) refuse(412, "Precondition failed", "the rule was taken away meanwhile");
     if (!old) {
         rules.run({RuleCommand::Kind::create, name, body.before, false, body.options, {}});
         return now(rules, name, 201);
     }
-    RuleCommand command{RuleCommand::Kind::alter, name, {}, false, body.options, {}};
+    RuleCommand command{RuleCommand::Kind::alter, name, {}, false, body.options, {}, std::move(expected)};
     for (const auto& [key, value] : old->options) {
         if (!body.options.contains(key)) command.reset.push_back(key);
     }
@@ -124,7 +156,7 @@ HttpReply replace(RuleBook& rules, const HttpRequest& request, const std::string
 
 HttpReply change(RuleBook& rules, const HttpRequest& request, const std::string& name) {
     auto body = body_of(request);
-    rules.run({RuleCommand::Kind::alter, name, {}, false, std::move(body.options), std::move(body.removed)});
+    rules.run({RuleCommand::Kind::alter, name, {}, false, std::move(body.options), std::move(body.removed), checked(rules, request, name)});
     return now(rules, name, 200);
 }
 
@@ -140,11 +172,13 @@ HttpReply answer_one(const HttpRequest& request, RuleBook& rules, const std::str
         const auto rule = existing(rules, name);
         auto object = object_of(rule);
         object["matches"] = object_of(rules.matches(rule.options));
-        return document(object);
+        auto reply = document(object);
+        reply.etag = rule_tag(rule) + entity_tag(reply.body).substr(1);
+        return reply;
     }
     if (request.method == "PUT") return replace(rules, request, name, is_dry);
     if (request.method == "PATCH") return change(rules, request, name);
-    rules.run({RuleCommand::Kind::drop, name, {}, false, {}, {}});
+    rules.run({RuleCommand::Kind::drop, name, {}, false, {}, {}, checked(rules, request, name)});
     return {204, "application/json", "", {}};
 }
 

@@ -73,7 +73,11 @@ void History::read() {
 void History::rewrite() {
     std::string text;
     for (const auto& deployment : read_) text += line_of(deployment);
-    replace_file(path_, text);
+    try {
+        replace_file(path_, text);
+    } catch (const NotDurable&) {
+        // Whichever of the two files is there after a loss of power: they say the same.
+    }
 }
 
 void History::append(const Deployment& deployment) {

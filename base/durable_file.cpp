@@ -14,13 +14,35 @@ namespace {
 
 [[noreturn]] void fail(const char* what, const std::string& path) { throw std::runtime_error(std::string(what) + " " + path + ": " + std::strerror(errno)); }
 
-// A rename is on the disk once its directory is.
-void sync_folder_of(const std::string& path) {
-    const auto parent = std::filesystem::path(path).parent_path();
-    const int folder = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) fail("cannot open the directory of", path);
-    ::fsync(folder);
-    ::close(folder);
+// A rename is on the disk once its directory is. Opened before anything is written, since that may fail.
+class Folder {
+public:
+    explicit Folder(const std::string& path) {
+        const auto parent = std::filesystem::path(path).parent_path();
+        descriptor_ = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (descriptor_ < 0) fail("cannot open the directory of", path);
+    }
+    ~Folder() { ::close(descriptor_); }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+
+    // Some file systems do not do this for directories, and say so.
+    bool sync() const { return ::fsync(descriptor_) == 0 || errno == EINVAL || errno == ENOTSUP; }
+
+private:
+    int descriptor_;
+};
+
+// Where a chain of symbolic links ends, whether or not there is something.
+std::string behind_links(std::string path) {
+    constexpr int kLinksMax = 40;  // as Linux follows
+    std::error_code error;
+    for (int i = 0; i < kLinksMax && std::filesystem::is_symlink(std::filesystem::symlink_status(path, error)); ++i) {
+        const auto target = std::filesystem::read_symlink(path, error);
+        if (error) break;
+        path = (std::filesystem::path(path).parent_path() / target).string();  // an absolute target stands alone
+    }
+    return path;
 }
 
 }  // namespace
@@ -30,8 +52,10 @@ void make_folders_of(const std::string& path) {
     if (const auto parent = std::filesystem::path(path).parent_path(); !parent.empty()) std::filesystem::create_directories(parent, ignored);
 }
 
-void replace_file(const std::string& path, std::string_view text) {
+void replace_file(const std::string& name, std::string_view text) {
     constexpr mode_t kOwnerOnly = 0600;
+    const std::string path = behind_links(name);
+    const Folder folder(path);
     const std::string fresh = path + ".new";
     const int file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kOwnerOnly);
     if (file < 0) fail("cannot write", fresh);
@@ -43,8 +67,13 @@ void replace_file(const std::string& path, std::string_view text) {
         throw;
     }
     ::close(file);
-    if (::rename(fresh.c_str(), path.c_str()) != 0) fail("cannot write", path);
-    sync_folder_of(path);
+    if (::rename(fresh.c_str(), path.c_str()) != 0) {
+        const int error = errno;
+        ::unlink(fresh.c_str());
+        errno = error;
+        fail("cannot write", path);
+    }
+    if (!folder.sync()) throw NotDurable("the directory of " + path + " could not be synchronised: " + std::strerror(errno));
 }
 
 void write_durably(int file, std::string_view text, const std::string& path) {

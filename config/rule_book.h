@@ -10,7 +10,7 @@
 
 namespace larder::config {
 
-// Why a command was not carried out; nothing has changed then.
+// Why a command was not carried out; but for not_durable nothing has changed then.
 class RuleError : public ConfigError {
 public:
     enum class Kind : std::uint8_t {
@@ -18,7 +18,10 @@ public:
         not_found,
         duplicate,    // there is a rule of that name
         fixed,        // it stands in larder.toml
+        changed_on_disk,  // the file of rules is not as it was last read or written
+        changed_meanwhile,  // the rule is not what RuleCommand::expected says
         not_kept,     // the file of rules could not be written
+        not_durable,  // it was: the change is in force, but may not survive a loss of power
     };
     RuleError(Kind kind, const std::string& what) : ConfigError(what), kind_(kind) {}
     Kind kind() const { return kind_; }

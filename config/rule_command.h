@@ -11,6 +11,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,7 @@ struct RuleCommand {
     bool if_exists = false;         // drop: fine if there is none
     RuleOptions set;
     std::vector<std::string> reset;
+    std::optional<RuleOptions> expected = {};  // alter, drop: only if the rule is still this
 };
 
 // The name in "EXPLAIN RULE name". Throws ConfigError if the text is not that.

@@ -1,10 +1,7 @@
 #include "config/rule_table.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "config/options.h"
 #include "config/values.h"
@@ -64,7 +61,33 @@ private:
         const auto* value = node.as_string();
         if (value == nullptr) fail(node, std::string(key) + " must be a string");
         if (value->get().size() > kRuleTextBytesMax) fail(node, std::string(key) + " is too long");
+        if (value->get().find('\0') != std::string::npos) fail(node, std::string(key) + " must not hold a NUL byte");
         return value->get();
+    }
+
+    // Empty it would stand for no condition at all, and the rule match what nobody meant.
+    std::string match_text(const toml::node& node, std::string_view key) const {
+        auto value = text(node, key);
+        if (value.empty()) fail(node, std::string(key) + " is empty: leave the key out for a rule that matches whatever it is");
+        return value;
+    }
+
+    // As the catalogue names it. What could never be a table's name is refused, or the rule would be in force and do nothing.
+    std::string table_text(const toml::node& node) const {
+        const auto value = match_text(node, "table");
+        std::string plain = value;
+        std::erase(plain, '"');
+        const auto first = plain.find_first_not_of(" \t\n\r"), last = plain.find_last_not_of(" \t\n\r");
+        plain = first == std::string::npos ? "" : plain.substr(first, last - first + 1);
+        const auto dots = std::count(plain.begin(), plain.end(), '.');
+        if (dots > 1) {
+            const auto schema = plain.find('.') + 1;
+            fail(node, "table must be a table or schema.table: '" + value + "' has more parts" +
+                           (dots == 2 ? "; for a table of one database write table = '" + plain.substr(schema) + "', database = '" + plain.substr(0, schema - 1) + "'" : ""));
+        }
+        if (plain.empty() || plain.front() == '.' || plain.back() == '.') fail(node, "table must be a table or schema.table, not '" + value + "'");
+        if (plain != value) fail(node, "table must be written as the catalogue has it, without quotes and blanks: '" + plain + "'");
+        return value;
     }
 
     void read_key(std::string_view key, const toml::node& node) {
@@ -97,11 +120,11 @@ private:
         const auto* match = node.as_table();
         if (match == nullptr) fail(node, "match must be a table such as { table = \"public.orders\" }");
         for (const auto& [key, value] : *match) {
-            if (key == "table") rule_.match.table = text(value, key.str());
-            else if (key == "fingerprint") rule_.match.fingerprint = text(value, key.str());
-            else if (key == "regex") rule_.match.regex = text(value, key.str());
-            else if (key == "role") rule_.match.role = text(value, key.str());
-            else if (key == "database") rule_.match.database = text(value, key.str());
+            if (key == "table") rule_.match.table = table_text(value);
+            else if (key == "fingerprint") rule_.match.fingerprint = match_text(value, key.str());
+            else if (key == "regex") rule_.match.regex = match_text(value, key.str());
+            else if (key == "role") rule_.match.role = match_text(value, key.str());
+            else if (key == "database") rule_.match.database = match_text(value, key.str());
             else unknown(value, key.str(), {"table", "fingerprint", "regex", "role", "database"});
         }
     }
@@ -167,28 +190,6 @@ RuleOptions options_of(const Rule& rule) {
     for (const auto& tag : rule.tags) tags += (tags.empty() ? "" : ", ") + tag;
     add("tags", tags);
     return options;
-}
-
-std::vector<Rule> read_rules_text(const std::string& text, const std::string& origin) {
-    try {
-        const auto root = toml::parse(text, origin);
-        for (const auto& [key, node] : root) {
-            if (key != "rule") throw ConfigError(origin, static_cast<int>(node.source().begin.line), "only [[rule]] may stand in this file");
-        }
-        const auto* rules = root.get("rule");
-        return rules == nullptr ? std::vector<Rule>() : read_rules(*rules, origin);
-    } catch (const toml::parse_error& error) {
-        throw ConfigError(origin, static_cast<int>(error.source().begin.line), std::string(error.description()));
-    }
-}
-
-std::vector<Rule> read_rules_file(const std::string& file) {
-    if (!std::filesystem::exists(file)) return {};
-    std::ifstream in(file, std::ios::binary);
-    std::ostringstream text;
-    text << in.rdbuf();
-    if (!std::filesystem::is_regular_file(file) || !in.is_open() || text.bad()) throw ConfigError(file, 0, "cannot be read");
-    return read_rules_text(text.str(), file);
 }
 
 std::string print_rule(const Rule& rule) {

@@ -1,4 +1,4 @@
-// The [[rule]] tables of larder.toml, and of the file with those that were made at run time.
+// The [[rule]] tables of larder.toml, and of the file with those that were made at run time (rules_file.h).
 #pragma once
 
 #include <string>
@@ -20,9 +20,5 @@ std::string print_rule(const Rule& rule);
 // A rule from texts by key, checked as those of a file are. Throws ConfigError.
 Rule make_rule(const std::string& name, const RuleOptions& options);
 RuleOptions options_of(const Rule& rule);
-
-// The [[rule]]s of a file that holds nothing else; none if there is no such file. Throws ConfigError.
-std::vector<Rule> read_rules_file(const std::string& file);
-std::vector<Rule> read_rules_text(const std::string& text, const std::string& origin);
 
 }  // namespace larder::config

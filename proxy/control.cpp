@@ -105,6 +105,7 @@ void Control::serve() {
         if (shared_.upstream.take_foreign_server()) return lost("a server connection reached another server than the control connection");
         if (now() >= next_check) {
             if (!check_state()) return lost("the server does not answer as it should");
+            check_console_rights();
             next_check = now() + kCheckInterval;
         }
         if (!settle_outcomes()) return lost("the server does not answer");
@@ -171,6 +172,24 @@ bool Control::check_state() {
     else if (!shared_.reloadable.is_cache_enabled) decide(rules::Reason::cache_off, "the cache is turned off (cache.enabled)");
     else decide(rules::Reason::none, "");
     return true;
+}
+
+// A role that is gone has no right.
+void Control::check_console_rights() {
+    const auto roles = shared_.upstream.console_rights.roles();
+    if (roles.empty()) return;
+    std::string oids;
+    for (const auto& role : roles) oids += (oids.empty() ? "" : ",") + std::to_string(role->oid());
+    const PgRows found = connection_->query("select oid, rolsuper, pg_catalog.pg_has_role(oid, 'pg_monitor'::name, 'MEMBER') from pg_catalog.pg_roles where oid in (" + oids + ")", kQueryTimeout);
+    if (!found.ok) return;  // if the connection is lost, the next look at the server finds it
+    for (const auto& role : roles) {
+        auto right = session::ConsoleRight::none;
+        for (std::size_t row = 0; row < found.rows.size(); ++row) {
+            if (found.at(row, 0) != std::to_string(role->oid())) continue;
+            right = found.is_true(row, 1) ? session::ConsoleRight::may_change : found.is_true(row, 2) ? session::ConsoleRight::may_look : session::ConsoleRight::none;
+        }
+        role->set_right(right);
+    }
 }
 
 bool Control::settle_outcomes() {

@@ -41,6 +41,7 @@ private:
     void serve();                                  // one connection, from opening to its loss
     bool begin_incarnation();
     bool check_state();                            // false: the connection is of no use any more
+    void check_console_rights();                   // of those who are in the console
     bool settle_outcomes();
     void decide(rules::Reason reason, const std::string& why);
     void lost(const std::string& why);

@@ -156,7 +156,8 @@ Proxy::Proxy(const config::Config& config, std::string rules_file) : shared_(con
     shared_.has_upstream_login = !config.upstream.user.empty();
     rules_ = std::make_unique<RuleStore>(config, std::move(rules_file),
                                          RuleStore::Wiring{[this](auto rules) { publish(std::move(rules)); }, [this] { return statements(false); },
-                                                           [this](const auto& database, const auto& relations) { return table_names(database, relations); }});
+                                                           [this](const auto& database, const auto& relations) { return table_names(database, relations); },
+                                                           [this](const auto& schema, const auto& name) { return is_table(schema, name); }});
     shared_.login_rules.set(read_login_rules(config.listen));
     shared_.users.set(read_user_file(config.listen.auth_file));
     if (!config.listen.auth_user.empty()) {
@@ -194,8 +195,19 @@ void Proxy::start(const std::vector<int>& passed) {
 }
 
 std::vector<std::string> Proxy::reload(const config::Config& config) {
+    // With the rules' lock held: no command of theirs and no other reload comes in between.
+    rules_->reload(config, [&] { take_over(config); });
+    // Entries were stored under the old rules, perhaps for longer than the new ones allow.
+    shared_.cache.purge_all();
+    const auto waiting = config::changes_that_need_restart(shared_.config, config);
+    std::string restart;
+    for (const auto& key : waiting) restart += (restart.empty() ? "" : ", ") + key;
+    log_info("configuration reloaded", {{"rules", std::to_string(config.rules.size())}, {"needs_restart", restart.empty() ? "nothing" : restart}});
+    return waiting;
+}
+
+void Proxy::take_over(const config::Config& config) {
     // Everything that can fail first.
-    auto rules = rules_->read_again(config);
     auto users = read_user_file(config.listen.auth_file, shared_.users.get().get());
     auto login_rules = read_login_rules(config.listen);
     auto tls = client_tls(config.listen);
@@ -215,15 +227,7 @@ std::vector<std::string> Proxy::reload(const config::Config& config) {
     freshness.writers = shared_.config.freshness.writers;
     shared_.upstream.set_ttl_us_max(ttl_bound_us(freshness));
     for (const auto& worker : workers_) worker->post_users(users), worker->post_login_rules(login_rules);
-    rules_->take_over(std::move(rules), config);
     shared_.reloadable.take_over(config);
-    // Entries were stored under the old rules, perhaps for longer than the new ones allow.
-    shared_.cache.purge_all();
-    const auto waiting = config::changes_that_need_restart(shared_.config, config);
-    std::string restart;
-    for (const auto& key : waiting) restart += (restart.empty() ? "" : ", ") + key;
-    log_info("configuration reloaded", {{"rules", std::to_string(config.rules.size())}, {"needs_restart", restart.empty() ? "nothing" : restart}});
-    return waiting;
 }
 
 void Proxy::publish(std::shared_ptr<const rules::UserRules> rules) {
@@ -239,6 +243,14 @@ std::vector<std::string> Proxy::table_names(const std::string& database, const s
         for (const auto oid : relations) names.push_back(facts->catalogue->qualified_name(oid));
     }
     return names;
+}
+
+bool Proxy::is_table(const std::string& schema, const std::string& name) const {
+    const auto known = shared_.upstream.databases();
+    return std::any_of(known.begin(), known.end(), [&](const auto* database) {
+        const auto facts = database->facts();
+        return facts != nullptr && facts->catalogue->find_relation(sql::Name{schema, name}, {}) != nullptr;
+    });
 }
 
 bool Proxy::workers_move() {

@@ -45,7 +45,7 @@ public:
 
     // Takes over what can change while running: rules, TTLs, certificates, log. Throws as the constructor does, and then
     // everything stays as it was.
-    // Returns the keys that differ from what runs and wait for a restart. One call at a time, from any thread.
+    // Returns the keys that differ from what runs and wait for a restart. From any thread.
     std::vector<std::string> reload(const config::Config& config);
     void set_last_reload_failed(bool failed) { last_reload_failed_ = failed; }  // for the metric; any thread
 
@@ -73,6 +73,8 @@ public:
 private:
     std::string plain_password(const std::string& user) const;
     void publish(std::shared_ptr<const rules::UserRules> rules);
+    void take_over(const config::Config& config);  // all of a reload but the rules
+    bool is_table(const std::string& schema, const std::string& name) const;
     std::vector<std::string> table_names(const std::string& database, const std::vector<Oid>& relations) const;
 
     Shared shared_;

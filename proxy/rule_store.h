@@ -2,13 +2,14 @@
 //
 // That file is written anew, atomically, with each change, and only then is the change in force: what was acknowledged survives a
 // crash, and the file and the rules that workers go by never disagree. A file that cannot be read stops the start, since a rule in it
-// may be what keeps a statement out of the cache.
+// may be what keeps a statement out of the cache. A file that somebody else has changed since is not written over.
 //
-// Threads: any.
+// Threads: any. Commands and reloads are one at a time, files and all: what a reload has read is still so when it is put in force.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,17 +27,14 @@ public:
         std::function<void(std::shared_ptr<const rules::UserRules>)> publish;   // to all workers
         std::function<std::vector<StatementRow>()> statements;                  // that were counted so far
         std::function<std::vector<std::string>(const std::string& database, const std::vector<Oid>& relations)> table_names;
+        std::function<bool(const std::string& schema, const std::string& name)> is_table = {};  // of some database whose catalogue is known
     };
     // Reads the file, and publishes. `file` empty: rules made at run time are forgotten at the end. Throws config::ConfigError.
     RuleStore(const config::Config& config, std::string file, Wiring wiring);
 
-    // Compiled with another larder.toml, and with the file as it is now. Throws config::ConfigError; nothing is in force before take_over().
-    struct Reloaded {
-        std::vector<config::Rule> fixed, made;
-        std::shared_ptr<const rules::UserRules> compiled;
-    };
-    Reloaded read_again(const config::Config& config) const;
-    void take_over(Reloaded reloaded, const config::Config& config);
+    // Puts in force another larder.toml, and the file as it is now. `rest`: what else belongs to the reload, called once the rules were
+    // read; what it throws is thrown on. Throws config::ConfigError, too; nothing has changed here then.
+    void reload(const config::Config& config, const std::function<void()>& rest = [] {});
 
     std::vector<config::RuleRow> rules() const override;
     void run(const config::RuleCommand& command) override;
@@ -44,9 +42,9 @@ public:
     std::string file() const override { return file_; }
 
 private:
-    std::shared_ptr<const rules::UserRules> compile(const std::vector<config::Rule>& made, const std::vector<config::Rule>& fixed) const LARDER_REQUIRES(mutex_);
+    void check_tables(const config::Rule& rule) const;
     std::vector<config::Rule> changed(const config::RuleCommand& command) const LARDER_REQUIRES(mutex_);
-    void keep(const std::vector<config::Rule>& made) const;
+    std::string keep(const std::vector<config::Rule>& made) LARDER_REQUIRES(mutex_);
 
     const std::string file_;
     const Wiring wiring_;
@@ -54,6 +52,7 @@ private:
     config::Config config_ LARDER_GUARDED_BY(mutex_);               // without its rules: what they are compiled with
     std::vector<config::Rule> fixed_ LARDER_GUARDED_BY(mutex_);     // of larder.toml
     std::vector<config::Rule> made_ LARDER_GUARDED_BY(mutex_);      // at run time
+    std::optional<std::string> text_ LARDER_GUARDED_BY(mutex_);     // of the file, as it was last read or written; none: there was none
 };
 
 }  // namespace larder::proxy

@@ -1,6 +1,7 @@
 // The virtual database `larder`: who may enter, and one statement in, one table out, in both forms of the protocol.
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 #include "base/version.h"
 #include "proxy/session/session_impl.h"
@@ -61,17 +62,18 @@ bool is_blank(Bytes text) {
 }  // namespace
 
 void Session::Impl::on_console_login_row(const std::vector<std::optional<std::string>>& columns) {
-    if (columns.size() != 2 || is_in_console_lists()) return;
-    is_console_admin = columns[0] == "t";
-    may_use_console = is_console_admin || columns[1] == "t";
+    if (columns.size() != 3 || !columns[2] || is_in_console_lists()) return;
+    Oid oid = 0;
+    std::from_chars(columns[2]->data(), columns[2]->data() + columns[2]->size(), oid);
+    console_role = context.upstream.console_rights.enter(oid, columns[0] == "t" ? ConsoleRight::may_change : columns[1] == "t" ? ConsoleRight::may_look : ConsoleRight::none);
 }
 
 // What the lists of the configuration say. False: they do not name this user, and the server has to be asked.
 bool Session::Impl::is_in_console_lists() {
     const auto names = [this](const std::vector<std::string>& list) { return std::find(list.begin(), list.end(), login.user) != list.end(); };
-    is_console_admin = names(context.console_admins);
-    may_use_console = is_console_admin || names(context.console_readers);
-    return may_use_console;
+    const auto right = names(context.console_admins) ? ConsoleRight::may_change : names(context.console_readers) ? ConsoleRight::may_look : ConsoleRight::none;
+    if (right != ConsoleRight::none) console_role = std::make_shared<ConsoleRole>(0, right);  // whatever the server says
+    return right != ConsoleRight::none;
 }
 
 // Whoever runs as Larder does, on the same machine, could do anything to it.
@@ -90,10 +92,7 @@ void Session::Impl::enter_console(Outputs& out) {
         out.server.append(protocol::kTerminate);
         drop_server();
     }
-    if (!may_use_console) {
-        return fail_client(out, protocol::sqlstate::kInsufficientPrivilege, "permission denied for database \"larder\"",
-                           "The console is for superusers, members of pg_monitor, and those whom admin.admin_users and admin.stats_users name.");
-    }
+    if (!may_still_use_console(out)) return;
     phase = Phase::console;
     auto& text = out.client.text();
     protocol::ParameterStatus{"server_version", context.server_version.empty() ? kVersion : Bytes(context.server_version)}.append_to(text);
@@ -107,20 +106,50 @@ void Session::Impl::enter_console(Outputs& out) {
     text.append(protocol::ready_for_query('I'));
 }
 
+bool Session::Impl::may_still_use_console(Outputs& out) {
+    if (console_role != nullptr && console_role->right() != ConsoleRight::none) return true;
+    fail_client(out, protocol::sqlstate::kInsufficientPrivilege, "permission denied for database \"larder\"", "The console is for superusers, members of pg_monitor, and those whom admin.admin_users and admin.stats_users name.");
+    return false;
+}
+
+// Answered before the rest of it has come, which is dropped.
+void Session::Impl::refuse_long_console_message(char type, Outputs& out) {
+    const bool is_query = type == protocol::Query::kType;
+    auto& text = out.client.text();
+    if (!console_skips) {
+        protocol::append_error(text, {protocol::severity::kError, protocol::sqlstate::kProgramLimitExceeded, "a message to the console has at most " + std::to_string(kConsoleTextBytesMax / 1024) + " kB"});
+        if (is_query) text.append(protocol::ready_for_query('I'));
+    }
+    console_skips |= !is_query;
+}
+
 std::size_t Session::Impl::on_console_bytes(Bytes in, Outputs& out) {
     std::size_t consumed = 0;
     while (phase == Phase::console) {
         const auto rest = in.substr(consumed);
+        if (console_bytes_to_drop > 0) {
+            const auto dropped = static_cast<std::size_t>(std::min<std::uint64_t>(console_bytes_to_drop, rest.size()));
+            if (dropped == 0) break;
+            consumed += dropped;
+            console_bytes_to_drop -= dropped;
+            continue;
+        }
         const auto header = protocol::peek_header(rest);
         if (!header) break;
         const auto limit = protocol::frontend_body_bytes_max(header->type);
-        if (!limit || header->check(std::min<std::uint32_t>(*limit, kConsoleTextBytesMax))) {
+        if (!limit || header->check(*limit)) {
             context.metrics.protocol_errors.add();
             fail_client(out, protocol::sqlstate::kProtocolViolation, "the console does not take a message like this");
             return in.size();
         }
+        if (header->total_bytes > kConsoleTextBytesMax) {
+            console_bytes_to_drop = header->total_bytes;
+            refuse_long_console_message(header->type, out);
+            continue;
+        }
         if (rest.size() < header->total_bytes) break;
         const auto total = static_cast<std::size_t>(header->total_bytes);
+        if (!may_still_use_console(out)) return in.size();
         if (!on_console_frame({header->type, rest.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes), rest.substr(0, total)}, out)) return in.size();
         if (console_waits) break;  // the message comes again
         consumed += total;
@@ -135,7 +164,7 @@ ConsoleReply Session::Impl::run_console(Bytes text) {
         reply.tag = tag;
         return reply;
     }
-    return context.console->run(text, is_console_admin);
+    return context.console->run(text, console_role->right() == ConsoleRight::may_change);
 }
 
 // False: the reply is not due yet, and the message in hand has to wait.

@@ -320,6 +320,8 @@ struct Session::Impl {
 
     // --- console_flow.cpp
     std::size_t on_console_bytes(Bytes in, Outputs& out);
+    void refuse_long_console_message(char type, Outputs& out);
+    bool may_still_use_console(Outputs& out);
     void on_console_login_row(const std::vector<std::optional<std::string>>& columns);
     void enter_console(Outputs& out);
     bool on_console_frame(const protocol::Frame& frame, Outputs& out);
@@ -409,7 +411,9 @@ struct Session::Impl {
     // --- the console
     std::string certificate_name;                      // of the client's, verified; empty: none
     protocol::Demand demand = protocol::Demand::secret;  // of the login rules
-    bool is_console = false, is_console_admin = false, may_use_console = false;
+    bool is_console = false;
+    std::shared_ptr<ConsoleRole> console_role;   // null before its rights were asked
+    std::uint64_t console_bytes_to_drop = 0;     // of a message that was too long
     std::string console_text;
     ConsoleReply console_reply;
     bool console_skips = false;

@@ -146,7 +146,7 @@ void Session::Impl::on_startup_message(const protocol::StartupMessage& message, 
         pool->mode = context.pool_mode;
     }
     if (is_console_owner()) {
-        is_console_admin = may_use_console = true;
+        console_role = std::make_shared<ConsoleRole>(0, ConsoleRight::may_change);
         return enter_console_here(out);
     }
     if (context.judges_logins()) return begin_own_login(out);
@@ -289,7 +289,7 @@ void Session::Impl::begin_set_up(Outputs& out) {
     phase = Phase::set_up;
     status = 'I';
     if (is_console) {
-        return ask_server("SELECT rolsuper, pg_catalog.pg_has_role(current_user, 'pg_monitor', 'MEMBER') FROM pg_catalog.pg_roles "
+        return ask_server("SELECT rolsuper, pg_catalog.pg_has_role(current_user, 'pg_monitor', 'MEMBER'), oid FROM pg_catalog.pg_roles "
                           "WHERE rolname OPERATOR(pg_catalog.=) current_user", Question::lock, out);
     }
     if (context.has_upstream_login && !login.is_replication) {

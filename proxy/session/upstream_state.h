@@ -13,6 +13,7 @@
 #include "base/thread_annotations.h"
 #include "cache/counter.h"
 #include "cache/write_ticket.h"
+#include "proxy/session/console_rights.h"
 #include "proxy/session/database_gate.h"
 #include "proxy/session/own_transactions.h"
 #include "proxy/session/unjudged.h"
@@ -121,6 +122,7 @@ public:
     std::int32_t process_number() const { return process_number_; }
 
     cache::ServerCounters counters;
+    ConsoleRights console_rights;
 
     DatabaseState& database(std::string_view name);
     std::vector<DatabaseState*> databases() const;

@@ -71,7 +71,7 @@ class Fuzz(unittest.TestCase):
         if chance.random() < 0.8:
             headers["Authorization"] = "Bearer " + TOKEN
         if chance.random() < 0.1:
-            headers["If-None-Match"] = chance.choice(("*", '""', "W/", '"x"', "x" * 500))
+            headers[chance.choice(("If-None-Match", "If-Match"))] = chance.choice(("*", '""', "W/", '"x"', "x" * 500))
         body = None
         if "requestBody" in operation or chance.random() < 0.1:
             body = chance.choice(BODIES) if chance.random() < 0.3 else json.dumps({chance.choice(KEYS): chance.choice(VALUES) for _ in range(chance.randint(0, 5))}).encode()

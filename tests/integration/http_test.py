@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -147,6 +148,67 @@ class Http(unittest.TestCase):
         eventually(answers, "it answers once those who say nothing were sent away")
         for sock in silent:
             sock.close()
+
+    def open_and_say(self, text, count):
+        sockets = [socket.create_connection(("127.0.0.1", self.larder.admin_port), timeout=60) for _ in range(count)]
+        for sock in sockets:
+            self.addCleanup(sock.close)
+            try:
+                sock.sendall(text)
+            except OSError:
+                pass
+        return sockets
+
+    def test_a_new_connection_pushes_out_the_one_that_has_waited_longest(self):
+        before = self.larder.open_descriptors()
+        self.open_and_say(b"", 300)
+        for _ in range(5):
+            self.assertEqual(self.larder.http("/healthz"), "ok\n")
+            self.open_and_say(b"GET /healthz HTTP/1.1\r\n", 100)
+            self.assertEqual(self.larder.http("/healthz"), "ok\n")
+        self.assertLessEqual(self.larder.open_descriptors() - before, 256 + 20)
+
+    def test_who_sends_a_byte_now_and_then_starves_nobody(self):
+        stop = threading.Event()
+
+        def send_slowly():
+            while not stop.is_set():
+                try:
+                    with socket.create_connection(("127.0.0.1", self.larder.admin_port), timeout=60) as sock:
+                        for byte in b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 1000:
+                            sock.send(bytes([byte]))
+                            if stop.wait(0.1):
+                                return
+                except OSError:
+                    stop.wait(0.01)
+        threads = [threading.Thread(target=send_slowly) for _ in range(150)]
+        for thread in threads:
+            thread.start()
+        try:
+            eventually(lambda: self.larder.open_descriptors() > 60, "they are there")
+            for _ in range(20):
+                self.assertEqual(self.larder.http("/healthz"), "ok\n")
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+    def test_a_slow_head_or_body_is_cut_off(self):
+        for text in (b"GET /healthz HTTP/1.1\r\nX: ", b"POST /api/v1/rules HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n"):
+            [sock] = self.open_and_say(text, 1)
+
+            def is_closed(sock=sock):
+                try:
+                    sock.sendall(b"x")
+                    sock.setblocking(False)
+                    return sock.recv(1) == b""
+                except BlockingIOError:
+                    return False
+                except OSError:
+                    return True
+                finally:
+                    sock.setblocking(True)
+            eventually(is_closed, "it is closed though bytes come")
 
     def test_other_addresses_are_refused(self):
         for address in ("0.0.0.0", "192.0.2.1", "[::]", "example.com"):

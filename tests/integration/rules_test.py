@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import urllib.parse
@@ -62,9 +63,14 @@ class RulesTest(unittest.TestCase):
         with contextlib.closing(self.connect("larder", user)) as connection:
             return self.ask(connection, text)
 
-    def http(self, method, path, body=None, token=TOKEN):
+    def tag_of(self, path):
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.larder.admin_port, timeout=60)) as connection:
-            connection.request(method, path, json.dumps(body) if body is not None else None, {"Authorization": "Bearer " + token} if token else {})
+            connection.request("GET", path)
+            return connection.getresponse().getheader("ETag")
+
+    def http(self, method, path, body=None, token=TOKEN, headers=None):
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.larder.admin_port, timeout=60)) as connection:
+            connection.request(method, path, json.dumps(body) if body is not None else None, {**(headers or {}), **({"Authorization": "Bearer " + token} if token else {})})
             answer = connection.getresponse()
             text = answer.read()
             return answer.status, json.loads(text) if text else None
@@ -135,6 +141,57 @@ class RulesTest(unittest.TestCase):
         self.assertEqual(self.http("DELETE", path)[0], 204)
         self.assert_becomes_hit(connection, "SELECT n FROM orders WHERE id = 2")
         self.assertEqual(self.http("POST", "/api/v1/rules", {"name": "x", "regex": "("})[0], 422)
+
+    def test_a_reload_undoes_no_rule_that_was_acknowledged(self):
+        stop = threading.Event()
+
+        def reload():
+            while not stop.is_set():
+                self.assertEqual(self.http("POST", "/api/v1/config/reload")[0], 200)
+        reloads = [threading.Thread(target=reload) for _ in range(2)]
+        for thread in reloads:
+            thread.start()
+        self.addCleanup(lambda: [thread.join() for thread in reloads])
+        self.addCleanup(stop.set)
+        connection = self.connect("larder")
+        for i in range(300):
+            self.ask(connection, f"CREATE RULE k{i} WITH (cache = false)")
+            self.assertEqual([row[1] for row in self.ask(connection, "SHOW RULES")], [f"k{i}"])
+            self.ask(connection, f"DROP RULE k{i}")
+            self.assertEqual(self.ask(connection, "SHOW RULES"), [])
+
+    def test_a_file_changed_by_hand_is_not_written_over(self):
+        self.console("CREATE RULE mine WITH (cache = false)")
+        with open(os.path.join(self.state, "rules.toml"), "a", encoding="utf-8") as file:
+            file.write('[[rule]]\nname = "by hand"\nttl = "1s"\n')
+        with self.assertRaises(psycopg2.Error) as refused:
+            self.console("DROP RULE mine")
+        self.assertEqual(refused.exception.pgcode, "55000")
+        self.assertIn("reload first", str(refused.exception))
+        self.assertEqual(self.http("DELETE", "/api/v1/rules/mine")[0], 409)
+        self.console("RELOAD")
+        self.console("DROP RULE mine")
+        self.assertEqual([row[1] for row in self.console("SHOW RULES")], ["by hand"])
+
+    def test_a_table_is_written_as_postgresql_names_it(self):
+        for table in ("", '"public"."orders"', "postgres.public.orders"):
+            with self.subTest(table), self.assertRaises(psycopg2.Error) as refused:
+                self.console(f"CREATE RULE r WITH (table = '{table}', cache = false)")
+            self.assertEqual(refused.exception.pgcode, "22023")
+        connection = self.connect()
+        self.assert_becomes_hit(connection, "SELECT n FROM orders WHERE id = 3")
+        self.assertEqual(self.http("POST", "/api/v1/rules", {"name": "r", "table": "PUBLIC.Orders", "cache": False})[0], 422)
+        self.assertTrue(self.is_hit(connection, "SELECT n FROM orders WHERE id = 3"))
+
+    def test_a_change_over_http_can_demand_what_was_read(self):
+        self.http("PUT", "/api/v1/rules/r", {"ttl": "1s"})
+        tag = self.tag_of("/api/v1/rules/r")
+        self.assertEqual(self.http("PUT", "/api/v1/rules/r", {"ttl": "2s"}, headers={"If-Match": tag})[0], 200)
+        for method, body in (("PUT", {"ttl": "3s"}), ("PATCH", {"ttl": "3s"}), ("DELETE", None)):
+            self.assertEqual(self.http(method, "/api/v1/rules/r", body, headers={"If-Match": tag})[0], 412, method)
+        self.assertEqual(self.http("PUT", "/api/v1/rules/r", {"ttl": "3s"}, headers={"If-None-Match": "*"})[0], 412)
+        self.assertEqual(self.http("GET", "/api/v1/rules/r")[1]["ttl"], "2s")
+        self.assertEqual(self.http("DELETE", "/api/v1/rules/r", headers={"If-Match": self.tag_of("/api/v1/rules/r")})[0], 204)
 
     def test_max_stale_gives_what_is_old_for_so_long_and_never_against_own_writes(self):
         reader, writer = self.connect(), self.connect()

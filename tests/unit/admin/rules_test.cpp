@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "admin/console.h"
+#include "admin/http_request.h"
 #include "admin/routes.h"
 #include "fake_source.h"
 
@@ -40,8 +41,8 @@ struct World {
     Console console{snapshot, nullptr, nullptr, &rules};
     Sources sources{snapshot, nullptr, nullptr, &rules, "token"};
 
-    HttpReply call(std::string_view method, std::string_view target, std::string_view body = {}, std::string_view authorization = "Bearer token") {
-        return answer(method, target, sources, authorization, body);
+    HttpReply call(std::string_view method, std::string_view target, std::string_view body = {}, std::string_view authorization = "Bearer token", const Conditions& conditions = {}) {
+        return answer(method, target, sources, authorization, body, conditions);
     }
 };
 
@@ -73,9 +74,10 @@ TEST_CASE_METHOD(World, "rule commands are for superusers, and keep the case of 
 
 TEST_CASE_METHOD(World, "each refusal has its SQLSTATE and status") {
     using Kind = config::RuleError::Kind;
-    const auto kind = GENERATE(Kind::invalid, Kind::not_found, Kind::duplicate, Kind::fixed, Kind::not_kept);
+    const auto kind = GENERATE(Kind::invalid, Kind::not_found, Kind::duplicate, Kind::fixed, Kind::changed_on_disk, Kind::changed_meanwhile, Kind::not_kept, Kind::not_durable);
     const std::map<Kind, std::pair<std::string, int>> expected{{Kind::invalid, {"22023", 422}}, {Kind::not_found, {"42704", 404}}, {Kind::duplicate, {"42710", 409}},
-                                                                {Kind::fixed, {"55000", 409}}, {Kind::not_kept, {"58030", 500}}};
+                                                                {Kind::fixed, {"55000", 409}}, {Kind::changed_on_disk, {"55000", 409}},
+                                                                {Kind::changed_meanwhile, {"40001", 412}}, {Kind::not_kept, {"58030", 500}}, {Kind::not_durable, {"58030", 500}}};
     rules.error = config::RuleError(kind, "because");
     const auto reply = console.run("drop rule a", true);
     CHECK(reply.sqlstate == expected.at(kind).first);
@@ -116,6 +118,34 @@ TEST_CASE_METHOD(World, "over HTTP: made, read, replaced, changed, taken away") 
     CHECK(call("GET", "/api/v1/rules/my%20rule").status == 404);
 }
 
+TEST_CASE_METHOD(World, "over HTTP a change may be made only if the rule is still what was read") {
+    rules.rows.push_back({"a", {{"ttl", "1s"}}, false});
+    const auto tag = call("GET", "/api/v1/rules/a").etag;
+    CHECK(tag.size() == 35);
+    const auto list = "\"x\", " + tag;
+    const auto change = [&](std::string_view method, std::string_view if_match, std::string_view if_none_match = {}, std::string_view name = "a") {
+        return call(method, "/api/v1/rules/" + std::string(name), method == "DELETE" ? "" : R"({"ttl": "2s"})", "Bearer token", {if_match, if_none_match}).status;
+    };
+    for (const char* method : {"PUT", "PATCH", "DELETE"}) {
+        INFO(method);
+        CHECK(change(method, "\"nonsense\"") == 412);
+        CHECK(change(method, "*", {}, "none") == 412);
+        CHECK(change(method, {}, "*") == 412);
+        CHECK(change(method, {}, tag) == 412);
+    }
+    CHECK(rules.ran.empty());
+    CHECK(change("PUT", list) == 200);
+    CHECK(rules.ran.at(0).expected == config::RuleOptions{{"ttl", "1s"}});
+    CHECK(change("PUT", tag) == 412);
+    CHECK(change("PATCH", "*") == 200);
+    CHECK(rules.ran.at(1).expected == config::RuleOptions{{"ttl", "2s"}});
+    CHECK(change("PUT", {}, "*", "fresh") == 201);
+    CHECK(change("PUT", {}) == 200);
+    CHECK(rules.ran.at(3).expected == std::nullopt);
+    CHECK(change("DELETE", call("GET", "/api/v1/rules/a").etag) == 204);
+    CHECK(if_changed(call("GET", "/api/v1/rules/fresh"), call("GET", "/api/v1/rules/fresh").etag).status == 304);
+}
+
 TEST_CASE_METHOD(World, "a dry run changes nothing") {
     const auto reply = call("POST", "/api/v1/rules?dry_run=true", R"({"table": "t"})");
     CHECK(reply.status == 200);
@@ -138,12 +168,13 @@ TEST_CASE_METHOD(World, "who may not, and what cannot be read, changes nothing")
     CHECK(call("DELETE", "/api/v1/rules").status == 405);
     CHECK(call("DELETE", "/api/v1/rules").allow == "GET, HEAD, POST");
     CHECK(call("POST", "/api/v1/rules/a", body).status == 405);
-    for (const char* wrong : {"", "[]", "{", "1", "{\"name\": \"a\"} x"}) CHECK(call("POST", "/api/v1/rules", wrong).status == 400);
-    for (const char* wrong : {"{}", R"({"name": "a", "ttl": 1})", R"({"name": "a", "tags": [1]})", R"({"name": "a", "ttl": null})", R"({"name": "a", "ttl": {}})"}) {
+    for (const char* wrong : {"", "[]", "{", "1", "{\"name\": \"a\"} x", R"({"name": "a", "ttl": "1s", "ttl": "2s"})", R"({"name": "a", "\u006eame": "b"})"}) CHECK(call("POST", "/api/v1/rules", wrong).status == 400);
+    for (const char* wrong : {"{}", R"({"name": "a", "ttl": 1})", R"({"name": "a", "tags": [1]})", R"({"name": "a", "ttl": null})", R"({"name": "a", "ttl": {}})", R"({"name": ["a", "b"]})", R"({"name": true})", R"({"name": "a", "table": ["t", "u"]})"}) {
         INFO(wrong);
         CHECK(call("POST", "/api/v1/rules", wrong).status == 422);
     }
     CHECK(call("PUT", "/api/v1/rules/a", R"({"name": "b", "ttl": "1s"})").status == 422);
+    CHECK(count_members(R"({"a:\":": [{"b": 1}, ":"], "c\\": {"d": 2}})") == 2);
     CHECK(call("GET", "/api/v1/rules/%zz").status == 404);
     CHECK(call("GET", "/api/v1/rules/").status == 404);
     CHECK(call("GET", "/api/v1/rulesx").status == 404);

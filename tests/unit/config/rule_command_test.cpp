@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "config/rule_table.h"
+#include "config/rules_file.h"
 
 using namespace larder::config;
 using namespace std::chrono_literals;
@@ -96,10 +97,59 @@ TEST_CASE("a rule from texts, checked as those of a file are") {
 }
 
 TEST_CASE("a file of rules holds nothing else") {
-    CHECK(read_rules_text("", "f").empty());
+    CHECK(read_rules_text("# by hand\n", "f").empty());
     CHECK(read_rules_text(print_rule(make_rule("r", {{"ttl", "1s"}})), "f").front().ttl == 1s);
     CHECK_THROWS_WITH(read_rules_text("\n[cache]\n", "f"), "f:2: only [[rule]] may stand in this file");
     CHECK_THROWS_WITH(read_rules_text("[[rule]]\nname = \n", "f"), Catch::StartsWith("f:2: "));
-    CHECK(read_rules_file("/nonexistent/rules.toml").empty());
+    CHECK(read_rules_file("/nonexistent/rules.toml") == std::nullopt);
     CHECK_THROWS_WITH(read_rules_file("/"), "/: cannot be read");
+}
+
+TEST_CASE("a file of rules that was cut anywhere is refused") {
+    for (const int count : {0, 1, 12}) {
+        std::vector<Rule> rules;
+        for (int i = 0; i < count; ++i) rules.push_back(make_rule("r" + std::to_string(i), {{"table", "t"}, {"regex", "a\n# rules above: 1\n"}, {"cache", "false"}}));
+        const auto whole = print_rules_file(rules);
+        CHECK(read_rules_text(whole, "f").size() == rules.size());
+        for (std::size_t bytes = 0; bytes + 1 < whole.size(); ++bytes) {
+            INFO(count << " rules, cut after " << bytes);
+            CHECK_THROWS_WITH(read_rules_text(whole.substr(0, bytes), "f"), Catch::StartsWith("f:"));
+        }
+    }
+}
+
+TEST_CASE("the last line of a file of rules may be corrected by hand, and rules be added behind it") {
+    const auto text = print_rules_file({make_rule("a", {{"ttl", "1s"}}), make_rule("b", {{"ttl", "1s"}})});
+    CHECK(read_rules_text(text + "[[rule]]\nname = \"c\"\nttl = \"1s\"\n", "f").size() == 3);
+    auto fewer = text;
+    fewer.erase(fewer.find("\n[[rule]]\nname = \"b\""), print_rule(make_rule("b", {{"ttl", "1s"}})).size() + 1);
+    CHECK_THROWS_WITH(read_rules_text(fewer, "f"), Catch::StartsWith("f:9: there are 1 rules above this line, which says \"2\""));
+    fewer.replace(fewer.find("above: 2"), 8, "above: 1");
+    CHECK(read_rules_text(fewer, "f").size() == 1);
+}
+
+TEST_CASE("an empty match is no match for everything") {
+    for (const char* key : {"table", "fingerprint", "regex", "role", "database"}) {
+        INFO(key);
+        CHECK_THROWS_WITH(make_rule("r", {{key, ""}, {"max_stale", "1h"}}), Catch::Contains(std::string(key) + " is empty: leave the key out"));
+        CHECK_THROWS_WITH(read_rules_text("[[rule]]\nname = \"r\"\nmatch = { " + std::string(key) + " = \"\" }\n", "f"), Catch::StartsWith("f:3: rule 'r': " + std::string(key) + " is empty"));
+    }
+    CHECK(make_rule("r", {{"max_stale", "1h"}}).match.table.empty());
+}
+
+TEST_CASE("a table that can be no table's name is refused with the form that is near") {
+    CHECK_THROWS_WITH(make_rule("r", {{"table", "\"public\".\"t\""}}), Catch::Contains("without quotes and blanks: 'public.t'"));
+    CHECK_THROWS_WITH(make_rule("r", {{"table", " t "}}), Catch::Contains("'t'"));
+    CHECK_THROWS_WITH(make_rule("r", {{"table", "shop.public.t"}}), Catch::Contains("table = 'public.t', database = 'shop'"));
+    for (const char* wrong : {".t", "t.", ".", "a.b.c.d", " ", "\"\""}) {
+        INFO(wrong);
+        CHECK_THROWS_WITH(make_rule("r", {{"table", wrong}}), Catch::Contains("table must be a table or schema.table"));
+    }
+    CHECK(make_rule("r", {{"table", "Sales.Big Orders"}}).match.table == "Sales.Big Orders");
+}
+
+TEST_CASE("no text of a rule holds a NUL byte") {
+    using namespace std::string_literals;
+    CHECK_THROWS_WITH(make_rule("a\0b"s, {{"ttl", "1s"}}), Catch::Contains("name must not hold a NUL byte"));
+    CHECK_THROWS_WITH(make_rule("a", {{"regex", "a\0b"s}}), Catch::Contains("regex must not hold a NUL byte"));
 }

@@ -1,15 +1,36 @@
 #include "proxy/rule_store.h"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <catch2/catch.hpp>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 using namespace larder;
 using namespace larder::proxy;
 using config::RuleError;
 using Kind = config::RuleError::Kind;
+
+namespace {
+
+std::atomic<bool> folders_cannot_be_synchronised{false};
+
+}  // namespace
+
+// In the place of the C library's: a disk whose folders fail.
+extern "C" int fsync(int descriptor) {
+    struct stat status{};
+    if (folders_cannot_be_synchronised && ::fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode)) {
+        errno = EIO;
+        return -1;
+    }
+    return static_cast<int>(::syscall(SYS_fsync, descriptor));
+}
 
 namespace {
 
@@ -43,7 +64,7 @@ struct World {
                                    std::vector<std::string> names;
                                    for (const auto oid : oids) names.push_back(oid == 1 ? "public.t" : "public.u");
                                    return names;
-                               }}};
+                               }, [](const auto& schema, const auto& name) { return schema == "public" && (name == "t" || name == "Both" || name == "both"); }}};
     }
     static void run(RuleStore& store, const std::string& text) { store.run(config::parse_rule_command(text)); }
 
@@ -151,7 +172,7 @@ TEST_CASE("a file that cannot be read stops the start, and a reload changes noth
     World::run(store, "create rule mine with (regex = 'x')");
     std::ofstream(world.file, std::ios::app) << "[[rule]]\nttl = \"1s\"\n";
     CHECK_THROWS_WITH(world.open(), Catch::Contains("rules.toml:") && Catch::Contains("needs a name"));
-    CHECK_THROWS_AS(store.read_again(world.config), config::ConfigError);
+    CHECK_THROWS_AS(store.reload(world.config), config::ConfigError);
     CHECK(names(store) == std::vector<std::string>{"mine", "fixed"});
 }
 
@@ -161,7 +182,7 @@ TEST_CASE("a reload takes the other configuration and the file as it is") {
     World::run(store, "create rule mine with (regex = 'x')");
     std::ofstream(world.file, std::ios::app) << "[[rule]]\nname = \"by hand\"\nttl = \"1s\"\n";
     config::Config other;
-    store.take_over(store.read_again(other), other);
+    store.reload(other);
     CHECK(names(store) == std::vector<std::string>{"mine", "by hand"});
     World::run(store, "drop rule \"by hand\"");
     CHECK(world.text().find("\"by hand\"") == std::string::npos);
@@ -172,7 +193,7 @@ TEST_CASE("without a file rules last as long as the process") {
     world.file.clear();
     auto store = world.open();
     World::run(store, "create rule mine with (regex = 'x')");
-    store.take_over(store.read_again(world.config), world.config);
+    store.reload(world.config);
     CHECK(names(store) == std::vector<std::string>{"mine", "fixed"});
     CHECK(world.rule_for("select x") == "mine");
 }
@@ -196,4 +217,135 @@ TEST_CASE("what a rule would match is counted in the statements so far") {
     world.rows[0].is_read = false;
     CHECK(store.matches({{"role", "app"}, {"regex", "from t"}}).calls == 0);
     CHECK(refusal([&] { store.matches({{"regex", "("}}); }) == Kind::invalid);
+}
+
+TEST_CASE("a command that comes while a reload is made is not undone by it") {
+    World world;
+    auto store = world.open();
+    World::run(store, "create rule old with (regex = 'x')");
+    std::thread other;
+    store.reload(world.config, [&] { other = std::thread([&] { World::run(store, "drop rule old"), World::run(store, "create rule mine with (regex = 'x')"); }); });
+    other.join();
+    CHECK(names(store) == std::vector<std::string>{"mine", "fixed"});
+    CHECK(names(world.open()) == std::vector<std::string>{"mine", "fixed"});
+    CHECK(world.rule_for("x") == "mine");
+}
+
+TEST_CASE("commands and reloads at once: each command is in force once it returns, and stays") {
+    World world;
+    auto store = world.open();
+    std::atomic<bool> stop{false};
+    std::vector<std::thread> reloads;
+    for (int i = 0; i < 2; ++i) reloads.emplace_back([&] { while (!stop) store.reload(world.config); });
+    bool is_lost = false;
+    for (int i = 0; i < 100 && !is_lost; ++i) {
+        World::run(store, "create rule mine with (regex = 'x')");
+        is_lost |= !store.find("mine");
+        World::run(store, "drop rule mine");
+        is_lost |= store.find("mine").has_value();
+    }
+    stop = true;
+    for (auto& thread : reloads) thread.join();
+    CHECK_FALSE(is_lost);
+    CHECK(names(store) == std::vector<std::string>{"fixed"});
+}
+
+TEST_CASE("what fails in the rest of a reload leaves the rules as they are") {
+    World world;
+    auto store = world.open();
+    World::run(store, "create rule mine with (regex = 'x')");
+    CHECK_THROWS_WITH(store.reload({}, [] { throw std::runtime_error("no certificate"); }), "no certificate");
+    CHECK(names(store) == std::vector<std::string>{"mine", "fixed"});
+    World::run(store, "drop rule mine");
+}
+
+TEST_CASE("a file that was changed by hand is not written over") {
+    World world;
+    auto store = world.open();
+    World::run(store, "create rule mine with (regex = 'x')");
+    SECTION("a rule was added") {
+        std::ofstream(world.file, std::ios::app) << "[[rule]]\nname = \"by hand\"\nttl = \"1s\"\n";
+        const auto before = world.text();
+        CHECK(refusal([&] { World::run(store, "create rule other with (regex = 'y')"); }) == Kind::changed_on_disk);
+        CHECK(refusal([&] { World::run(store, "drop rule mine"); }) == Kind::changed_on_disk);
+        CHECK(world.text() == before);
+        CHECK(names(store) == std::vector<std::string>{"mine", "fixed"});
+        store.reload(world.config);
+        World::run(store, "create rule other with (regex = 'y')");
+        CHECK(names(world.open()) == std::vector<std::string>{"mine", "by hand", "other", "fixed"});
+    }
+    SECTION("it was taken away") {
+        std::filesystem::remove(world.file);
+        CHECK(refusal([&] { World::run(store, "create rule other with (regex = 'y')"); }) == Kind::changed_on_disk);
+        store.reload(world.config);
+        CHECK(names(store) == std::vector<std::string>{"fixed"});
+        World::run(store, "create rule other with (regex = 'y')");
+    }
+    SECTION("it was emptied") {
+        std::ofstream(world.file, std::ios::trunc);
+        CHECK(refusal([&] { World::run(store, "drop rule mine"); }) == Kind::changed_on_disk);
+        CHECK_THROWS_WITH(store.reload(world.config), Catch::Contains("rules.toml:1: the file is empty"));
+        CHECK_THROWS_AS(world.open(), config::ConfigError);
+        CHECK(names(store) == std::vector<std::string>{"mine", "fixed"});
+    }
+}
+
+TEST_CASE("a file of rules behind a symbolic link stays there") {
+    World world;
+    const auto target = world.folder.path / "elsewhere" / "kept.toml";
+    std::filesystem::create_directories(target.parent_path());
+    std::filesystem::create_directories(world.folder.path / "deep");
+    const bool is_there = GENERATE(true, false);
+    if (is_there) std::ofstream(target) << "[[rule]]\nname = \"by hand\"\nttl = \"1s\"\n";
+    std::filesystem::create_symlink("../elsewhere/kept.toml", world.file);
+    auto store = world.open();
+    World::run(store, "create rule mine with (regex = 'x')");
+    CHECK(std::filesystem::is_symlink(world.file));
+    CHECK(std::filesystem::is_regular_file(target));
+    CHECK(names(world.open()) == (is_there ? std::vector<std::string>{"by hand", "mine", "fixed"} : std::vector<std::string>{"mine", "fixed"}));
+}
+
+TEST_CASE("a change that is in force is not said to be undone because the folder could not be synchronised") {
+    World world;
+    auto store = world.open();
+    World::run(store, "create rule mine with (regex = 'x')");
+    folders_cannot_be_synchronised = true;
+    std::string said;
+    try {
+        World::run(store, "drop rule mine");
+    } catch (const RuleError& e) {
+        CHECK(e.kind() == Kind::not_durable);
+        said = e.what();
+    }
+    folders_cannot_be_synchronised = false;
+    CHECK_THAT(said, Catch::StartsWith("the change is in force and in the file, but may not survive a loss of power"));
+    CHECK(names(store) == std::vector<std::string>{"fixed"});
+    CHECK(names(world.open()) == std::vector<std::string>{"fixed"});
+    World::run(store, "create rule mine with (regex = 'x')");
+}
+
+TEST_CASE("a table in upper case is refused where only the folded name is one") {
+    World world;
+    auto store = world.open();
+    CHECK(refusal([&] { World::run(store, "create rule mine with (table = 'PUBLIC.T')"); }) == Kind::invalid);
+    CHECK(refusal([&] { World::run(store, "create rule mine with (table = 'T')"); }) == Kind::invalid);
+    World::run(store, "create rule mine with (table = 't')");
+    CHECK(refusal([&] { World::run(store, "alter rule mine set (table = 'public.T')"); }) == Kind::invalid);
+    World::run(store, "create rule yours with (table = 'public.Both')");
+    World::run(store, "create rule later with (table = 'Yet_To_Come')");
+}
+
+TEST_CASE("a rule that was changed since it was read is not changed again") {
+    World world;
+    auto store = world.open();
+    World::run(store, "create rule mine with (ttl = '9s')");
+    auto command = config::parse_rule_command("alter rule mine set (ttl = '8s')");
+    command.expected = config::RuleOptions{{"ttl", "9s"}};
+    store.run(command);
+    CHECK(refusal([&] { store.run(command); }) == Kind::changed_meanwhile);
+    command.kind = config::RuleCommand::Kind::drop;
+    CHECK(refusal([&] { store.run(command); }) == Kind::changed_meanwhile);
+    command.expected = config::RuleOptions{{"ttl", "8s"}};
+    store.run(command);
+    CHECK(names(store) == std::vector<std::string>{"fixed"});
 }

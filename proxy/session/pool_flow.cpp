@@ -228,9 +228,12 @@ void Session::Impl::note_parameter(Bytes name, Bytes value) {
 // --- giving back
 
 // Nothing is under way on the connection, and it is one that others could use.
-bool Session::Impl::is_at_rest() const {
-    return pool != nullptr && pool->link != nullptr && pool->step == Step::none && phase == Phase::ready && has_server && status == 'I' && owed.empty() &&
-           !batch_is_open && !is_skipping && !copy_in && pause == Pause::none && !has_terminated && client_relay_bytes == 0 && server_relay_bytes == 0 &&
+bool Session::Impl::is_at_rest() const { return status == 'I' && pause == Pause::none && is_link_at_rest(); }
+
+// The same of the connection alone: the session may wait for something, or be in a block that the server does not know of.
+bool Session::Impl::is_link_at_rest() const {
+    return pool != nullptr && pool->link != nullptr && pool->step == Step::none && phase == Phase::ready && has_server && owed.empty() &&
+           !batch_is_open && !is_skipping && !copy_in && !has_terminated && client_relay_bytes == 0 && server_relay_bytes == 0 &&
            pool->cancels == 0 && !needs.cancel_server && pool->login != nullptr && !writes.is_marked() && !needs.close_server;
 }
 
@@ -256,6 +259,16 @@ void Session::Impl::give_back(Outputs& out) {
     // The catalogue's facts will tell; mostly it is not long until they are there.
     if (!unjudged.empty() && !std::exchange(pool->will_be_reconsidered, true)) needs.reconsider = true;
     if (!pool->is_pinned() && unjudged.empty()) hand_over();
+}
+
+// The session waits for another one's answer, who may be in the queue for a connection, perhaps for this very one: it is given back
+// meanwhile, unless something has to be asked first.
+void Session::Impl::spare_server() {
+    if (!is_link_at_rest() || pool->mode == PoolMode::session || (status != 'I' && !deferred.is_active)) return;
+    if (pool->has_moved_state || !unjudged.empty() || !pool->lasting.empty()) return;
+    if (pool->has_old_statements) find_old_statements();
+    note_pins();
+    if (!pool->is_pinned()) hand_over();
 }
 
 void Session::Impl::hand_over() {

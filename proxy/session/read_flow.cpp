@@ -270,6 +270,7 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
                 flight.key = key;
                 flight.hash = view.hash;
                 pause = Pause::flight;
+                spare_server();
                 return ReadStep::pause;
         }
     }

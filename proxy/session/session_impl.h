@@ -251,6 +251,8 @@ struct Session::Impl {
     void forget_login();
     void note_parameter(Bytes name, Bytes value);
     bool is_at_rest() const;
+    bool is_link_at_rest() const;
+    void spare_server();
     bool may_give_back() const;
     void give_back(Outputs& out);
     void hand_over();

@@ -156,7 +156,7 @@ class Control(unittest.TestCase):
         shop = self.connect("shop")   # another database is not concerned
         self.assertEqual(self.value(shop, "SELECT 1"), 1)
         eventually(lambda: self.running.metric("larder_client_connections") >= 3, "the newcomer is there")
-        eventually(lambda: any(row.startswith("postgres|postgres|") and row.split("|")[3] == "1" for row in self.console("SHOW POOLS").splitlines()), "it is shown to wait")
+        eventually(lambda: any(row["database"] == "postgres" and row["cl_waiting"] == "1" for row in self.pools()), "it is shown to wait")
         self.assertEqual(arrived, [])
         self.console("RESUME", "55000")
         self.console("RESUME shop", "55000")
@@ -245,6 +245,60 @@ class Control(unittest.TestCase):
         self.assertTrue(self.paused("shop"))
         self.assertEqual(self.console("RESUME shop"), "RESUME")
         self.assertEqual(self.value(self.connect("shop"), "SELECT 2"), 2)
+
+    def test_commands_in_quick_succession_under_load_leave_no_connection_behind(self):
+        larder = self.larder("advisor.enabled=false", "listen.workers=2")
+        stop, errors = threading.Event(), []
+
+        def work(number):
+            while not stop.is_set():
+                try:
+                    connection = psycopg2.connect(host="127.0.0.1", port=larder.port, user="postgres", dbname="postgres" if number % 3 else "shop")
+                    connection.autocommit = True
+                    with connection.cursor() as cursor:
+                        for turn in range(20):
+                            cursor.execute("BEGIN; SELECT txid_current(); COMMIT" if turn % 2 else "SELECT 1")
+                    connection.close()
+                except psycopg2.OperationalError:
+                    pass  # KILL
+                except Exception as error:  # pylint: disable=broad-except
+                    errors.append(error)
+                    return
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(10)]
+        for thread in threads:
+            thread.start()
+        console = self.connect("larder")
+        try:
+            with console.cursor() as cursor:
+                eventually(lambda: {row["database"] for row in self.pools()} >= {"postgres", "shop"}, "both databases are in use")
+                for turn in range(25):
+                    for command in ("RECONNECT", "PAUSE shop", "RECONNECT shop", "RESUME shop", "PAUSE", "RESUME", "KILL postgres", "WAIT_CLOSE postgres", "RESUME postgres", "DISABLE shop", "KILL shop",
+                                    "ENABLE shop", "RESUME shop", "WAIT_CLOSE"):
+                        if turn % 5 and command.startswith("KILL"):
+                            continue
+                        if turn % 5 and command in ("RESUME postgres", "RESUME shop") and not self.paused(command.split()[1]):
+                            continue
+                        cursor.execute(command)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(errors, [])
+        with console.cursor() as cursor:
+            cursor.execute("PAUSE")
+            self.assertEqual((self.backends("postgres"), self.backends("shop")), (0, 0))
+            cursor.execute("SHOW DATABASES")
+            names = [column.name for column in cursor.description]
+            self.assertEqual({row[names.index("name")]: row[names.index("current_connections")] for row in cursor.fetchall()}, {"postgres": "0", "shop": "0"})
+            cursor.execute("RESUME")
+        self.assertEqual(larder.metric("larder_broken_invariants_total"), 0)
+        for database in ("postgres", "shop"):
+            self.assertEqual(self.value(self.connect(database), "SELECT 1"), 1)
+
+    def pools(self):
+        lines = subprocess.run([argument for argument in self.psql("SHOW POOLS") if argument != "-t"], capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
+        return [dict(zip(lines[0].split("|"), line.split("|"))) for line in lines[1:-1]]
 
     def test_a_disabled_database_lets_nobody_in_and_throws_nobody_out(self):
         self.larder()

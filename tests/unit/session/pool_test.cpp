@@ -385,6 +385,39 @@ TEST_CASE("a cancel never reaches the connection of somebody else") {
     }
 }
 
+TEST_CASE("who waits for another's answer does not keep the connection that the other is in the queue for") {
+    PooledWorld world;
+    Client leader(world), other(world);
+    released(leader);
+    auto link = released(other);
+    const bool is_in_block = GENERATE(false, true);
+    if (is_in_block) {
+        world.context.deferred_begin = true;
+        other.says(query("begin"));
+        other.got();
+    }
+    // While a write is under way nobody's answer can be waited for, so this one asks for a connection.
+    world.database().counters().any.begin();
+    other.says(query("select n from t"));
+    REQUIRE(other.needs.acquire_server);
+    world.database().counters().any.end();
+    leader.says(query("select n from t"));
+    REQUIRE(leader.needs.acquire_server);
+    // It comes when there is a leader.
+    lend(other, std::move(link));
+    other.says("");
+    CHECK(other.server_got().empty());
+    link = released(other);
+    lend(leader, std::move(link));
+    leader.says("");
+    CHECK(types_of(leader.server_got()) == "Q");
+    leader.server(answer("1"));
+    CHECK(leader.got() == answer("1"));
+    other.deliver_flights();
+    other.says("");
+    CHECK(other.got() == answer("1", is_in_block ? 'T' : 'I'));
+}
+
 TEST_CASE("a new connection for a session that is under way has to be like its first") {
     PooledWorld world;
     Client client(world);

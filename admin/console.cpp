@@ -350,18 +350,18 @@ ConsoleReply Console::run_of_settings(const std::vector<std::string>& words) {
     return outcome.error.empty() ? done("RELOAD") : failure("F0000", outcome.error, "Everything stays as it was.");
 }
 
-ConsoleReply Console::run_with_words(const std::vector<std::string>& words) {
+ConsoleReply Console::run_with_words(const std::vector<std::string>& words, bool is_admin) {
     if (words[0] == "RELOAD" || words[1] == "CONFIG") return run_of_settings(words);
     if (words[0] == "KILL_CLIENT") return kill_client(source_, words[1]);
     if (words[0] == "PURGE") return purge_table(source_, words[2]);
     if (words[1] == "RELATIONS") return show_relations(source_, traffic_);
     if (words[0] == "SHOW" && words[1] == "QUERIES") return traffic_ == nullptr ? no_advisor() : show_queries(*traffic_);
     if (advice_ == nullptr) return no_advisor();
-    if (words[0] == "SHOW" && words[1] == "SLOW") return show_slow_queries(*advice_);
-    if (words[0] == "SHOW" && words[1] == "ADVICE") return show_advice(*advice_);
-    if (words[0] == "SHOW") return show_deployments(*advice_);
+    if (words[0] == "SHOW" && words[1] == "SLOW") return show_slow_queries(*advice_, is_admin);
+    if (words[0] == "SHOW" && words[1] == "ADVICE") return show_advice(*advice_, is_admin);
+    if (words[0] == "SHOW") return show_deployments(*advice_, is_admin);
     if (words[0] == "ADVISE") return advise_workload(*advice_, words.size() > 3 ? words[3] : "");
-    if (words[0] == "EXPLAIN") return explain_advice(*advice_, words[2]);
+    if (words[0] == "EXPLAIN") return explain_advice(*advice_, words[2], is_admin);
     if (words[0] == "DEPLOY") return deploy_advice(*advice_, words[2], words.size() > 4 ? words[4] : "");
     return revert_deployment(*advice_, words[2]);
 }
@@ -379,7 +379,7 @@ ConsoleReply Console::run(std::string_view statement, bool is_admin) {
     for (const auto& command : commands()) {
         if (!matches(command.words, words)) continue;
         if (command.needs_admin && !is_admin) return failure("42501", "permission denied: only superusers may do this", "");
-        return command.run != nullptr ? command.run(source_) : run_with_words(words);
+        return command.run != nullptr ? command.run(source_) : run_with_words(words, is_admin);
     }
     return failure("42601", "this is Larder's console, and not one of its commands", "SHOW HELP lists them.");
 }

@@ -5,6 +5,7 @@
 
 #include "advisor/cost_model.h"
 #include "advisor/notes.h"
+#include "advisor/without_values.h"
 #include "sql/tree.h"
 
 namespace larder::advisor {
@@ -249,6 +250,7 @@ std::vector<Advice> Case::work() {
         advice_.push_back(std::move(none));
     }
     advice_[0].plan = plan_picture(now);
+    advice_[0].plan_without_values = plan_picture(now, condition_without_values);
     for (const auto& notes : {statement_notes(context), plan_notes(context), schema_notes(context)}) advice_.insert(advice_.end(), notes.begin(), notes.end());
     if (question_.may_run) add_run(statement, is_select);
     return std::move(advice_);

@@ -279,6 +279,30 @@ class Advised(Base):
         self.console("REVERT DEPLOYMENT 1")
         eventually(lambda: len(self.indexes()) == 2, "it is made again")
 
+    def test_values_in_advice_are_for_superusers_and_for_who_shows_the_token(self):
+        self.cluster.run(f"UPDATE orders SET note = '{SECRET}' WHERE id % 1000 = 0", "ANALYZE orders", "CREATE ROLE watcher LOGIN", "GRANT pg_monitor TO watcher")
+        for number in range(20):
+            self.run_sql(f"SELECT count(*) FROM orders WHERE note = '{SECRET}' AND id > {471100 + number}")
+        row = self.advice_on("FROM orders")
+        path = f"/api/v1/advice/{row['id']}"
+        self.assertIn(SECRET, json.dumps(self.get_with_token(path)))
+        self.assertIn("note = $", json.dumps(row["plan"]))
+        watcher = psycopg2.connect(host="127.0.0.1", port=self.larder.port, user="watcher", dbname="larder")
+        watcher.autocommit = True
+        self.addCleanup(watcher.close)
+        explain = f"EXPLAIN ADVICE {row['id']}"
+        self.assertIn(SECRET, json.dumps(self.console(explain)))
+        with watcher.cursor() as cursor:
+            for command in (explain, "SHOW ADVICE", "SHOW QUERIES", "SHOW SLOW QUERIES", "SHOW DEPLOYMENTS"):
+                cursor.execute(command)
+                shown = json.dumps(cursor.fetchall())
+                self.assertNotIn(SECRET, shown)
+                self.assertNotIn("4711", shown)
+        for one in (path, "/api/v1/advice", "/api/v1/queries", f"/api/v1/queries/{row['statement']}", "/api/v1/slow-queries", "/api/v1/deployments", "/api/v1/deployments.md"):
+            shown = self.larder.http(one)
+            self.assertNotIn(SECRET, shown)
+            self.assertNotIn("4711", shown)
+
     def test_what_spoils_the_cache_is_named(self):
         for _ in range(600):
             self.run_sql("SELECT count(*) FROM orders")

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "advisor/cost_model.h"
+#include "advisor/full_names.h"
 #include "advisor/notes.h"
 #include "advisor/without_values.h"
 #include "sql/tree.h"
@@ -177,7 +178,7 @@ Advice Case::advice_for(const Solution& solution, double before) const {
     }
     for (const auto& spec : solution.found.indexes) {
         if (!spec.extension.empty()) {
-            advice.ddl.push_back("CREATE EXTENSION IF NOT EXISTS " + spec.extension);
+            advice.ddl.push_back(create_extension(spec.extension));
             advice.deploy.push_back(advice.ddl.back());
             advice.why += "It needs the extension " + spec.extension + ", which is not there yet. ";
         }

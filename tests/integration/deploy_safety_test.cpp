@@ -7,6 +7,7 @@
 
 using namespace larder;
 using namespace larder::advisor;
+using namespace std::chrono_literals;
 
 TEST_CASE("a build that a killed process left to the server is ended, and what it made is dropped, finished or not") {
     World world;

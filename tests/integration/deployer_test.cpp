@@ -3,6 +3,7 @@
 
 using namespace larder;
 using namespace larder::advisor;
+using namespace std::chrono_literals;
 
 namespace {
 

@@ -21,7 +21,7 @@
 
 namespace larder::advisor {
 
-using namespace std::chrono_literals;
+using std::chrono::milliseconds;
 
 struct Finish {
     void operator()(PGconn* connection) const { PQfinish(connection); }
@@ -99,10 +99,10 @@ struct World {
         session.run("DROP TABLE IF EXISTS deployed; CREATE TABLE deployed AS SELECT i AS id, i % 1000 AS k FROM generate_series(1, 20000) i");
         options.uri = [](const std::string&) { return std::string(server_uri()); };
         options.history_file = folder / "history.jsonl";
-        options.lock_timeout = 100ms;
-        options.retry_wait = 50ms;
-        options.poll = 20ms;
-        options.watch.time = 0s;
+        options.lock_timeout = milliseconds(100);
+        options.retry_wait = milliseconds(50);
+        options.poll = milliseconds(20);
+        options.watch.time = std::chrono::seconds(0);
     }
     ~World() {
         session.try_run("DROP TABLE IF EXISTS deployed");
@@ -133,7 +133,7 @@ struct World {
             for (const auto state : states) {
                 if (found->state == state) return *found;
             }
-            std::this_thread::sleep_for(5ms);
+            std::this_thread::sleep_for(milliseconds(5));
         }
     }
 
@@ -154,12 +154,12 @@ struct World {
 // A deployment that a writer holds up, and that is tried until he is gone.
 struct HeldUp : World {
     HeldUp() {
-        options.watch.time = 1h;
+        options.watch.time = std::chrono::hours(1);
         options.attempts = 1000;
         deployer = std::make_unique<Deployer>(options, traffic);
         writer.hold_table();
         id = deployer->deploy(order()).id;
-        while (deployer->progress().find("attempt") == std::string::npos) std::this_thread::sleep_for(5ms);
+        while (deployer->progress().find("attempt") == std::string::npos) std::this_thread::sleep_for(milliseconds(5));
     }
     void let_go() { writer.run("COMMIT"); }
 

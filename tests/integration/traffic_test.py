@@ -289,9 +289,9 @@ class Advised(Base):
         for number in range(20):
             self.run_sql(SLOW, number)
             self.run_sql("SELECT count(*) FROM orders WHERE short(note) = %s", str(number))
-        self.console("ADVISE WORKLOAD")
 
         def advised():
+            self.console("ADVISE WORKLOAD")  # again, since it may have come before the statements were counted
             rows = self.api("/api/v1/advice")["advice"]
             wanted = ("DROP INDEX CONCURRENTLY tenant.orders_", "ON tenant.orders (customer", "tenant.short(note)")
             found = [next((row for row in rows if any(part in run for run in row["options"][0]["run"])), None) for part in wanted]

@@ -1,5 +1,6 @@
 #include "advisor/deploy_step.h"
 
+#include "advisor/node.h"
 #include "config/rule_command.h"
 #include "sql/tree.h"
 
@@ -158,7 +159,7 @@ void make_concurrent(json::object& node, json::value& root, DeployStep& step) {
     if (is_set(node, "concurrent") && !is_set(node, "if_not_exists")) return;
     node["concurrent"] = true;
     node.erase("if_not_exists");
-    step.sql = sql::deparse_tree(root);
+    step.sql = short_tree_sql(root);
     if (step.sql.empty()) step = refuse("The statement cannot be written as CONCURRENTLY.");
 }
 

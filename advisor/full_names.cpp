@@ -32,7 +32,7 @@ public:
         shared_.clear();
         note_shared(tree.root);
         enter(tree.root);
-        const std::string text = is_changed_ ? sql::deparse_tree(tree.root) : sql;
+        const std::string text = is_changed_ ? short_tree_sql(tree.root) : sql;
         return text.empty() ? sql : text;
     }
 
@@ -89,10 +89,16 @@ private:
         Parameters values = {name};
         if (&query == &kClasses) values.emplace_back(method_.empty() ? "btree" : method_);
         const auto rows = connection_.ask(query, values);
-        // The class of an extension that the advice makes first.
-        if (rows.empty() && &query == &kClasses) return kExtensionSchema;
+        if (rows.empty() && &query == &kClasses) return schema_of_hidden_class(values);
         if (rows.size() != 1 || rows[0][0] == "pg_catalog") return {};
         return rows[0][0].value_or("");
+    }
+
+    // Of an extension that the advice makes first, unless it is there already where the path does not look.
+    std::string schema_of_hidden_class(const Parameters& name_and_method) {
+        const auto rows = connection_.ask("SELECT n.nspname FROM pg_catalog.pg_opclass x JOIN pg_catalog.pg_namespace n ON n.oid = x.opcnamespace JOIN pg_catalog.pg_am a ON a.oid = x.opcmethod "
+                                          "WHERE x.opcname = $1 AND a.amname = $2 ORDER BY x.oid LIMIT 1", name_and_method);
+        return rows.empty() ? kExtensionSchema : rows[0][0].value_or("");
     }
 
     Connection& connection_;

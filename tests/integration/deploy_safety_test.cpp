@@ -94,6 +94,21 @@ TEST_CASE("of two schemas with the same names the one that was advised on is mea
     world.session.run("DROP SCHEMA tenant CASCADE");
 }
 
+TEST_CASE("names that need quotes are built, found and dropped like others") {
+    World world;
+    const std::string name = GENERATE("Deployed K", "x; DROP TABLE deployed; --");
+    Deployer deployer(world.options, world.traffic);
+    Order order;
+    order.deploy = {"CREATE INDEX CONCURRENTLY IF NOT EXISTS \"" + name + "\" ON public.deployed (k)"}, order.undo = {"DROP INDEX CONCURRENTLY public.\"" + name + "\""};
+    const auto id = deployer.deploy(order).id;
+    REQUIRE(id == 1);
+    World::wait_for(deployer, id, {DeploymentState::unproven});
+    CHECK(world.session.is_valid(name) == "t");
+    deployer.revert(id, "postgres");
+    CHECK(World::wait_for(deployer, id, {DeploymentState::reverted, DeploymentState::failed}).state == DeploymentState::reverted);
+    CHECK(world.session.is_valid(name).empty());
+}
+
 TEST_CASE("an index is not dropped if it is not the one that was advised on any more") {
     World world;
     const std::pair<const char*, const char*> others[] = {{"CREATE INDEX deployed_k ON deployed (id)", "is not the one that was advised on"},

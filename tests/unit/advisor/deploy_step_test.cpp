@@ -9,7 +9,7 @@ using namespace larder::advisor;
 TEST_CASE("an index is built and dropped concurrently, whatever the statement says") {
     const auto plain = read_step("CREATE INDEX orders_total_idx ON shop.orders (total)");
     CHECK(plain.kind == StepKind::create_index);
-    CHECK(plain.sql.find("CREATE INDEX CONCURRENTLY orders_total_idx ON shop.orders") == 0);
+    CHECK(plain.sql.find("CREATE INDEX CONCURRENTLY \"orders_total_idx\" ON shop.orders") == 0);
     CHECK(plain.schema == "shop");
     CHECK(plain.table == "orders");
     CHECK(plain.name == "orders_total_idx");
@@ -81,6 +81,19 @@ TEST_CASE("what does not say in which schema it is is left to people, who are to
     CHECK(!why_not_deployed({"ANALYZE t"}, {}).empty());
     CHECK(!why_not_deployed({"CREATE EXTENSION pg_trgm"}, {}).empty());
     CHECK(why_not_deployed({"CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public"}, {}).empty());
+}
+
+TEST_CASE("a name keeps its quotes when the statement is written as it is run") {
+    for (const auto* name : {"\"Order_idx\"", "\"a; DROP TABLE t; --\"", "\"a\"\"b\""}) {
+        const auto step = read_step(std::string("CREATE INDEX IF NOT EXISTS ") + name + " ON \"S\".\"T t\" USING btree (\"A\", lower(\"B\")) INCLUDE (\"C\") WHERE \"D\" > 5");
+        INFO(step.why_refused << step.sql);
+        CHECK(step.kind == StepKind::create_index);
+        const auto again = read_step(step.sql);
+        CHECK(step.sql.find(std::string("CREATE INDEX CONCURRENTLY ") + name + " ON \"S\".\"T t\"") == 0);
+        CHECK(again.name == step.name);
+        CHECK(again.shape == step.shape);
+        CHECK(read_step(std::string("DROP INDEX s.") + name).sql == std::string("DROP INDEX CONCURRENTLY s.") + name);
+    }
 }
 
 TEST_CASE("an index that is there is not taken for the one to be made, and two are told apart by what they are on") {

@@ -11,15 +11,16 @@ namespace json = boost::json;
 
 namespace {
 
-// For each kind of name: the schemas in which the path finds one. $1 is the name, $2 the access method of an operator class.
+// For each kind of name: the schemas in which the path finds one. $1 is the name, $2 the access method of an operator class. They are asked under
+// the client's path, so that operators have their schemas as well.
 constexpr const char* kOf = "SELECT DISTINCT n.nspname FROM pg_catalog.";
-const std::string kFunctions = std::string(kOf) + "pg_proc x JOIN pg_catalog.pg_namespace n ON n.oid = x.pronamespace WHERE x.proname = $1 AND pg_catalog.pg_function_is_visible(x.oid)";
-const std::string kTypes = std::string(kOf) + "pg_type x JOIN pg_catalog.pg_namespace n ON n.oid = x.typnamespace WHERE x.typname = $1 AND pg_catalog.pg_type_is_visible(x.oid)";
-const std::string kOperators = std::string(kOf) + "pg_operator x JOIN pg_catalog.pg_namespace n ON n.oid = x.oprnamespace WHERE x.oprname = $1 AND pg_catalog.pg_operator_is_visible(x.oid)";
-const std::string kCollations = std::string(kOf) + "pg_collation x JOIN pg_catalog.pg_namespace n ON n.oid = x.collnamespace WHERE x.collname = $1 AND pg_catalog.pg_collation_is_visible(x.oid)";
-const std::string kTables = std::string(kOf) + "pg_class x JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace WHERE x.relname = $1 AND pg_catalog.pg_table_is_visible(x.oid)";
-const std::string kClasses = std::string(kOf) + "pg_opclass x JOIN pg_catalog.pg_namespace n ON n.oid = x.opcnamespace JOIN pg_catalog.pg_am a ON a.oid = x.opcmethod "
-                             "WHERE x.opcname = $1 AND a.amname = $2 AND pg_catalog.pg_opclass_is_visible(x.oid)";
+const std::string kFunctions = std::string(kOf) + "pg_proc x JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) x.pronamespace WHERE x.proname OPERATOR(pg_catalog.=) $1 AND pg_catalog.pg_function_is_visible(x.oid)";
+const std::string kTypes = std::string(kOf) + "pg_type x JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) x.typnamespace WHERE x.typname OPERATOR(pg_catalog.=) $1 AND pg_catalog.pg_type_is_visible(x.oid)";
+const std::string kOperators = std::string(kOf) + "pg_operator x JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) x.oprnamespace WHERE x.oprname OPERATOR(pg_catalog.=) $1 AND pg_catalog.pg_operator_is_visible(x.oid)";
+const std::string kCollations = std::string(kOf) + "pg_collation x JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) x.collnamespace WHERE x.collname OPERATOR(pg_catalog.=) $1 AND pg_catalog.pg_collation_is_visible(x.oid)";
+const std::string kTables = std::string(kOf) + "pg_class x JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) x.relnamespace WHERE x.relname OPERATOR(pg_catalog.=) $1 AND pg_catalog.pg_table_is_visible(x.oid)";
+const std::string kClasses = std::string(kOf) + "pg_opclass x JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) x.opcnamespace JOIN pg_catalog.pg_am a ON a.oid OPERATOR(pg_catalog.=) x.opcmethod "
+                             "WHERE x.opcname OPERATOR(pg_catalog.=) $1 AND a.amname OPERATOR(pg_catalog.=) $2 AND pg_catalog.pg_opclass_is_visible(x.oid)";
 
 class Names {
 public:
@@ -96,8 +97,8 @@ private:
 
     // Of an extension that the advice makes first, unless it is there already where the path does not look.
     std::string schema_of_hidden_class(const Parameters& name_and_method) {
-        const auto rows = connection_.ask("SELECT n.nspname FROM pg_catalog.pg_opclass x JOIN pg_catalog.pg_namespace n ON n.oid = x.opcnamespace JOIN pg_catalog.pg_am a ON a.oid = x.opcmethod "
-                                          "WHERE x.opcname = $1 AND a.amname = $2 ORDER BY x.oid LIMIT 1", name_and_method);
+        const auto rows = connection_.ask("SELECT n.nspname FROM pg_catalog.pg_opclass x JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) x.opcnamespace JOIN pg_catalog.pg_am a ON a.oid OPERATOR(pg_catalog.=) x.opcmethod "
+                                          "WHERE x.opcname OPERATOR(pg_catalog.=) $1 AND a.amname OPERATOR(pg_catalog.=) $2 ORDER BY x.oid LIMIT 1", name_and_method);
         return rows.empty() ? kExtensionSchema : rows[0][0].value_or("");
     }
 

@@ -263,7 +263,7 @@ ConsoleReply Console::run_of_settings(const std::vector<std::string>& words) {
     return outcome.error.empty() ? done("RELOAD") : failure("F0000", outcome.error, "Everything stays as it was.");
 }
 
-ConsoleReply Console::run_with_words(const std::vector<std::string>& words, std::string_view statement) {
+ConsoleReply Console::run_with_words(const std::vector<std::string>& words, std::string_view statement, bool is_admin) {
     const bool shows_state = words[0] == "SHOW" && words[1] == "STATE";
     if (shows_state || is_control_command(words)) {
         if (operations_ == nullptr) return failure("55000", "there is nothing to be controlled here");
@@ -275,11 +275,11 @@ ConsoleReply Console::run_with_words(const std::vector<std::string>& words, std:
     if (words[1] == "RELATIONS") return show_relations(source_, traffic_);
     if (words[0] == "SHOW" && words[1] == "QUERIES") return traffic_ == nullptr ? no_advisor() : show_queries(*traffic_);
     if (advice_ == nullptr) return no_advisor();
-    if (words[0] == "SHOW" && words[1] == "SLOW") return show_slow_queries(*advice_);
-    if (words[0] == "SHOW" && words[1] == "ADVICE") return show_advice(*advice_);
-    if (words[0] == "SHOW") return show_deployments(*advice_);
+    if (words[0] == "SHOW" && words[1] == "SLOW") return show_slow_queries(*advice_, is_admin);
+    if (words[0] == "SHOW" && words[1] == "ADVICE") return show_advice(*advice_, is_admin);
+    if (words[0] == "SHOW") return show_deployments(*advice_, is_admin);
     if (words[0] == "ADVISE") return advise_workload(*advice_, words.size() > 3 ? words[3] : "");
-    if (words[0] == "EXPLAIN") return explain_advice(*advice_, words[2]);
+    if (words[0] == "EXPLAIN") return explain_advice(*advice_, words[2], is_admin);
     if (words[0] == "DEPLOY") return deploy_advice(*advice_, words[2], words.size() > 4 ? words[4] : "");
     return revert_deployment(*advice_, words[2]);
 }
@@ -297,7 +297,7 @@ ConsoleReply Console::run(std::string_view statement, bool is_admin) {
     for (const auto& command : commands()) {
         if (!matches(command.words, words)) continue;
         if (command.needs_admin && !is_admin) return failure("42501", "permission denied: only admins may do this", "");
-        return command.run != nullptr ? command.run(source_) : run_with_words(words, statement);
+        return command.run != nullptr ? command.run(source_) : run_with_words(words, statement, is_admin);
     }
     return failure("42601", "this is Larder's console, and not one of its commands", "SHOW HELP lists them.");
 }

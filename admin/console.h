@@ -29,7 +29,7 @@ public:
     ConsoleReply run(std::string_view statement, bool is_admin) override;
 
 private:
-    ConsoleReply run_with_words(const std::vector<std::string>& words, std::string_view statement);
+    ConsoleReply run_with_words(const std::vector<std::string>& words, std::string_view statement, bool is_admin);
     ConsoleReply run_of_settings(const std::vector<std::string>& words);
     ConsoleReply run_of_rules(std::string_view statement, const std::vector<std::string>& words, bool is_admin);
 

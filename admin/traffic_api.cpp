@@ -118,9 +118,9 @@ HttpReply list(const char* name, const Rows& rows, Object object) {
 }
 
 // By number or by key.
-HttpReply one_advice(const AdviceSource& advice, std::string_view id) {
+HttpReply one_advice(const AdviceSource& advice, std::string_view id, bool with_values) {
     const long number = number_of(id);
-    for (const auto& row : advice.advice()) {
+    for (const auto& row : advice.advice(with_values)) {
         if (row.id == number || row.key == id) return document(advice_object(row));
     }
     return problem(404, "Not found", "there is no such advice");
@@ -168,13 +168,13 @@ HttpReply revert(const HttpRequest& request, const Sources& sources, long id) {
     return outcome(sources.advice->revert(static_cast<int>(id), "http"));
 }
 
-std::optional<HttpReply> read(std::string_view path, const AdviceSource& advice) {
-    if (path == "/api/v1/slow-queries") return list("slow_queries", advice.slow_statements(), slow_object);
-    if (path == "/api/v1/advice") return list("advice", advice.advice(), advice_object);
-    if (path == "/api/v1/deployments") return list("deployments", advice.deployments(), deployment_object);
-    if (path == "/api/v1/deployments.md") return HttpReply{200, "text/markdown; charset=utf-8", advice.deployments_document(), {}};
+std::optional<HttpReply> read(std::string_view path, const AdviceSource& advice, bool with_values) {
+    if (path == "/api/v1/slow-queries") return list("slow_queries", advice.slow_statements(with_values), slow_object);
+    if (path == "/api/v1/advice") return list("advice", advice.advice(with_values), advice_object);
+    if (path == "/api/v1/deployments") return list("deployments", advice.deployments(with_values), deployment_object);
+    if (path == "/api/v1/deployments.md") return HttpReply{200, "text/markdown; charset=utf-8", advice.deployments_document(with_values), {}};
     constexpr std::string_view kAdvice = "/api/v1/advice/";
-    if (path.starts_with(kAdvice) && path.find('/', kAdvice.size()) == std::string_view::npos) return one_advice(advice, path.substr(kAdvice.size()));
+    if (path.starts_with(kAdvice) && path.find('/', kAdvice.size()) == std::string_view::npos) return one_advice(advice, path.substr(kAdvice.size()), with_values);
     return std::nullopt;
 }
 
@@ -191,7 +191,7 @@ std::optional<HttpReply> answer_of_traffic(const HttpRequest& request, const Sou
     if (request.path == "/api/v1/advice/workload") return advise_workload(request, sources);
     if (const long id = id_between(request.path, "/api/v1/advice/", "/deploy"); id > 0) return deploy(request, sources, id);
     if (const long id = id_between(request.path, "/api/v1/deployments/", "/revert"); id > 0) return revert(request, sources, id);
-    auto reply = read(request.path, *sources.advice);
+    auto reply = read(request.path, *sources.advice, has_token(request, sources));
     return reply && !is_read ? not_allowed("GET, HEAD") : reply;
 }
 

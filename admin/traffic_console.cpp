@@ -95,20 +95,20 @@ ConsoleReply show_queries(const StatementSource& traffic) {
     return reply;
 }
 
-ConsoleReply show_slow_queries(const AdviceSource& advice) {
+ConsoleReply show_slow_queries(const AdviceSource& advice, bool with_values) {
     ConsoleReply reply;
     reply.columns = {"id", "database", "found_by", "calls", "mean_ms", "p95_ms", "server_ms", "share", "advice", "state", "query"};
-    for (const auto& row : advice.slow_statements()) {
+    for (const auto& row : advice.slow_statements(with_values)) {
         reply.rows.push_back({row.statement_id, row.database, row.found_by, number(row.calls), number(row.mean_us / 1000, 3), number(row.p95_us / 1000, 3), number(row.total_us / 1000, 3),
                               number(row.share, 3), row.advice > 0 ? std::optional(std::to_string(row.advice)) : std::nullopt, row.state, row.text});
     }
     return reply;
 }
 
-ConsoleReply show_advice(const AdviceSource& advice) {
+ConsoleReply show_advice(const AdviceSource& advice, bool with_values) {
     ConsoleReply reply;
     reply.columns = {"advice", "kind", "title", "gain", "found_by", "database", "run", "deployment", "query"};
-    for (const auto& row : advice.advice()) {
+    for (const auto& row : advice.advice(with_values)) {
         const auto& best = row.options.front();
         std::string run;
         for (const auto& statement : best.run) run += (run.empty() ? "" : "; ") + statement;
@@ -118,10 +118,10 @@ ConsoleReply show_advice(const AdviceSource& advice) {
     return reply;
 }
 
-ConsoleReply show_deployments(const AdviceSource& advice) {
+ConsoleReply show_deployments(const AdviceSource& advice, bool with_values) {
     ConsoleReply reply;
     reply.columns = {"deployment", "state", "advice", "title", "database", "asked_by", "changed", "progress", "before_ms", "since_ms", "calls_since", "last_event"};
-    for (const auto& row : advice.deployments()) {
+    for (const auto& row : advice.deployments(with_values)) {
         reply.rows.push_back({std::to_string(row.id), row.state, row.advice > 0 ? std::optional(std::to_string(row.advice)) : std::nullopt, row.title, or_null(row.database), row.asked_by,
                               timestamp(row.changed_unix_ms * 1000), or_null(row.progress), number(row.before_mean_us / 1000, 3), number(row.since_mean_us / 1000, 3),
                               number(row.since_calls), row.last_event});
@@ -129,9 +129,9 @@ ConsoleReply show_deployments(const AdviceSource& advice) {
     return reply;
 }
 
-ConsoleReply explain_advice(const AdviceSource& advice, const std::string& id) {
+ConsoleReply explain_advice(const AdviceSource& advice, const std::string& id, bool with_values) {
     const int wanted = number_of(id);
-    for (const auto& row : advice.advice()) {
+    for (const auto& row : advice.advice(with_values)) {
         if (row.id != wanted) continue;
         ConsoleReply reply;
         reply.columns = {"ADVICE"};

@@ -19,6 +19,7 @@ struct Advice {
     std::vector<std::string> deploy;     // the same as ddl, so that writers are not locked out
     std::vector<std::string> undo;
     std::string plan;                    // the plan as it is, as a tree
+    std::string plan_without_values;     // the same without the constants of its conditions
     bool comes_first = false;            // though nothing else tells by how much: what is tried helps less, or for a while only
 };
 

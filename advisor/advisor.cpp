@@ -1,6 +1,7 @@
 #include "advisor/advisor.h"
 
 #include "advisor/case.h"
+#include "advisor/full_names.h"
 #include "advisor/workload.h"
 #include "sql/tree.h"
 
@@ -48,6 +49,7 @@ std::vector<Advice> Advisor::advise(const Question& question) {
     std::vector<Advice> advice;
     try {
         advice = Case(impl_->connection, impl_->relations, question, tree.root).work();
+        name_in_full(impl_->connection, advice);
     } catch (const QueryError& e) {
         advice = {nothing(std::string("The server refuses to plan it: ") + e.what() + ".")};
     }
@@ -57,7 +59,14 @@ std::vector<Advice> Advisor::advise(const Question& question) {
 
 WorkloadAdvice Advisor::advise(const std::vector<WorkloadStatement>& statements, double budget_bytes) {
     impl_->relations.forget();
-    return advise_workload(impl_->connection, impl_->relations, statements, budget_bytes);
+    auto found = advise_workload(impl_->connection, impl_->relations, statements, budget_bytes);
+    std::vector<Advice> indexes;
+    for (auto& index : found.indexes) indexes.push_back(std::move(index.advice));
+    impl_->connection.begin();
+    for (auto* advice : {&indexes, &found.spare, &found.unserved_keys}) name_in_full(impl_->connection, *advice);
+    impl_->connection.end();
+    for (std::size_t i = 0; i < indexes.size(); ++i) found.indexes[i].advice = std::move(indexes[i]);
+    return found;
 }
 
 }  // namespace larder::advisor

@@ -18,7 +18,7 @@ BuildConnection::BuildConnection(const std::string& uri, std::chrono::millisecon
     connection_.reset(PQconnectdbParams(names, values, 1));
     if (PQstatus(connection_.get()) != CONNECTION_OK) throw std::runtime_error(without_newline(PQerrorMessage(connection_.get())));
     PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
-    for (const char* setting : {"SET statement_timeout = 0", "SET client_encoding = 'UTF8'", "SET standard_conforming_strings = on", "SET default_transaction_read_only = off"}) run(setting);
+    for (const char* setting : {"SET statement_timeout = 0", "SET client_encoding = 'UTF8'", "SET standard_conforming_strings = on", "SET default_transaction_read_only = off", "SET search_path = ''"}) run(setting);
     run("SELECT set_config('lock_timeout', $1, false)", {std::to_string(lock_timeout.count())});
 }
 

@@ -1,7 +1,8 @@
 // The one connection of Larder that changes a database: it runs what an operator told Larder to deploy, and nothing else.
 //
 // Statements run by themselves, outside a block, since CREATE INDEX CONCURRENTLY wants it so, and without a statement_timeout; no lock
-// is waited for longer than the lock_timeout, so that nobody queues behind a build that waits.
+// is waited for longer than the lock_timeout, so that nobody queues behind a build that waits. The search_path is empty: a name without its
+// schema is pg_catalog's.
 //
 // Threads: one. Errors: QueryError for what the server refuses, std::runtime_error if the
 // connection fails.

@@ -11,16 +11,29 @@ using std::chrono::milliseconds;
 constexpr const char* kLockNotAvailable = "55P03";
 constexpr const char* kDeadlock = "40P01";
 constexpr const char* kCancelled = "57014";
+constexpr const char* kDuplicateTable = "42P07";   // which indexes are for this
+constexpr const char* kDuplicateObject = "42710";
 constexpr int kCleanUpAttempts = 3;
 constexpr int kWaitsMax = 10;  // times the wait before the second attempt
-constexpr milliseconds kOtherBuildWait{1'000};
+constexpr milliseconds kBackendEndWait{100};
 
 bool is_worth_retrying(const QueryError& e) { return e.sqlstate() == kLockNotAvailable || e.sqlstate() == kDeadlock; }
 
-// Of a relation's name as CREATE INDEX gives it: its schema, or else what search_path finds.
-constexpr const char* kNamed = " c.relname = $1 AND CASE WHEN $2 = '' THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2 END";
+// Of a relation with its schema.
+constexpr const char* kNamed = " c.relname = $1 AND n.nspname = $2";
 
-std::string qualified(const DeployStep& step) { return (step.schema.empty() ? "" : quoted_name(step.schema) + ".") + quoted_name(step.name); }
+std::string qualified(const DeployStep& step) { return quoted_name(step.schema) + "." + quoted_name(step.name); }
+
+// The statement of `undo` that takes this step back; null if there is none.
+const std::string* undo_of(const DeployStep& done, const std::vector<std::string>& undo) {
+    const auto kind = done.kind == StepKind::create_index ? StepKind::drop_index : done.kind == StepKind::drop_index ? StepKind::create_index
+                    : done.kind == StepKind::create_rule ? StepKind::drop_rule : StepKind::drop_statistics;
+    const auto found = std::find_if(undo.begin(), undo.end(), [&](const std::string& sql) {
+        const auto back = read_step(sql);
+        return back.kind == kind && back.name == done.name && back.schema == done.schema;
+    });
+    return found == undo.end() ? nullptr : &*found;
+}
 
 std::string refused_by_server(const QueryError& e) {
     const std::string said = std::string(e.what()) + " (SQLSTATE " + e.sqlstate() + ").";
@@ -31,20 +44,23 @@ std::string refused_by_server(const QueryError& e) {
 
 std::string why_not_deployed(const std::vector<std::string>& deploy, const std::vector<std::string>& undo) {
     if (deploy.empty()) return "There is no statement to run.";
-    std::vector<DeployStep> dropped;
-    for (const auto& sql : undo) {
-        dropped.push_back(read_step(sql));
-        if (dropped.back().kind == StepKind::refused) return dropped.back().why_refused;
+    for (const auto* statements : {&undo, &deploy}) {
+        for (const auto& sql : *statements) {
+            const auto step = read_step(sql);
+            if (step.kind == StepKind::refused) return step.why_refused;
+            if (!step.is_in_full) return why_not_in_full(step);
+        }
     }
     for (const auto& sql : deploy) {
         const auto step = read_step(sql);
-        if (step.kind == StepKind::refused) return step.why_refused;
-        const auto undone_by = step.kind == StepKind::create_index ? StepKind::drop_index : step.kind == StepKind::create_rule ? StepKind::drop_rule : StepKind::drop_statistics;
         // Another thing carries it out, which has no part in taking back what PostgreSQL did.
         if (is_rule_step(step.kind) && deploy.size() > 1) return "A rule is deployed by itself.";
-        const bool is_undone = std::any_of(dropped.begin(), dropped.end(), [&](const DeployStep& drop) { return drop.kind == undone_by && drop.name == step.name && drop.schema == step.schema; });
+        const auto* back = undo_of(step, undo);
         const bool makes = step.kind == StepKind::create_index || step.kind == StepKind::create_statistics || step.kind == StepKind::create_rule;
-        if (makes && !is_undone) return "Nothing would drop " + step.name + " again.";
+        if (makes && back == nullptr) return "Nothing would drop " + step.name + " again.";
+        if (step.kind != StepKind::drop_index) continue;
+        if (back == nullptr) return "Nothing would make " + step.name + " again.";
+        if (read_step(*back).is_unique) return "The index " + step.name + " is unique: it may be what keeps doubled rows out. Drop it by hand if another one does that.";
     }
     return {};
 }
@@ -52,31 +68,96 @@ std::string why_not_deployed(const std::vector<std::string>& deploy, const std::
 Builder::Builder(BuildOptions options) : options_(std::move(options)), connection_(options_.uri, options_.lock_timeout) {}
 Builder::~Builder() = default;
 
-void Builder::run(const std::string& sql) {
+void Builder::run(const std::string& sql, const std::vector<std::string>& undo, const std::function<void()>& on_begin) {
     const auto step = read_step(sql);
+    try {
+        check(step, undo);
+    } catch (const QueryError& e) {
+        throw BuildError(refused_by_server(e));
+    }
+    if (on_begin) on_begin();
+    execute(step);
+}
+
+void Builder::check(const DeployStep& step, const std::vector<std::string>& undo) {
     if (step.kind == StepKind::refused) throw BuildError(step.why_refused);
     if (is_rule_step(step.kind)) throw BuildError("A rule is nothing for PostgreSQL.");
+    if (!step.is_in_full) throw BuildError(why_not_in_full(step));
+    if (step.kind == StepKind::create_index) refuse_partitioned(step), refuse_taken_name(step);
+    if (step.kind == StepKind::create_statistics && has_statistics(step)) throw BuildTaken("Statistics " + step.name + " are there already.");
+    if (step.kind != StepKind::drop_index) return;
+    const auto* definition = undo_of(step, undo);
+    if (definition == nullptr) throw BuildError("It is not said what the index " + step.name + " was, so that it could not be made again. Nothing was dropped.");
+    refuse_other_index(step, *definition);
+}
+
+void Builder::execute(const DeployStep& step) {
     try {
-        if (step.kind == StepKind::create_index) refuse_partitioned(step), refuse_taken_name(step);
         attempt_often(step);
     } catch (const QueryError& e) {
+        if (e.sqlstate() == kDuplicateTable || e.sqlstate() == kDuplicateObject) throw BuildTaken(refused_by_server(e));
         if (e.sqlstate() == kCancelled) throw BuildStopped("It was cancelled.");
         if (is_worth_retrying(e)) throw BuildLocked("Somebody holds a lock that is in the way: " + std::string(e.what()) + ".");
         throw BuildError(refused_by_server(e));
     }
 }
 
-void Builder::take_back(const std::string& step, const std::vector<std::string>& undo) {
-    const auto done = read_step(step);
-    for (const auto& sql : undo) {
-        const auto back = read_step(sql);
-        const bool is_of_one_schema = back.schema == done.schema || back.schema.empty() || done.schema.empty();
-        if (back.name != done.name || !is_of_one_schema) continue;
-        const bool drops = done.kind == StepKind::create_index && back.kind == StepKind::drop_index;
-        const bool makes = done.kind == StepKind::drop_index && back.kind == StepKind::create_index;
-        if (drops && find_index(done) != Found::nothing) run(sql);
-        else if (makes && find_index(done) == Found::nothing) run(sql);
-        else if (done.kind == StepKind::create_statistics && back.kind == StepKind::drop_statistics) run(sql);
+void Builder::take_back(const std::string& sql, const std::vector<std::string>& undo, const std::string& definition) {
+    const auto done = read_step(sql);
+    const bool is_undone = done.kind == StepKind::create_index || done.kind == StepKind::drop_index || done.kind == StepKind::create_statistics;
+    if (!is_undone) return;
+    const auto* back = undo_of(done, undo);
+    if (!done.is_in_full) throw BuildError(why_not_in_full(back ? read_step(*back) : done));
+    if (back == nullptr) throw BuildError("It is not said how to undo: " + sql);
+    if (done.kind == StepKind::create_index) return take_index_back(done, read_step(*back), definition);
+    if (done.kind == StepKind::drop_index) return make_index_again(done, *back);
+    if (has_statistics(done)) execute(read_step(*back));
+}
+
+void Builder::take_index_back(const DeployStep& done, const DeployStep& drop, const std::string& definition) {
+    const auto found = find_index(done);
+    if (!found) return;
+    const bool is_same = definition.empty() ? read_step(found->definition).shape == done.shape && read_step(found->definition).table == done.table : found->definition == definition;
+    if (!is_same || found->is_bound || found->is_unique != done.is_unique) {
+        throw BuildError("The index " + qualified(done) + " is not the one that was made: it is now " + found->definition + (found->is_bound ? ", and belongs to a constraint" : "") +
+                         ". It was left; if it is not wanted, run by hand: " + drop.sql);
+    }
+    execute(drop);
+}
+
+// A drop that was cut off may have left it invalid.
+void Builder::make_index_again(const DeployStep& dropped, const std::string& definition) {
+    if (const auto found = find_index(dropped)) {
+        if (found->definition != definition) {
+            throw BuildError("Another index " + qualified(dropped) + " was made since: " + found->definition + ". The one that was dropped was: " + definition);
+        }
+        if (found->is_valid) return;
+        execute(dropped);
+    }
+    execute(read_step(definition));
+}
+
+std::string Builder::definition(const std::string& create_index) {
+    const auto step = read_step(create_index);
+    const auto found = step.kind == StepKind::create_index ? find_index(step) : std::nullopt;
+    return found ? found->definition : "";
+}
+
+std::string Builder::backend() {
+    const auto found = connection_.run("SELECT pid || ' ' || extract(epoch FROM backend_start) FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()");
+    return found.empty() ? "" : found[0][0].value_or("");
+}
+
+void Builder::end_backend(const std::string& backend) {
+    constexpr const char* kThat = " FROM pg_catalog.pg_stat_activity WHERE pid || ' ' || extract(epoch FROM backend_start) = $1";
+    try {
+        connection_.run(std::string("SELECT pg_catalog.pg_terminate_backend(pid)") + kThat, {backend});
+    } catch (const QueryError&) {
+        // Its login was another one, which this one may not end: it is waited for.
+    }
+    for (auto waited = milliseconds(0); !connection_.run(std::string("SELECT 1") + kThat, {backend}).empty(); waited += kBackendEndWait) {
+        if (waited >= kBackendEndMax) throw BuildLocked("The server process " + backend.substr(0, backend.find(' ')) + " still works on what was cut off.");
+        if (!wait(kBackendEndWait)) throw BuildStopped("The server process of a build that was cut off still works.");
     }
 }
 
@@ -91,11 +172,22 @@ void Builder::refuse_partitioned(const DeployStep& step) {
 }
 
 void Builder::refuse_taken_name(const DeployStep& step) {
-    switch (find_index(step)) {
-        case Found::nothing: return;
-        case Found::valid: throw BuildError("An index " + step.name + " is there already.");
-        case Found::invalid: throw BuildError("An invalid index " + step.name + " is there: DROP INDEX CONCURRENTLY " + qualified(step) + " first.");
+    const auto found = find_index(step);
+    if (!found) return;
+    if (found->is_valid) throw BuildTaken("An index " + step.name + " is there already.");
+    throw BuildTaken("An invalid index " + step.name + " is there: DROP INDEX CONCURRENTLY " + qualified(step) + " first.");
+}
+
+// It may have been dropped, made anew, or bound to a constraint since it was advised on.
+void Builder::refuse_other_index(const DeployStep& drop, const std::string& definition) {
+    const auto found = find_index(drop);
+    const std::string name = "The index " + qualified(drop);
+    if (!found) throw BuildError(name + " is not there any more.");
+    if (found->definition != definition) {
+        throw BuildError(name + " is not the one that was advised on: it is now " + found->definition + ". Nothing was dropped; wait for new advice, or drop it by hand.");
     }
+    if (found->is_unique) throw BuildError(name + " is unique: it may be what keeps doubled rows out. Nothing was dropped; drop it by hand if another one does that.");
+    if (found->is_bound) throw BuildError(name + " belongs to a constraint, a replica identity or a partitioned index. Nothing was dropped.");
 }
 
 void Builder::attempt_often(const DeployStep& step) {
@@ -105,7 +197,7 @@ void Builder::attempt_often(const DeployStep& step) {
             return run_once(step);
         } catch (const QueryError& e) {
             if (!is_worth_retrying(e) || attempt >= options_.attempts) {
-                if (step.kind == StepKind::create_index) drop_invalid(step);
+                if (step.kind == StepKind::create_index && e.sqlstate() != kDuplicateTable) drop_invalid(step);
                 throw;
             }
             if (options_.on_progress) options_.on_progress("somebody holds a lock that is in the way; attempt " + std::to_string(attempt + 1) + " follows");
@@ -121,20 +213,33 @@ void Builder::run_once(const DeployStep& step) {
     });
 }
 
-Builder::Found Builder::find_index(const DeployStep& step) {
-    const auto found = connection_.run(std::string("SELECT i.indisvalid AND i.indisready FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+std::optional<Builder::Found> Builder::find_index(const DeployStep& step) {
+    const auto found = connection_.run(std::string("SELECT i.indisvalid AND i.indisready, i.indisunique, i.indisreplident OR c.relispartition OR "
+                                                   "EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = c.oid), pg_catalog.pg_get_indexdef(c.oid) "
+                                                   "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
                                                    "JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE") + kNamed, {step.name, step.schema});
-    if (found.empty()) return Found::nothing;
-    return found[0][0] == "t" ? Found::valid : Found::invalid;
+    if (found.empty()) return std::nullopt;
+    const auto& row = found[0];
+    return Found{row[0] == "t", row[1] == "t", row[2] == "t", row[3].value_or("")};
+}
+
+bool Builder::has_statistics(const DeployStep& step) {
+    return !connection_.run("SELECT 1 FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxname = $1 AND n.nspname = $2", {step.name, step.schema}).empty();
+}
+
+// Its name was free when the build began.
+bool Builder::is_left_invalid(const DeployStep& step) {
+    const auto found = find_index(step);
+    return found && !found->is_valid && !found->is_bound && read_step(found->definition).shape == step.shape;
 }
 
 void Builder::drop_invalid_once(const DeployStep& step) {
-    if (find_index(step) == Found::invalid) connection_.run("DROP INDEX CONCURRENTLY IF EXISTS " + qualified(step));
+    if (is_left_invalid(step)) connection_.run("DROP INDEX CONCURRENTLY IF EXISTS " + qualified(step));
 }
 
 // Tried even if the caller wants to stop: it waits for locks like the build did, but only for so long.
 void Builder::drop_invalid(const DeployStep& step) {
-    for (int attempt = 1; find_index(step) == Found::invalid; ++attempt) {
+    for (int attempt = 1; is_left_invalid(step); ++attempt) {
         try {
             drop_invalid_once(step);
         } catch (const QueryError& e) {
@@ -143,20 +248,6 @@ void Builder::drop_invalid(const DeployStep& step) {
             if (attempt >= kCleanUpAttempts) throw BuildLocked(left);
         }
     }
-}
-
-bool Builder::clean_up(const std::string& create_index) {
-    const auto step = read_step(create_index);
-    if (step.kind != StepKind::create_index) return true;
-    const auto goes_on = [&] {
-        return !connection_.run("SELECT 1 FROM pg_catalog.pg_stat_activity WHERE application_name = $1 AND pid <> pg_catalog.pg_backend_pid() AND state = 'active' AND datname = pg_catalog.current_database() LIMIT 1",
-                                {BuildConnection::kApplicationName}).empty();
-    };
-    while (find_index(step) == Found::invalid && goes_on()) {
-        if (!wait(kOtherBuildWait)) throw BuildStopped("A build of an earlier Larder still goes on.");
-    }
-    drop_invalid(step);
-    return find_index(step) == Found::valid;
 }
 
 unsigned Builder::table_oid(const DeployStep& step) {

@@ -4,12 +4,16 @@
 // and it is tried again, later each time. What fails for good is taken back: an invalid index costs every writer and helps nobody.
 // (PostgreSQL manual, CREATE INDEX, "Building Indexes Concurrently".)
 //
+// Every name comes with its schema, and nothing is found by a search_path. An index is dropped only if it is the one that is meant: as it was
+// when it was advised on, or as it was made; and never if it is unique or belongs to a constraint.
+//
 // Threads: one. Errors: as told of each function.
 #pragma once
 
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -35,6 +39,12 @@ public:
     using BuildError::BuildError;
 };
 
+// Before it began, or in that moment, a thing of that name was there: nothing was made.
+class BuildTaken : public BuildError {
+public:
+    using BuildError::BuildError;
+};
+
 struct BuildOptions {
     std::string uri;                                // empty: libpq's environment
     std::chrono::milliseconds lock_timeout{5'000};
@@ -46,8 +56,8 @@ struct BuildOptions {
     std::function<bool(std::chrono::milliseconds time)> wait;
 };
 
-// A sentence if these statements may not be deployed, "" if they may: each has to be understood, and each index that is made has to be dropped
-// by one of `undo`.
+// A sentence if these statements may not be deployed, "" if they may: each has to be understood and name its things in full; what is made has to
+// be dropped by one of `undo`, and an index that is dropped has to be made again.
 std::string why_not_deployed(const std::vector<std::string>& deploy, const std::vector<std::string>& undo);
 
 class Builder {
@@ -55,25 +65,41 @@ public:
     explicit Builder(BuildOptions options);  // connects: std::runtime_error
     ~Builder();
 
-    // One statement: does all of it or none. BuildError says why not; BuildStopped if the caller did not want to go on.
-    void run(const std::string& sql);
-    // Takes back what run(step) did, by those of `undo` that are for it. What somebody else took back already is fine.
-    void take_back(const std::string& step, const std::vector<std::string>& undo);
-    // Drops the index of that CREATE INDEX if a crash or BuildLocked left it invalid; waits for a build that still goes on. True if a valid
-    // one is there.
-    bool clean_up(const std::string& create_index);
+    // One statement: does all of it or none. BuildError says why not; BuildStopped if the caller did not want to go on. `undo` holds the
+    // definition of an index that is dropped. `on_begin` is called when nothing stands against it, right before the server is told.
+    void run(const std::string& sql, const std::vector<std::string>& undo, const std::function<void()>& on_begin = {});
+    // Takes back what run(step) did, or began to do, by those of `undo` that are for it. What somebody else took back already is fine.
+    // `definition`: that of the index which was made; empty if it is not known.
+    void take_back(const std::string& step, const std::vector<std::string>& undo, const std::string& definition);
+    // Of the index that this CREATE INDEX makes, as the server writes it; "" if there is none or it is another statement.
+    std::string definition(const std::string& create_index);
+    // The server process that works for this builder: its number and when it began, by which an ended builder's is known.
+    std::string backend();
+    // Ends what such a process still does though its builder is gone. BuildLocked if it does not end in kBackendEndMax.
+    void end_backend(const std::string& backend);
+    static constexpr std::chrono::seconds kBackendEndMax{30};
     // 0 if there is no such table.
     unsigned table_oid(const DeployStep& step);
     // How often an index was scanned; 0 if there is none of that name.
     std::uint64_t scans(const DeployStep& create_index);
 
 private:
-    enum class Found : std::uint8_t { nothing, invalid, valid };
+    struct Found {
+        bool is_valid = false, is_unique = false, is_bound = false;  // bound: to a constraint, a replica identity or a partitioned index
+        std::string definition;
+    };
+    void check(const DeployStep& step, const std::vector<std::string>& undo);
     void refuse_partitioned(const DeployStep& step);
     void refuse_taken_name(const DeployStep& step);
+    void refuse_other_index(const DeployStep& drop, const std::string& definition);
+    void execute(const DeployStep& step);
     void attempt_often(const DeployStep& step);
     void run_once(const DeployStep& step);
-    Found find_index(const DeployStep& step);
+    void take_index_back(const DeployStep& done, const DeployStep& drop, const std::string& definition);
+    void make_index_again(const DeployStep& dropped, const std::string& definition);
+    std::optional<Found> find_index(const DeployStep& step);
+    bool has_statistics(const DeployStep& step);
+    bool is_left_invalid(const DeployStep& step);
     void drop_invalid_once(const DeployStep& step);
     void drop_invalid(const DeployStep& step);
     void tell_progress();

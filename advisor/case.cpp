@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "advisor/cost_model.h"
+#include "advisor/full_names.h"
 #include "advisor/notes.h"
+#include "advisor/without_values.h"
 #include "sql/tree.h"
 
 namespace larder::advisor {
@@ -176,7 +178,7 @@ Advice Case::advice_for(const Solution& solution, double before) const {
     }
     for (const auto& spec : solution.found.indexes) {
         if (!spec.extension.empty()) {
-            advice.ddl.push_back("CREATE EXTENSION IF NOT EXISTS " + spec.extension);
+            advice.ddl.push_back(create_extension(spec.extension));
             advice.deploy.push_back(advice.ddl.back());
             advice.why += "It needs the extension " + spec.extension + ", which is not there yet. ";
         }
@@ -249,6 +251,7 @@ std::vector<Advice> Case::work() {
         advice_.push_back(std::move(none));
     }
     advice_[0].plan = plan_picture(now);
+    advice_[0].plan_without_values = plan_picture(now, condition_without_values);
     for (const auto& notes : {statement_notes(context), plan_notes(context), schema_notes(context)}) advice_.insert(advice_.end(), notes.begin(), notes.end());
     if (question_.may_run) add_run(statement, is_select);
     return std::move(advice_);

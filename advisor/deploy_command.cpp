@@ -28,10 +28,10 @@ bool run_all(Builder& builder, const Advice& advice, std::ostream& out, std::ost
     for (std::size_t i = 0; i < steps.size(); ++i) {
         out << "Running: " << steps[i] << '\n' << std::flush;
         try {
-            builder.run(steps[i]);
+            builder.run(steps[i], advice.undo);
         } catch (const BuildError& e) {
             errors << "larder advise: " << e.what() << '\n';
-            for (; i > 0; --i) builder.take_back(steps[i - 1], advice.undo);
+            for (; i > 0; --i) builder.take_back(steps[i - 1], advice.undo, {});
             return false;
         }
     }
@@ -58,7 +58,7 @@ bool deploy_best(const std::string& uri, const std::string& statement, std::ostr
         out << "In force: the plan's cost fell from " << std::llround(before) << " to " << std::llround(after) << ".\n";
         return true;
     }
-    for (auto step = steps.rbegin(); step != steps.rend(); ++step) builder.take_back(*step, advice.undo);
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step) builder.take_back(*step, advice.undo, {});
     errors << "larder advise: the plan's cost was " << std::llround(before) << " and is " << std::llround(after) << "; everything is as it was\n";
     return false;
 }

@@ -1,5 +1,6 @@
 #include "advisor/deploy_step.h"
 
+#include "advisor/node.h"
 #include "config/rule_command.h"
 #include "sql/tree.h"
 
@@ -53,6 +54,21 @@ void read_table(const json::object& relation, DeployStep& step) {
     step.table = text_of(relation, "relname");
 }
 
+// "btree a, b, (), / c where": expressions and predicates are only told to be there, since each server writes them in its own way.
+std::string shape_of(const json::object& node) {
+    std::string shape = text_of(node, "accessMethod");
+    for (const auto* member : {"indexParams", "indexIncludingParams"}) {
+        const auto* columns = list_of(node, member);
+        for (const auto& column : columns ? *columns : json::array()) {
+            const auto* element = column.is_object() ? object_of(column.get_object(), "IndexElem") : nullptr;
+            const auto name = element ? text_of(*element, "name") : "";
+            shape += name.empty() ? " ()," : " \"" + name + "\",";
+        }
+        shape += " /";
+    }
+    return shape + (node.contains("whereClause") ? " where" : "");
+}
+
 DeployStep create_index(const json::object& node) {
     DeployStep step;
     const auto* relation = object_of(node, "relation");
@@ -60,6 +76,9 @@ DeployStep create_index(const json::object& node) {
     if (!relation || step.name.empty()) return refuse("An index without a name could not be taken back.");
     step.kind = StepKind::create_index;
     read_table(*relation, step);
+    step.is_in_full = !step.schema.empty();
+    step.is_unique = is_set(node, "unique");
+    step.shape = shape_of(node);
     return step;
 }
 
@@ -75,6 +94,7 @@ DeployStep drop(const json::object& node) {
     const auto* names = list ? list_of(*list, "items") : nullptr;
     if (!names || !read_name(*names, step)) return refuse("The name is not understood.");
     step.kind = type == "OBJECT_INDEX" ? StepKind::drop_index : StepKind::drop_statistics;
+    step.is_in_full = !step.schema.empty();
     return step;
 }
 
@@ -88,6 +108,7 @@ DeployStep create_statistics(const json::object& node) {
     if (!range) return refuse("The table is not understood.");
     step.kind = StepKind::create_statistics;
     step.table = text_of(*range, "relname");
+    step.is_in_full = !step.schema.empty() && !text_of(*range, "schemaname").empty();
     return step;
 }
 
@@ -101,6 +122,7 @@ DeployStep analyze(const json::object& node) {
     if (!relation) return refuse("ANALYZE is deployed for one table at a time.");
     step.kind = StepKind::analyze;
     read_table(*relation, step);
+    step.is_in_full = !step.schema.empty();
     return step;
 }
 
@@ -108,6 +130,12 @@ DeployStep create_extension(const json::object& node) {
     DeployStep step;
     step.kind = StepKind::create_extension;
     step.name = text_of(node, "extname");
+    const auto* options = list_of(node, "options");
+    for (const auto& option : options ? *options : json::array()) {
+        const auto* definition = option.is_object() ? object_of(option.get_object(), "DefElem") : nullptr;
+        if (definition && text_of(*definition, "defname") == "schema") return step;
+    }
+    step.is_in_full = false;
     return step;
 }
 
@@ -126,11 +154,12 @@ DeployStep rule_step(const std::string& text) {
     }
 }
 
-// Indexes are built and dropped while writers go on, whatever the statement says.
+// Indexes are built and dropped while writers go on, whatever the statement says, and each is a new one.
 void make_concurrent(json::object& node, json::value& root, DeployStep& step) {
-    if (is_set(node, "concurrent")) return;
+    if (is_set(node, "concurrent") && !is_set(node, "if_not_exists")) return;
     node["concurrent"] = true;
-    step.sql = sql::deparse_tree(root);
+    node.erase("if_not_exists");
+    step.sql = short_tree_sql(root);
     if (step.sql.empty()) step = refuse("The statement cannot be written as CONCURRENTLY.");
 }
 
@@ -157,6 +186,13 @@ DeployStep read_step(const std::string& sql) {
     step.sql = sql;
     if (step.kind == StepKind::create_index || step.kind == StepKind::drop_index) make_concurrent(*node, tree.root, step);
     return step;
+}
+
+std::string why_not_in_full(const DeployStep& step) {
+    if (step.kind == StepKind::create_extension) return "It does not say in which schema the extension is made. Run it by hand: CREATE EXTENSION " + step.name + " WITH SCHEMA public";
+    const auto& name = step.name.empty() ? step.table : step.name;
+    return "It does not say in which schema " + name + " is, so that another thing of that name could be meant, and Larder does not run it. Look where it is (in psql: \\d *." + name +
+           "), and run it by hand with the schema before each name: " + step.sql;
 }
 
 }  // namespace larder::advisor

@@ -122,7 +122,10 @@ void Deployer::run() {
 // What an earlier process left. The sums of the traffic began anew with this one.
 void Deployer::recover() {
     for (auto deployment : list()) {
-        if (deployment.state == watching) {
+        const auto why_not = why_not_deployed(deployment.order.deploy, deployment.order.undo);
+        if (deployment.state == watching && !why_not.empty()) {
+            say(deployment, unproven, "It is not watched any more, and will not be taken back by Larder. " + why_not);
+        } else if (deployment.state == watching) {
             deployment.statement_at_start = deployment.writers_at_start = {};
             deployment.since = {};
             deployment.watching_since_ms = unix_ms_now();
@@ -146,8 +149,8 @@ bool Deployer::work_on_next() {
             next = deployments_.at(due->first);
             revert = due->second;
         } else {
-            const auto found = std::find_if(deployments_.begin(), deployments_.end(), [](const auto& entry) { return entry.second.state == waiting; });
-            if (found == deployments_.end()) return false;
+            const auto found = std::find_if(deployments_.begin(), deployments_.end(), [this](const auto& entry) { return entry.second.state == waiting && !to_revert_.contains(entry.first); });
+            if (found == deployments_.end() || no_build_before_ms_ > unix_ms_now()) return false;
             next = found->second;
             building_ = next.id;
         }
@@ -163,20 +166,52 @@ bool Deployer::work_on_next() {
     return true;
 }
 
+// Nothing is begun that is not written down: a crash would leave something that nobody knows of.
+bool Deployer::begin(Deployment& deployment) {
+    Deployment begun = deployment;
+    begun.state = building;
+    begun.events.push_back({unix_ms_now(), building, "Began."});
+    const auto why = record(begun);
+    if (why.empty()) {
+        deployment = std::move(begun);
+        return true;
+    }
+    say(deployment, waiting, "It does not begin, since the history cannot be written: " + why + ". It is tried again.");
+    const std::lock_guard lock(mutex_);
+    no_build_before_ms_ = unix_ms_now() + options_.retry_wait.count();
+    return false;
+}
+
+void Deployer::run_steps(Builder& builder, Deployment& deployment) {
+    deployment.made.assign(deployment.order.deploy.size(), "");
+    for (const auto& sql : deployment.order.deploy) {
+        builder.run(sql, deployment.order.undo, [&] {
+            deployment.begun_by = builder.backend();
+            if (const auto why = record(deployment); !why.empty()) {
+                deployment.begun_by.clear();
+                throw BuildError("It was not begun, since the history cannot be written: " + why + ".");
+            }
+        });
+        deployment.made[deployment.steps_done] = builder.definition(sql);
+        ++deployment.steps_done;
+        deployment.begun_by.clear();
+        publish(deployment);
+    }
+}
+
 void Deployer::build(Deployment deployment) {
     const auto started = std::chrono::steady_clock::now();
-    say(deployment, building, "Began.");
+    if (!begin(deployment)) return;
     std::unique_ptr<Builder> builder;
     try {
         builder = std::make_unique<Builder>(build_options(deployment));
-        for (const auto& sql : deployment.order.deploy) {
-            builder->run(sql);
-            ++deployment.steps_done;
-            publish(deployment);
-        }
+        run_steps(*builder, deployment);
     } catch (const BuildStopped& e) {
         // Larder ends, or somebody wants it reverted: either goes on from what the history says.
         if (!is_wanted(deployment.id)) return;
+        return fail(std::move(deployment), e.what());
+    } catch (const BuildTaken& e) {
+        deployment.begun_by.clear();
         return fail(std::move(deployment), e.what());
     } catch (const std::exception& e) {
         return fail(std::move(deployment), e.what());
@@ -188,6 +223,7 @@ void Deployer::build(Deployment deployment) {
 
 // Nothing of it is half done: the rule is in force, or it is not.
 void Deployer::make_rule(Deployment deployment) {
+    if (!begin(deployment)) return;
     try {
         options_.rules->run(config::parse_rule_command(deployment.order.deploy.front()));
     } catch (const config::ConfigError& e) {
@@ -199,7 +235,7 @@ void Deployer::make_rule(Deployment deployment) {
 }
 
 void Deployer::drop_rule(Deployment deployment, const Revert& revert) {
-    if (deployment.state == waiting) return over(deployment, reverted, "Called off by " + revert.asked_by + " before anything was done.");
+    if (deployment.state == waiting) return call_off(deployment, revert);
     say(deployment, reverting, "To be taken back, asked for by " + revert.asked_by + ".");
     try {
         for (const auto& command : deployment.order.undo) options_.rules->run(config::parse_rule_command(command));
@@ -224,34 +260,82 @@ void Deployer::begin_watch(Builder* builder, Deployment& deployment) {
     say(deployment, watching, "It is watched for " + std::to_string(options_.watch.time.count()) + " s.");
 }
 
+// Until this is on the disk a restart would build it after all.
+void Deployer::call_off(Deployment& deployment, const Revert& revert) {
+    Deployment off = deployment;
+    off.state = reverted;
+    off.events.push_back({unix_ms_now(), reverted, "Called off by " + revert.asked_by + " before anything was done."});
+    const auto why = record(off);
+    if (!why.empty()) say(deployment, waiting, "It is called off once that can be written to the history: " + why + ".");
+    const std::lock_guard lock(mutex_);
+    if (why.empty()) to_revert_.erase(deployment.id);
+    else to_revert_.at(deployment.id).not_before_ms = unix_ms_now() + options_.retry_wait.count();
+}
+
+void Deployer::take_back(Deployment deployment, const Revert& revert) {
+    if (deployment.state == waiting) return call_off(deployment, revert);
+    if (deployment.state != reverting) {
+        if (revert.failure.empty()) say(deployment, deployment.state, "To be taken back, asked for by " + revert.asked_by + ".");
+        deployment.was_cut_off = deployment.state == building;
+        deployment.state = reverting;
+    }
+    if (const auto why = record(deployment); !why.empty()) return try_later(deployment, "It is not taken back, since the history cannot be written: " + why + ".");
+    const auto ended = deployment.was_cut_off && !revert.failure.empty() ? failed : reverted;
+    const std::string why = revert.failure.empty() ? "" : revert.failure + (revert.failure.ends_with('.') ? " " : ". ");
+    if (deployment.steps_done == 0 && deployment.begun_by.empty()) return over(deployment, ended, why + "Everything is as it was: nothing had been done.");
+    try {
+        undo_all(deployment);
+        over(deployment, ended, why + "Everything is as it was.");
+    } catch (const BuildLocked& e) {
+        try_later(deployment, e.what());
+    } catch (const BuildError& e) {
+        if (is_stopping()) return;  // the next Larder goes on with it
+        over(deployment, failed, std::string("It could not be taken back: ") + e.what());
+    } catch (const QueryError& e) {
+        // 57P: the server is stopped; what else it refuses it will refuse again.
+        if (e.sqlstate().starts_with("57P")) return lost(deployment, e.what());
+        over(deployment, failed, std::string("It could not be taken back: ") + e.what());
+    } catch (const std::exception& e) {
+        lost(deployment, e.what());
+    }
+}
+
+// The newest first. What was dropped since by somebody else is gone already, which is what is wanted.
+void Deployer::undo_all(Deployment& deployment) {
+    Builder builder(build_options(deployment));
+    const auto& order = deployment.order;
+    if (!deployment.begun_by.empty()) {
+        // How far it came is not known, and the server may be at it still.
+        builder.end_backend(deployment.begun_by);
+        if (deployment.steps_done < order.deploy.size()) builder.take_back(order.deploy[deployment.steps_done], order.undo, {});
+        deployment.begun_by.clear();
+        publish(deployment);
+    }
+    while (deployment.steps_done > 0) {
+        const auto last = deployment.steps_done - 1;
+        builder.take_back(order.deploy[last], order.undo, deployment.made[last]);
+        --deployment.steps_done;
+        publish(deployment);
+    }
+}
+
 // What a build left is taken back like what was built; until that is done it is not over.
 void Deployer::fail(Deployment deployment, const std::string& why) {
     say(deployment, building, why);
     const std::lock_guard lock(mutex_);
-    to_revert_.insert_or_assign(deployment.id, Revert{"its failure", 0, true});
+    to_revert_.insert_or_assign(deployment.id, Revert{"its failure", 0, why});
 }
 
-void Deployer::take_back(Deployment deployment, const Revert& revert) {
-    if (deployment.state == waiting) return over(deployment, reverted, "Called off by " + revert.asked_by + " before anything was done.");
-    if (deployment.state != reverting) {
-        if (!revert.is_failure) say(deployment, deployment.state, "To be taken back, asked for by " + revert.asked_by + ".");
-        deployment.was_cut_off = deployment.state == building;
-        deployment.state = reverting;
-        publish(deployment);
+// PostgreSQL cannot be reached: that may pass.
+void Deployer::lost(Deployment& deployment, const std::string& why) {
+    if (is_stopping()) return;
+    bool goes_on = false;
+    {
+        const std::lock_guard lock(mutex_);
+        goes_on = ++to_revert_.at(deployment.id).lost_count < kLostMax;
     }
-    try {
-        Builder builder(build_options(deployment));
-        // Of a build that was cut off it is not known how far it came.
-        const auto done = deployment.steps_done;
-        if (deployment.was_cut_off && done < deployment.order.deploy.size()) builder.clean_up(deployment.order.deploy[done]);
-        undo_steps(builder, deployment);
-        over(deployment, deployment.was_cut_off && revert.is_failure ? failed : reverted, "Everything is as it was.");
-    } catch (const BuildLocked& e) {
-        try_later(deployment, e.what());
-    } catch (const std::exception& e) {
-        if (is_stopping()) return;  // the next Larder goes on with it
-        over(deployment, failed, std::string("It could not be taken back: ") + e.what());
-    }
+    if (goes_on) return try_later(deployment, why + ".");
+    over(deployment, failed, "It could not be taken back, and is left as it is: " + why + ".");
 }
 
 void Deployer::try_later(Deployment& deployment, const std::string& why) {
@@ -266,16 +350,6 @@ void Deployer::over(Deployment& deployment, DeploymentState state, std::string t
         to_revert_.erase(deployment.id);
     }
     say(deployment, state, std::move(text));
-}
-
-// The newest first. What was dropped since by somebody else is gone already, which is what is wanted.
-void Deployer::undo_steps(Builder& builder, Deployment& deployment) {
-    while (deployment.steps_done > 0) {
-        const auto& done = deployment.order.deploy[deployment.steps_done - 1];
-        builder.take_back(done, deployment.order.undo);
-        --deployment.steps_done;
-        publish(deployment);
-    }
 }
 
 void Deployer::watch_all() {
@@ -331,19 +405,36 @@ BuildOptions Deployer::build_options(const Deployment& deployment) {
 // On the disk first, then for everybody to see.
 void Deployer::say(Deployment& deployment, DeploymentState state, std::string text) {
     log_info("a deployment went on", {{"deployment", std::to_string(deployment.id)}, {"advice", deployment.order.kind}, {"state", std::string(name(state))}, {"text", text}});
+    auto& events = deployment.events;
+    const bool is_said = deployment.state == state && !events.empty() && events.back().state == state && events.back().text == text;
     deployment.state = state;
-    deployment.events.push_back({unix_ms_now(), state, std::move(text)});
-    publish(deployment);
+    if (!is_said) {
+        events.push_back({unix_ms_now(), state, std::move(text)});
+        return publish(deployment);
+    }
+    // It may be tried for days.
+    events.back().unix_ms = unix_ms_now();
+    const std::lock_guard lock(mutex_);
+    deployments_.insert_or_assign(deployment.id, deployment);
 }
 
 void Deployer::publish(const Deployment& deployment) {
+    if (const auto why = record(deployment); why.empty()) return;
+    else log_error("the history of deployments is not written", {{"error", why}});
     const std::lock_guard lock(mutex_);
     deployments_.insert_or_assign(deployment.id, deployment);
+}
+
+// Why it could not be written, and then nobody sees it either; "" if it could.
+std::string Deployer::record(const Deployment& deployment) {
+    const std::lock_guard lock(mutex_);
     try {
         history_.append(deployment);
     } catch (const std::exception& e) {
-        log_error("the history of deployments is not written", {{"error", e.what()}});
+        return e.what();
     }
+    deployments_.insert_or_assign(deployment.id, deployment);
+    return {};
 }
 
 // False if the deployer is to stop.

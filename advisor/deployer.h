@@ -1,7 +1,8 @@
 // Deploys what it is told to, one thing after the other, watches whether it helped, and takes it back if it did not.
 //
 // Nothing is deployed unasked. What is going on and what became of it is in list(), in the log and in the history (history.h), from which
-// a restarted Larder goes on: an index that a crash left half built is dropped, and what was being watched is watched anew.
+// a restarted Larder goes on: what a crash left half built is ended and dropped, and what was being watched is watched anew. Nothing is begun
+// that could not be written there.
 //
 // Threads: a thread of its own does the work; every public function may be called from any. Errors: what goes wrong with a deployment ends as
 // its state `failed`, with a sentence; the constructor throws std::runtime_error if the history cannot be read or written.
@@ -48,6 +49,7 @@ struct DeployerOptions {
 class Deployer {
 public:
     static constexpr std::size_t kWaitingMax = 100;
+    static constexpr int kLostMax = 100;  // attempts to take something back while PostgreSQL cannot be reached
 
     Deployer(DeployerOptions options, const TrafficSource& traffic);
     // A build that is going on is cancelled and cleaned up.
@@ -73,20 +75,25 @@ private:
     struct Revert {
         std::string asked_by;
         std::int64_t not_before_ms = 0;          // it was tried, and somebody held a lock
-        bool is_failure = false;                 // of the build: what it left is cleaned up
+        std::string failure = {};                // of the build, whose rest is cleaned up: why; else empty
+        int lost_count = 0;                      // times that PostgreSQL could not be reached
     };
     void run();
     void recover();
     bool work_on_next();
+    bool begin(Deployment& deployment);
+    void run_steps(Builder& builder, Deployment& deployment);
     void build(Deployment deployment);
     void make_rule(Deployment deployment);
     void drop_rule(Deployment deployment, const Revert& revert);
     Work work_of(const Deployment& deployment) const;
     void take_back(Deployment deployment, const Revert& revert);
+    void undo_all(Deployment& deployment);
     void fail(Deployment deployment, const std::string& why);
+    void lost(Deployment& deployment, const std::string& why);
     void try_later(Deployment& deployment, const std::string& why);
+    void call_off(Deployment& deployment, const Revert& revert);
     void over(Deployment& deployment, DeploymentState state, std::string text);
-    void undo_steps(Builder& builder, Deployment& deployment);
     // `builder`: null for a rule.
     void begin_watch(Builder* builder, Deployment& deployment);
     void watch_all();
@@ -95,6 +102,7 @@ private:
     BuildOptions build_options(const Deployment& deployment);
     void say(Deployment& deployment, DeploymentState state, std::string text);
     void publish(const Deployment& deployment);
+    std::string record(const Deployment& deployment);
     bool rest(std::chrono::milliseconds time);
     bool is_wanted(int id) const;
     bool is_stopping() const;
@@ -108,6 +116,7 @@ private:
     std::string progress_;
     int building_ = 0;                           // id; 0: none
     bool has_orders_ = false;                    // that the thread has not seen
+    std::int64_t no_build_before_ms_ = 0;        // the history could not be written
     bool is_stopping_ = false;
     History history_;
     std::thread thread_;                         // last: it uses all of the above

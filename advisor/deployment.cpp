@@ -97,6 +97,7 @@ json::object to_json(const Deployment& deployment) {
     return {{"id", deployment.id}, {"state", name(deployment.state)}, {"database", order.database}, {"title", order.title}, {"kind", order.kind},
             {"subject", order.subject}, {"statement", order.statement}, {"deploy", texts(order.deploy)}, {"undo", texts(order.undo)},
             {"gain", order.gain ? json::value(*order.gain) : json::value(nullptr)}, {"asked_by", order.asked_by}, {"steps_done", deployment.steps_done}, {"was_cut_off", deployment.was_cut_off},
+            {"begun_by", deployment.begun_by}, {"made", texts(deployment.made)},
             {"statement_at_start", work(deployment.statement_at_start)}, {"writers_at_start", work(deployment.writers_at_start)},
             {"before", window(deployment.before)}, {"since", window(deployment.since)}, {"watching_since_ms", deployment.watching_since_ms}, {"table_oid", deployment.table_oid}, {"events", events}};
 }
@@ -110,6 +111,11 @@ std::optional<Deployment> read_deployment(const json::value& value) {
         deployment.state = state_at(from, "state");
         deployment.steps_done = from.at("steps_done").to_number<std::size_t>();
         deployment.was_cut_off = from.at("was_cut_off").as_bool();
+        // Lines of before these were written do not tell.
+        const bool may_have_begun = deployment.was_cut_off || deployment.state == building;
+        deployment.begun_by = from.contains("begun_by") ? text_at(from, "begun_by") : may_have_begun ? "unknown" : "";
+        if (from.contains("made")) deployment.made = texts_at(from, "made");
+        deployment.made.resize(deployment.order.deploy.size());
         deployment.statement_at_start = work_at(from, "statement_at_start"), deployment.writers_at_start = work_at(from, "writers_at_start");
         deployment.before = window_at(from, "before"), deployment.since = window_at(from, "since");
         deployment.watching_since_ms = from.at("watching_since_ms").to_number<std::int64_t>();

@@ -47,6 +47,8 @@ struct Deployment {
     DeploymentState state = DeploymentState::waiting;
     std::size_t steps_done = 0;         // of order.deploy: what is undone when it is reverted or fails
     bool was_cut_off = false;           // while it was built: what the step after those done left is not known
+    std::string begun_by;               // the server process that began that step (Builder::backend); empty: it has not begun
+    std::vector<std::string> made;      // of each step done: the definition of the index it made, or ""
     Work statement_at_start, writers_at_start;  // the sums when the watch began
     Window before, since;
     std::int64_t watching_since_ms = 0;

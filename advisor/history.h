@@ -1,7 +1,7 @@
 // The history of deployments: a file of JSON lines that survives a restart and a crash.
 //
 // Each line is a deployment as it stood after a step; the last line of an id counts. A line is on the disk before the step is reported,
-// and, for a step that changes the database, before it is taken. A line that a crash cut off is left out; when the file is opened it is
+// and, for a step that changes the database, before it is taken: without that it is not taken. A line that a crash cut off is left out; when the file is opened it is
 // written anew, atomically, without what later lines have replaced.
 //
 // A lock on FILE.lock keeps a second process away from it.

@@ -121,11 +121,11 @@ int IndexSpec::weight() const {
     return weight;
 }
 
-std::string IndexSpec::ddl() const { return "CREATE INDEX " + name() + " ON " + signature(); }
+std::string IndexSpec::ddl() const { return "CREATE INDEX " + name() + " ON " + definition(relation->full); }
 
 std::string IndexSpec::concurrent_ddl() const {
     if (relation->kind == 'p') return ddl();
-    return "CREATE INDEX CONCURRENTLY IF NOT EXISTS " + name() + " ON " + signature();
+    return "CREATE INDEX CONCURRENTLY IF NOT EXISTS " + name() + " ON " + definition(relation->full);
 }
 
 std::string IndexSpec::undo() const { return "DROP INDEX CONCURRENTLY " + relation->prefix + name(); }

@@ -41,8 +41,9 @@ struct IndexSpec {
         std::string condition;         // that it serves
     } use;
 
-    // The statement's part after "CREATE INDEX name ON ": also what makes two specs the same.
+    // The statement's part after "CREATE INDEX name ON ".
     std::string definition(const std::string& table) const;
+    // What makes two specs of one connection the same.
     std::string signature() const { return definition(relation->quoted); }
     std::string hypothetical(const std::string& table) const;
     // A name that says what it is for, at most 63 bytes, and not one of the table's own indexes.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "advisor/connection.h"
 #include "sql/tree.h"
 
 namespace larder::advisor {
@@ -319,6 +320,20 @@ std::string tree_sql(const Node& root) {
     put_right(written);
     auto text = sql::deparse_tree(written);
     return !text.empty() && is_same(written, sql::parse_tree(text).root) ? text : std::string();
+}
+
+std::string short_tree_sql(const Node& root) {
+    Node right = root;
+    put_right(right);
+    Node written = right;
+    // libpg_query writes the name of an index as it is, without the quotes that it may need.
+    auto* fields = written.if_object();
+    auto* statements = fields && fields->contains("stmts") ? (*fields)["stmts"].if_array() : nullptr;
+    auto* first = statements && statements->size() == 1 ? statements->front().if_object() : nullptr;
+    auto* index = first && first->contains("stmt") ? fields_of((*first)["stmt"], "IndexStmt") : nullptr;
+    if (index && index->contains("idxname")) (*index)["idxname"] = quoted_name(std::string(word(*index, "idxname")));
+    auto text = sql::deparse_tree(written);
+    return !text.empty() && is_same(right, sql::parse_short_tree(text).root) ? text : std::string();
 }
 
 std::string select_sql(const json::object& select) { return tree_sql(statement_of(select)); }

@@ -65,6 +65,7 @@ std::optional<Node> parse_sort_key(std::string_view text);  // a SortBy
 std::string to_sql(const Node& expression);
 std::optional<boost::json::object> parse_select(std::string_view text);  // the fields of its SelectStmt
 std::string tree_sql(const Node& root);              // of a whole statement's tree
+std::string short_tree_sql(const Node& root);        // the same of any kind of statement (sql::parse_short_tree)
 std::string select_sql(const boost::json::object& select);
 // The same with the relation's name taken off each column.
 Node unqualified(Node expression);

@@ -88,7 +88,7 @@ double own_cost(const PlanNode& node) {
     return std::max(own, 0.0);
 }
 
-void draw(const PlanNode& node, int depth, double most, std::string& out) {
+void draw(const PlanNode& node, int depth, double most, const ConditionText& text_of, std::string& out) {
     out.append(static_cast<std::size_t>(depth) * 2, ' ');
     out += node.type;
     if (!node.index.empty()) out += " using " + node.index;
@@ -100,9 +100,9 @@ void draw(const PlanNode& node, int depth, double most, std::string& out) {
     if (own_cost(node) >= most && most > 0) out += "   <== costs most";
     out += '\n';
     for (const auto* conditions : {&node.filters, &node.join_conditions}) {
-        for (const auto& condition : *conditions) out.append(static_cast<std::size_t>(depth) * 2 + 4, ' ').append(condition) += '\n';
+        for (const auto& condition : *conditions) out.append(static_cast<std::size_t>(depth) * 2 + 4, ' ').append(text_of(condition)) += '\n';
     }
-    for (const auto& child : node.children) draw(child, depth + 1, most, out);
+    for (const auto& child : node.children) draw(child, depth + 1, most, text_of, out);
 }
 
 }  // namespace
@@ -160,11 +160,11 @@ std::string plan_text(std::string_view condition) {
     return out;
 }
 
-std::string plan_picture(const PlanNode& root) {
+std::string plan_picture(const PlanNode& root, const ConditionText& text_of) {
     double most = 0;
     visit_plan(root, [&](const PlanNode& node) { most = std::max(most, own_cost(node)); });
     std::string out;
-    draw(root, 0, most, out);
+    draw(root, 0, most, text_of, out);
     return out;
 }
 

@@ -54,7 +54,10 @@ void visit_plan(const PlanNode& node, const std::function<void(const PlanNode&)>
 // The plan's text for one condition, fit for the parser: "(hashed SubPlan 1)" becomes "larder_subplan(1)".
 std::string plan_text(std::string_view condition);
 
+// How a condition is written.
+using ConditionText = std::function<std::string(const std::string& condition)>;
+
 // The plan as people read it, one line a node, with the node marked that costs most by itself.
-std::string plan_picture(const PlanNode& root);
+std::string plan_picture(const PlanNode& root, const ConditionText& text_of = [](const std::string& condition) { return condition; });
 
 }  // namespace larder::advisor

@@ -9,15 +9,6 @@ namespace {
 // Fewer scans of all of a table's indexes say nothing about the one that had none.
 constexpr double kScansMin = 1000;
 
-std::string quoted(const Relation& relation, const std::string& index) {
-    std::string name = "\"";
-    for (const char c : index) name += c == '"' ? "\"\"" : std::string(1, c);
-    name += '"';
-    const bool is_plain = std::all_of(index.begin(), index.end(), [](unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
-    const std::string bare = is_plain ? index : name;
-    return relation.prefix + bare;
-}
-
 // What comes after "ON", which two doubles have in common whatever their names are.
 std::string shape(const Index& index) {
     const auto on = index.definition.find(" ON ");
@@ -83,7 +74,7 @@ std::vector<SpareIndex> redundant_indexes(const Relation& relation) {
     }
     for (const Index& index : relation.indexes) {
         if (index.backs_constraint) continue;
-        const std::string name = quoted(relation, index.name);
+        const std::string name = relation.prefix + index.quoted;
         if (!index.is_valid) {
             found.push_back({index.name, name, index.definition, "The index " + index.name + " is invalid: no query uses it."});
             continue;
@@ -108,7 +99,7 @@ std::vector<SpareIndex> unused_indexes(const Relation& relation) {
     for (const Index& index : relation.indexes) {
         const bool is_named = std::any_of(redundant.begin(), redundant.end(), [&](const SpareIndex& spare) { return spare.name == index.name; });
         if (index.scans > 0 || index.backs_constraint || index.is_unique || !index.is_valid || is_named) continue;
-        found.push_back({index.name, quoted(relation, index.name), index.definition,
+        found.push_back({index.name, relation.prefix + index.quoted, index.definition,
                          "The index " + index.name + " was never scanned since the statistics began, nor do these statements use it; it is " +
                              std::to_string(static_cast<long long>(index.bytes / 1024)) + " kB large and every write keeps it up to date."});
     }

@@ -10,7 +10,7 @@
 namespace larder::advisor {
 
 struct SpareIndex {
-    std::string name, quoted, definition, why;
+    std::string name, quoted, definition, why;  // quoted: with its schema
 };
 
 // Invalid ones, exact doubles, and leading parts of others. What enforces a constraint or is a part of one is never named.

@@ -39,7 +39,7 @@ constexpr const char* kRelation =
     "CASE WHEN c.relpages > 0 THEN c.relallvisible::float8 / c.relpages ELSE 0 END, s.n_mod_since_analyze, s.n_tup_upd, s.n_tup_ins, "
     "s.n_dead_tup, s.n_live_tup, CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::oid ELSE 0 END, "
     "c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid), "
-    "CASE WHEN pg_table_is_visible(c.oid) THEN '' ELSE quote_ident(n.nspname) || '.' END, s.n_tup_del "
+    "quote_ident(n.nspname) || '.', s.n_tup_del, quote_ident(n.nspname) || '.' || quote_ident(c.relname) "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid WHERE c.oid = $1";
 
 // A partitioned table has statistics of its own, over all partitions (inherited).
@@ -56,7 +56,7 @@ constexpr const char* kIndexes =
     "i.indimmediate, EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) OR i.indisreplident OR "
     "EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid), "
     "i.indexprs IS NOT NULL, i.indkey, i.indnkeyatts, i.indclass::text || '/' || i.indcollation::text || '/' || i.indoption::text, "
-    "s.idx_scan, CASE WHEN c.relkind = 'i' THEN pg_relation_size(c.oid) ELSE 0 END "
+    "s.idx_scan, CASE WHEN c.relkind = 'i' THEN pg_relation_size(c.oid) ELSE 0 END, quote_ident(c.relname) "
     "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am am ON am.oid = c.relam "
     "LEFT JOIN pg_stat_all_indexes s ON s.indexrelid = i.indexrelid WHERE i.indrelid = $1 AND i.indislive ORDER BY c.relname";
 
@@ -118,6 +118,7 @@ Relation* Relations::load(unsigned oid) {
     relation.has_children = is_true(row[16]);
     relation.prefix = text(row[17]);
     relation.deletes = number(row[18]);
+    relation.full = text(row[19]);
     load_columns(relation);
     load_indexes(relation);
     return &relation;
@@ -148,6 +149,7 @@ void Relations::load_indexes(Relation& relation) {
         index.keys.resize(std::min(index.keys.size(), static_cast<std::size_t>(number(row[11]))));
         index.options = text(row[12]);
         index.scans = number(row[13]), index.bytes = number(row[14]);
+        index.quoted = text(row[15]);
     }
 }
 

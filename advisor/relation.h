@@ -25,7 +25,7 @@ struct Column {
 };
 
 struct Index {
-    std::string name, method, definition, predicate;
+    std::string name, quoted, method, definition, predicate;
     bool is_valid = true, is_unique = false, is_primary = false, is_immediate = true, backs_constraint = false, has_expressions = false;
     std::vector<int> keys;          // column numbers in order, 0 for an expression; without INCLUDE columns
     std::vector<int> all_columns;   // with them
@@ -41,7 +41,7 @@ struct ForeignKey {
 struct Relation {
     unsigned oid = 0;
     std::string schema, name, quoted;  // quoted: with its schema unless the search path finds it without
-    std::string prefix;                // that schema with its dot, or nothing: what an index's name has before it as well
+    std::string full, prefix;          // always with its schema, and that schema with its dot: for what is run later, under another path
     char kind = 'r';                // 'r' table, 'p' partitioned, 'm' materialised view, …
     bool is_temporary = false, is_system = false;
     bool has_children = false;         // tables inherit from it: its keys and NOT NULLs do not hold for all that is read

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "advisor/signals.h"
+#include "advisor/without_values.h"
 #include "advisor/workload.h"
 #include "base/log.h"
 
@@ -41,7 +42,7 @@ AdviceRow row_of(const StatementRow& statement, const std::string& found_by, con
     row.statement_id = statement.id, row.database = statement.database, row.text = statement.text, row.found_by = found_by;
     row.made_unix_ms = unix_ms_now();
     row.server_mean_us = statement.server_mean_us();
-    row.plan = advice.front().plan;
+    row.plan = advice.front().plan, row.plan_without_values = advice.front().plan_without_values;
     for (const auto& one : advice) row.options.push_back(option_of(one));
     return row;
 }
@@ -257,7 +258,7 @@ void Service::keep(AdviceRow row, Looked& looked) {
                                               {"mean_ms", std::to_string(std::llround(row.server_mean_us / 1e3))}, {"next", "EXPLAIN ADVICE " + std::to_string(put.id) + " in the console"}});
 }
 
-std::vector<SlowRow> Service::slow_statements() const {
+std::vector<SlowRow> Service::slow_statements(bool with_values) const {
     auto rows = traffic_.statements(false);
     double all_us = 0;
     for (const auto& row : rows) all_us += static_cast<double>(row.server_us);
@@ -273,18 +274,28 @@ std::vector<SlowRow> Service::slow_statements() const {
         SlowRow one{row.id, row.database, row.text, found_by[i], row.calls, row.server_calls, row.server_mean_us(), row.server_times.percentile(0.95), static_cast<double>(row.server_us),
                     all_us > 0 ? static_cast<double>(row.server_us) / all_us : 0, "waits", 0};
         if (const auto looked = looked_.find(row.id); looked != looked_.end()) one.state = looked->second.state, one.advice = looked->second.advice;
-        slow.push_back(std::move(one));
+        slow.push_back(with_values ? std::move(one) : without_values(std::move(one)));
     }
     std::sort(slow.begin(), slow.end(), [](const auto& a, const auto& b) { return a.total_us > b.total_us; });
     return slow;
 }
 
-std::vector<AdviceRow> Service::advice() const { return advice_.list(); }
+std::vector<AdviceRow> Service::advice(bool with_values) const {
+    auto rows = advice_.list();
+    if (!with_values) std::transform(rows.begin(), rows.end(), rows.begin(), [](AdviceRow& row) { return without_values(std::move(row)); });
+    return rows;
+}
 
-std::vector<DeploymentRow> Service::deployments() const {
+std::vector<Deployment> Service::shown_deployments(bool with_values) const {
+    auto all = deployer_.list();
+    if (!with_values) std::transform(all.begin(), all.end(), all.begin(), [](Deployment& one) { return without_values(std::move(one)); });
+    return all;
+}
+
+std::vector<DeploymentRow> Service::deployments(bool with_values) const {
     std::vector<DeploymentRow> all;
     const auto progress = deployer_.progress();
-    for (const auto& deployment : deployer_.list()) {
+    for (const auto& deployment : shown_deployments(with_values)) {
         DeploymentRow row;
         row.id = deployment.id, row.state = name(deployment.state), row.database = deployment.order.database, row.title = deployment.order.title, row.asked_by = deployment.order.asked_by;
         row.run = deployment.order.deploy, row.undo = deployment.order.undo;
@@ -299,7 +310,7 @@ std::vector<DeploymentRow> Service::deployments() const {
     return all;
 }
 
-std::string Service::deployments_document() const { return to_markdown(deployer_.list()); }
+std::string Service::deployments_document(bool with_values) const { return to_markdown(shown_deployments(with_values)); }
 
 AdviceSource::Answer Service::deploy(int id, std::size_t option, const std::string& asked_by) {
     const auto row = advice_.find(id);

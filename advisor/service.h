@@ -48,10 +48,10 @@ public:
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
 
-    std::vector<SlowRow> slow_statements() const override;
-    std::vector<AdviceRow> advice() const override;
-    std::vector<DeploymentRow> deployments() const override;
-    std::string deployments_document() const override;
+    std::vector<SlowRow> slow_statements(bool with_values) const override;
+    std::vector<AdviceRow> advice(bool with_values) const override;
+    std::vector<DeploymentRow> deployments(bool with_values) const override;
+    std::string deployments_document(bool with_values) const override;
     void advise_workload(std::uint64_t budget_bytes) override;
     Answer deploy(int advice, std::size_t option, const std::string& asked_by) override;
     Answer revert(int deployment, const std::string& asked_by) override;
@@ -66,6 +66,7 @@ private:
     Work statement_with_hits(const std::string& subject) const override;
     Work writers(const std::string& database, unsigned table_oid) const override;
 
+    std::vector<Deployment> shown_deployments(bool with_values) const;
     void run();
     void look_at_traffic();
     void look_at(const StatementRow& row, const std::string& found_by);

@@ -74,9 +74,10 @@ std::string materialised_view(const SmellContext& context, std::string& name) {
     for (const auto& use : context.uses) {
         if (name.size() < 40) name += "_" + use.relation->name;
     }
+    name = context.uses.front().relation->prefix + quoted_name(name);
     std::string sql = context.question.sql;
     while (!sql.empty() && (sql.back() == ';' || sql.back() == ' ' || sql.back() == '\n')) sql.pop_back();
-    return "CREATE MATERIALIZED VIEW \"" + name + "\" AS " + sql;
+    return "CREATE MATERIALIZED VIEW " + name + " AS " + sql;
 }
 
 bool is_aggregate(const PlanNode& plan) { return has_node(plan, "Aggregate") || has_node(plan, "WindowAgg") || has_node(plan, "Group"); }
@@ -98,7 +99,7 @@ void many_joins(const SmellContext& context, std::vector<Advice>& to) {
     if (context.question.parameters.empty()) {
         std::string name;
         advice.ddl = advice.deploy = {materialised_view(context, name)};
-        advice.undo = {"DROP MATERIALIZED VIEW \"" + name + "\""};
+        advice.undo = {"DROP MATERIALIZED VIEW " + name};
         advice.why += "Kept as a materialised view it is read at once; it is as old as its last REFRESH MATERIALIZED VIEW, so this is for answers that may be that old.";
     } else {
         advice.why += "Keep the grouped rows without the parameters' conditions as a materialised view, and ask that; it is as old as its last refresh.";
@@ -124,11 +125,11 @@ void dependent_columns(const SmellContext& context, std::vector<Advice>& to) {
         const auto share = sampler.share(*use.relation, all);
         const double estimate = std::max(1.0, context.rows(*use.relation, all));
         if (!share || share->met < kSampleRowsMin || share->of_all() * use.relation->rows < kMisjudged * estimate) continue;
-        const std::string name = "\"" + (use.relation->name + names).substr(0, 50) + "_stats\"";
+        const std::string name = use.relation->prefix + quoted_name((use.relation->name + names).substr(0, 50) + "_stats");
         Advice advice = make_advice("extended_stats", "The planner expects " + whole(estimate) + " rows of " + use.relation->name + ", a sample shows about " +
                                   whole(share->of_all() * use.relation->rows) + ": the columns " + columns + " depend on each other (P14). With statistics on them together the plan "
                                   "is chosen for what is there.");
-        advice.ddl = advice.deploy = {"CREATE STATISTICS " + name + " (dependencies, mcv) ON " + columns + " FROM " + use.relation->quoted, "ANALYZE " + use.relation->quoted};
+        advice.ddl = advice.deploy = {"CREATE STATISTICS " + name + " (dependencies, mcv) ON " + columns + " FROM " + use.relation->full, "ANALYZE " + use.relation->full};
         advice.undo = {"DROP STATISTICS " + name};
         // An index would only look useful until it is known how many rows there are.
         const double real = share->of_all() * use.relation->rows;
@@ -212,7 +213,7 @@ std::vector<Advice> missing_statistics(const SmellContext& context) {
         if (!is_never && !is_stale) continue;
         Advice advice = make_advice("analyze", relation.name + (is_never ? " has no statistics: the planner guesses." : " changed by " + whole(relation.changed_since_analyse) +
                                   " rows since its statistics were collected.") + " Collect them first (P13); all other advice is uncertain until then.");
-        advice.ddl = advice.deploy = {"ANALYZE " + relation.quoted};
+        advice.ddl = advice.deploy = {"ANALYZE " + relation.full};
         found.push_back(std::move(advice));
     }
     return found;

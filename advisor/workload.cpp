@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "advisor/case.h"
+#include "advisor/full_names.h"
 #include "advisor/index_size.h"
 #include "advisor/redundancy.h"
 #include "advisor/selection.h"
@@ -235,7 +236,7 @@ private:
     static Advice advice_on(const IndexSpec& spec) {
         Advice advice;
         advice.kind = spec.kind();
-        if (!spec.extension.empty()) advice.ddl.push_back("CREATE EXTENSION IF NOT EXISTS " + spec.extension);
+        if (!spec.extension.empty()) advice.ddl.push_back(create_extension(spec.extension));
         advice.deploy = advice.ddl;
         advice.ddl.push_back(spec.ddl());
         advice.deploy.push_back(spec.concurrent_ddl());

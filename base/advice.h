@@ -30,6 +30,7 @@ struct AdviceRow {
     std::int64_t made_unix_ms = 0;
     double server_mean_us = 0;             // when it was made
     std::string plan;                      // a tree, the costly node marked; empty where there is none
+    std::string plan_without_values;       // the same without the constants of its conditions
     std::vector<AdviceOption> options;     // the best first, at least one
     int deployment = 0;                    // the last one that was made of it; 0: none
 };
@@ -62,10 +63,11 @@ public:
         std::string why_not;               // a sentence
     };
     virtual ~AdviceSource() = default;
-    virtual std::vector<SlowRow> slow_statements() const = 0;       // what takes most time first
-    virtual std::vector<AdviceRow> advice() const = 0;              // by id
-    virtual std::vector<DeploymentRow> deployments() const = 0;     // by id
-    virtual std::string deployments_document() const = 0;           // Markdown
+    // `with_values`: with the constants of clients' statements, which are for superusers and for who shows the token.
+    virtual std::vector<SlowRow> slow_statements(bool with_values) const = 0;       // what takes most time first
+    virtual std::vector<AdviceRow> advice(bool with_values) const = 0;              // by id
+    virtual std::vector<DeploymentRow> deployments(bool with_values) const = 0;     // by id
+    virtual std::string deployments_document(bool with_values) const = 0;           // Markdown
     // Looks, soon, at all statements together: which set of indexes is best, no larger than this (0: no limit), and which are spare. What it
     // finds replaces the advice of the last time.
     virtual void advise_workload(std::uint64_t budget_bytes) = 0;

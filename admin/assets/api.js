@@ -5,9 +5,11 @@ const dialog = document.getElementById("token-dialog"), field = document.getElem
 export const hasToken = () => sessionStorage.getItem(KEY) !== null;
 export const forgetToken = () => sessionStorage.removeItem(KEY);
 
-// The document at this path; null if there is none (its part of Larder is off).
+const shown = () => hasToken() ? { Authorization: `Bearer ${sessionStorage.getItem(KEY)}` } : {};
+
+// The document at this path, with the constants of statements where the token is shown; null if there is none (its part of Larder is off).
 export async function read(path) {
-  const answer = await fetch(path, { cache: "no-store" });
+  const answer = await fetch(path, { cache: "no-store", headers: shown() });
   if (answer.status === 404) return null;
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return answer.json();
@@ -33,7 +35,7 @@ export function askForToken() {
 // Resolves to the document, or to null if nobody gave a token. Throws what the problem says.
 export async function change(method, path) {
   if (!hasToken() && !await askForToken()) return null;
-  const answer = await fetch(path, { method, headers: { Authorization: `Bearer ${sessionStorage.getItem(KEY)}` } });
+  const answer = await fetch(path, { method, headers: shown() });
   if (answer.status === 401) forgetToken();
   const body = answer.status === 204 ? {} : await answer.json();
   if (!answer.ok) throw new Error(body.detail);

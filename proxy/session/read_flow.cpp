@@ -260,9 +260,7 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
         context.cache.lead(view, joinable);
     } else if ((status == 'I' || deferred.is_active) && taken_flight.state == Flight::State::none) {
         // A block may hold locks that the leader waits for, so it never waits for a leader, unless the server does not know of it.
-        // Whoever leads may be waiting for a shared server connection: who holds one must not wait for him.
-        const bool may_wait = pool == nullptr || pool->mode == PoolMode::session;
-        switch (context.cache.join(view, joinable, may_wait ? &waiter : nullptr)) {
+        switch (context.cache.join(view, joinable, &waiter)) {
             case cache::Join::leads: leads = true; break;
             case cache::Join::alone: break;
             case cache::Join::waits:
@@ -270,8 +268,11 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
                 flight.key = key;
                 flight.hash = view.hash;
                 pause = Pause::flight;
+                // Whoever leads may be waiting for a shared server connection: who cannot give his back must not wait for him.
                 spare_server();
-                return ReadStep::pause;
+                if (pool == nullptr || pool->mode == PoolMode::session || !has_server || !leave_flight()) return ReadStep::pause;
+                pause = Pause::none;
+                break;
         }
     }
     if (own.values().trace) trace(out, "miss, " + std::string(leads ? "fetched and kept" : "fetched"));

@@ -106,8 +106,8 @@ def check_the_command_line(uri):
     assert all(answer["kind"] == "none" and answer["ddl"] == [] and answer["rewrite"] is None and answer["others"] == [] for answer in odd[:3])
     assert odd[4]["kind"] == "btree_single" and 0.5 < odd[4]["gain"] <= 1
     text = advise(uri, "SELECT *\nFROM orders WHERE total = 5;\nSELECT 1;", arguments=())
-    assert "CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_total_idx ON orders (total)" in text and "Nothing to do" in text
-    assert "DROP INDEX CONCURRENTLY orders_total_idx" in text and "costs most" in text
+    assert "CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_total_idx ON public.orders (total)" in text and "Nothing to do" in text
+    assert "DROP INDEX CONCURRENTLY public.orders_total_idx" in text and "costs most" in text
     assert subprocess.run([LARDER, "advise", "--nonsense"], capture_output=True, timeout=30).returncode == 2
     assert subprocess.run([LARDER, "advise", "--upstream", "postgres://127.0.0.1:1/x", "SELECT 1"], capture_output=True, timeout=30).returncode == 1
 

@@ -1,86 +1,11 @@
 // Deployments on a real PostgreSQL: what is built, what is left when it cannot be, and what is taken back.
-#include "advisor/deployer.h"
-
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <iostream>
-#include <memory>
-#include <string>
-#include <thread>
-
-#include <catch2/catch.hpp>
-
-#include <libpq-fe.h>
-#include <unistd.h>
+#include "deployer_world.h"
 
 using namespace larder;
 using namespace larder::advisor;
 using namespace std::chrono_literals;
 
 namespace {
-
-struct Finish {
-    void operator()(PGconn* connection) const { PQfinish(connection); }
-};
-
-const char* server_uri() {
-    const char* uri = std::getenv("LARDER_TEST_PGURI");
-    if (uri == nullptr || *uri == '\0') {
-        std::cout << "LARDER_TEST_PGURI names no server\n";
-        std::exit(77);
-    }
-    return uri;
-}
-
-class Session {
-public:
-    Session() : connection_(PQconnectdb(server_uri())) { REQUIRE(PQstatus(connection_.get()) == CONNECTION_OK); }
-    // The first value of the first row, or "".
-    std::string run(const std::string& text) {
-        PGresult* result = PQexec(connection_.get(), text.c_str());
-        const auto status = PQresultStatus(result);
-        const std::string value = PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "";
-        PQclear(result);
-        INFO(text << ": " << PQerrorMessage(connection_.get()));
-        REQUIRE((status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK));
-        return value;
-    }
-    // Scans the index, and has that counted.
-    void use_index() {
-        run("SET enable_seqscan = off");
-        run("SELECT count(*) FROM deployed WHERE k = 5");
-        run("SELECT pg_stat_force_next_flush()");
-        run("SELECT 1");
-    }
-    // What becomes of a statement that is not to succeed.
-    void try_run(const std::string& text) { PQclear(PQexec(connection_.get(), text.c_str())); }
-    // "": no such index.
-    std::string is_valid(const std::string& index) { return run("SELECT i.indisvalid FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid WHERE relname = '" + index + "'"); }
-
-private:
-    std::unique_ptr<PGconn, Finish> connection_;
-};
-
-// What was before the watch, and, once that was asked for, what came since.
-class Traffic final : public TrafficSource {
-public:
-    Work statement(const std::string&) const override {
-        if (++asked_ == 1) return {100, 900'000};
-        if (asked_ == 2 && since_) since_();
-        return {100 + statement_since.calls, 900'000 + statement_since.microseconds};
-    }
-    Work statement_with_hits(const std::string& subject) const override { return statement(subject); }
-    Work writers(const std::string&, unsigned table) const override {
-        if (table == 0) return {};
-        return asked_ == 1 ? Work{1000, 50'000} : Work{1000 + writers_since.calls, 50'000 + writers_since.microseconds};
-    }
-    Work statement_since{100, 100 * 50}, writers_since;
-    std::function<void()> since_;
-
-private:
-    mutable std::atomic<int> asked_ = 0;
-};
 
 class Rules final : public config::RuleBook {
 public:
@@ -102,52 +27,6 @@ private:
     mutable std::mutex mutex_;
     std::vector<std::string> ran_;
 };
-
-// A table of its own for each test, and a history in a folder that goes with it.
-struct World {
-    World() : folder(std::filesystem::temp_directory_path() / ("larder-deployer-" + std::to_string(::getpid()))) {
-        std::filesystem::create_directories(folder);
-        session.run("DROP TABLE IF EXISTS deployed; CREATE TABLE deployed AS SELECT i AS id, i % 1000 AS k FROM generate_series(1, 20000) i");
-        options.uri = [](const std::string&) { return std::string(server_uri()); };
-        options.history_file = folder / "history.jsonl";
-        options.lock_timeout = 100ms;
-        options.retry_wait = 50ms;
-        options.poll = 20ms;
-        options.watch.time = 0s;
-    }
-    ~World() {
-        session.try_run("DROP TABLE IF EXISTS deployed");
-        std::filesystem::remove_all(folder);
-    }
-    World(const World&) = delete;
-    World& operator=(const World&) = delete;
-
-    static Order order(const std::string& create = "CREATE INDEX CONCURRENTLY deployed_k ON deployed (k)") {
-        Order order;
-        order.title = "Make an index", order.kind = "btree_single", order.subject = "key", order.statement = "SELECT * FROM deployed WHERE k = $1";
-        order.deploy = {create}, order.undo = {"DROP INDEX CONCURRENTLY deployed_k"}, order.asked_by = "postgres";
-        return order;
-    }
-
-    // A hang is ctest's to end.
-    static Deployment wait_for(const Deployer& deployer, int id, std::initializer_list<DeploymentState> states) {
-        for (;;) {
-            const auto found = deployer.find(id);
-            REQUIRE(found);
-            for (const auto state : states) {
-                if (found->state == state) return *found;
-            }
-            std::this_thread::sleep_for(5ms);
-        }
-    }
-
-    Session session;
-    Traffic traffic;
-    DeployerOptions options;
-    std::filesystem::path folder;
-};
-
-std::string last_text(const Deployment& deployment) { return deployment.events.back().text; }
 
 }  // namespace
 
@@ -203,18 +82,10 @@ TEST_CASE("where nothing is to be reverted unasked it is said and left") {
 }
 
 TEST_CASE("a writer that holds the table delays a build, which is tried again until he is gone") {
-    World world;
-    world.options.watch.time = 1h;
-    world.options.attempts = 1000;
-    Deployer deployer(world.options, world.traffic);
-    Session writer;
-    writer.run("BEGIN");
-    writer.run("INSERT INTO deployed VALUES (0, 0)");
-    const auto id = deployer.deploy(World::order()).id;
-    while (deployer.progress().find("attempt") == std::string::npos) std::this_thread::sleep_for(5ms);
-    CHECK(deployer.find(id)->state == DeploymentState::building);
-    writer.run("COMMIT");
-    World::wait_for(deployer, id, {DeploymentState::watching});
+    HeldUp world;
+    CHECK(world.deployer->find(world.id)->state == DeploymentState::building);
+    world.let_go();
+    World::wait_for(*world.deployer, world.id, {DeploymentState::watching});
     CHECK(world.session.is_valid("deployed_k") == "t");
 }
 
@@ -223,8 +94,7 @@ TEST_CASE("a lock that is never had leaves no index behind") {
     world.options.attempts = 2;
     Deployer deployer(world.options, world.traffic);
     Session writer;
-    writer.run("BEGIN");
-    writer.run("INSERT INTO deployed VALUES (0, 0)");
+    writer.hold_table();
     const auto id = deployer.deploy(World::order()).id;
     World::wait_for(deployer, id, {DeploymentState::reverting, DeploymentState::failed});
     writer.run("COMMIT");
@@ -238,10 +108,10 @@ TEST_CASE("what PostgreSQL refuses is not tried again, and nothing of it is left
     world.options.attempts = 1000;
     world.options.retry_wait = 1h;
     Deployer deployer(world.options, world.traffic);
-    const auto twice = deployer.deploy(World::order("CREATE UNIQUE INDEX deployed_k ON deployed (k)")).id;
+    const auto twice = deployer.deploy(World::order("CREATE UNIQUE INDEX deployed_k ON public.deployed (k)")).id;
     CHECK(to_markdown({World::wait_for(deployer, twice, {DeploymentState::failed})}).find("could not create unique index") != std::string::npos);
     CHECK(world.session.is_valid("deployed_k").empty());
-    const auto nowhere = deployer.deploy(World::order("CREATE INDEX deployed_k ON nowhere (k)")).id;
+    const auto nowhere = deployer.deploy(World::order("CREATE INDEX deployed_k ON public.nowhere (k)")).id;
     CHECK(to_markdown({World::wait_for(deployer, nowhere, {DeploymentState::failed})}).find("no table nowhere") != std::string::npos);
 }
 
@@ -249,8 +119,8 @@ TEST_CASE("of several statements all are done or none") {
     World world;
     Deployer deployer(world.options, world.traffic);
     auto order = World::order();
-    order.deploy.emplace_back("CREATE INDEX CONCURRENTLY deployed_2 ON deployed (nothing)");
-    order.undo.emplace_back("DROP INDEX CONCURRENTLY deployed_2");
+    order.deploy.emplace_back("CREATE INDEX CONCURRENTLY deployed_2 ON public.deployed (nothing)");
+    order.undo.emplace_back("DROP INDEX CONCURRENTLY public.deployed_2");
     const auto over = World::wait_for(deployer, deployer.deploy(order).id, {DeploymentState::failed});
     CHECK(over.steps_done == 0);
     CHECK(world.session.is_valid("deployed_k").empty());
@@ -277,8 +147,7 @@ TEST_CASE("a restart goes on where the process before it was cut off") {
     World world;
     world.options.watch.time = 1h;
     Session writer;
-    writer.run("BEGIN");
-    writer.run("INSERT INTO deployed VALUES (0, 0)");
+    writer.hold_table();
     world.options.attempts = 1000;
     int id = 0;
     {
@@ -297,12 +166,7 @@ TEST_CASE("a restart goes on where the process before it was cut off") {
 
 TEST_CASE("an index that a crash left invalid is dropped by the next process") {
     World world;
-    {
-        History history(world.options.history_file);
-        Deployment cut_off;
-        cut_off.id = 4, cut_off.order = World::order(), cut_off.state = DeploymentState::building;
-        history.append(cut_off);
-    }
+    world.write_history(4, World::order("CREATE UNIQUE INDEX CONCURRENTLY deployed_k ON public.deployed (k)"), DeploymentState::building, "1 1");
     world.session.try_run("CREATE UNIQUE INDEX CONCURRENTLY deployed_k ON deployed (k)");
     REQUIRE(world.session.is_valid("deployed_k") == "f");
     Deployer deployer(world.options, world.traffic);
@@ -312,12 +176,9 @@ TEST_CASE("an index that a crash left invalid is dropped by the next process") {
 
 TEST_CASE("a dropped index is made again when that is reverted") {
     World world;
-    world.session.run("CREATE INDEX deployed_k ON deployed (k)");
+    world.session.run("CREATE INDEX deployed_k ON public.deployed (k)");
     Deployer deployer(world.options, world.traffic);
-    Order order;
-    order.kind = "drop_index", order.asked_by = "postgres";
-    order.deploy = {"DROP INDEX CONCURRENTLY deployed_k"}, order.undo = {"CREATE INDEX deployed_k ON public.deployed USING btree (k)"};
-    const auto id = deployer.deploy(order).id;
+    const auto id = deployer.deploy(World::drop_order()).id;
     REQUIRE(id == 1);
     World::wait_for(deployer, id, {DeploymentState::unproven});
     CHECK(world.session.is_valid("deployed_k").empty());

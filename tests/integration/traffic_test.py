@@ -279,6 +279,63 @@ class Advised(Base):
         self.console("REVERT DEPLOYMENT 1")
         eventually(lambda: len(self.indexes()) == 2, "it is made again")
 
+    def test_what_is_advised_under_a_search_path_is_deployed_in_that_schema(self):
+        """Each tenant has a schema with the same names, and the one of public is not the advised one."""
+        self.cluster.run("CREATE SCHEMA tenant", "CREATE FUNCTION tenant.short(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN substr($1, 1, 7); END'", "CREATE TABLE tenant.orders AS SELECT * FROM public.orders",
+                         "CREATE INDEX orders_a ON tenant.orders (id)", "CREATE INDEX orders_b ON tenant.orders (id)",
+                         "CREATE INDEX orders_a ON public.orders (customer)", "CREATE UNIQUE INDEX orders_b ON public.orders (id)", "ANALYZE")
+        before = self.all_indexes()
+        self.run_sql("SET search_path = tenant")
+        for number in range(20):
+            self.run_sql(SLOW, number)
+            self.run_sql("SELECT count(*) FROM orders WHERE short(note) = %s", str(number))
+
+        def advised():
+            self.console("ADVISE WORKLOAD")  # again, since it may have come before the statements were counted
+            rows = self.api("/api/v1/advice")["advice"]
+            wanted = ("DROP INDEX CONCURRENTLY tenant.orders_", "ON tenant.orders (customer", "tenant.short(note)")
+            found = [next((row for row in rows if any(part in run for run in row["options"][0]["run"])), None) for part in wanted]
+            return found if all(found) else None
+        for row in eventually(advised, "there is advice of each kind"):
+            option = row["options"][0]
+            self.assertTrue(all("tenant." in one for one in option["run"] + option["undo"]), option)
+            self.assertEqual(self.post(f"/api/v1/advice/{row['id']}/deploy")[0], 202)
+            deployment = eventually(lambda: next((one for one in self.api("/api/v1/deployments")["deployments"][-1:] if one["state"] not in ("waiting", "building")), None), "it is done")
+            self.assertNotIn(deployment["state"], ("failed", "reverted"), deployment)
+            public = lambda rows: {one for one in rows if one[0] == "public"}  # noqa: E731
+            self.assertEqual(public(self.all_indexes()), public(before))
+            self.assertNotEqual(self.all_indexes(), before)
+            self.console(f"REVERT DEPLOYMENT {deployment['id']}")
+            eventually(lambda: self.api("/api/v1/deployments")["deployments"][-1]["state"] == "reverted", "it is reverted")
+            self.assertEqual(self.all_indexes(), before)
+
+    def all_indexes(self):
+        return set(self.cluster.run("SELECT schemaname, indexname, indexdef FROM pg_indexes WHERE tablename = 'orders'"))
+
+    def test_values_in_advice_are_for_superusers_and_for_who_shows_the_token(self):
+        self.cluster.run(f"UPDATE orders SET note = '{SECRET}' WHERE id % 1000 = 0", "ANALYZE orders", "CREATE ROLE watcher LOGIN", "GRANT pg_monitor TO watcher")
+        for number in range(20):
+            self.run_sql(f"SELECT count(*) FROM orders WHERE note = '{SECRET}' AND id > {471100 + number}")
+        row = self.advice_on("FROM orders")
+        path = f"/api/v1/advice/{row['id']}"
+        self.assertIn(SECRET, json.dumps(self.get_with_token(path)))
+        self.assertIn("note = $", json.dumps(row["plan"]))
+        watcher = psycopg2.connect(host="127.0.0.1", port=self.larder.port, user="watcher", dbname="larder")
+        watcher.autocommit = True
+        self.addCleanup(watcher.close)
+        explain = f"EXPLAIN ADVICE {row['id']}"
+        self.assertIn(SECRET, json.dumps(self.console(explain)))
+        with watcher.cursor() as cursor:
+            for command in (explain, "SHOW ADVICE", "SHOW QUERIES", "SHOW SLOW QUERIES", "SHOW DEPLOYMENTS"):
+                cursor.execute(command)
+                shown = json.dumps(cursor.fetchall())
+                self.assertNotIn(SECRET, shown)
+                self.assertNotIn("4711", shown)
+        for one in (path, "/api/v1/advice", "/api/v1/queries", f"/api/v1/queries/{row['statement']}", "/api/v1/slow-queries", "/api/v1/deployments", "/api/v1/deployments.md"):
+            shown = self.larder.http(one)
+            self.assertNotIn(SECRET, shown)
+            self.assertNotIn("4711", shown)
+
     def test_what_spoils_the_cache_is_named(self):
         for _ in range(600):
             self.run_sql("SELECT count(*) FROM orders")

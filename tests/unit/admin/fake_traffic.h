@@ -43,17 +43,32 @@ struct FakeAdvice final : AdviceSource {
     FakeAdvice() {
         slow_rows.push_back({"00aa", "shop", "select $1", "slow", 10, 9, 150'000, 200'000, 1'350'000, 0.5, "looked at", 1});
         AdviceRow row;
-        row.id = 1, row.key = "slow-00aa", row.statement_id = "00aa", row.database = "shop", row.text = "select $1", row.found_by = "slow", row.plan = "Seq Scan on t\n  (a = 1)", row.server_mean_us = 150'000;
+        row.id = 1, row.key = "slow-00aa", row.statement_id = "00aa", row.database = "shop", row.text = "select $1", row.found_by = "slow", row.plan = "Seq Scan on t\n  (a = 1)", row.plan_without_values = "Seq Scan on t\n  (a = $1)", row.server_mean_us = 150'000;
         row.options.push_back({"btree_single", "Make an index", "It reads all.", {"CREATE INDEX CONCURRENTLY i ON t (a)"}, {"DROP INDEX CONCURRENTLY i"}, "", 0.9, "It takes disk.", ""});
         row.options.push_back({"rewrite", "Write the statement otherwise", "It is shorter.", {}, {}, "select 2", std::nullopt, "", "There is no statement to run."});
         row.deployment = 3;
         advice_rows.push_back(row);
         deployment_rows.push_back({3, 1, "building", "shop", "Make an index", "http", row.options[0].run, row.options[0].undo, "scanning table, 40 %", "Began.", 1'700'000'000'000, 150'000, 0, 9, 0});
     }
-    std::vector<SlowRow> slow_statements() const override { return slow_rows; }
-    std::vector<AdviceRow> advice() const override { return advice_rows; }
-    std::vector<DeploymentRow> deployments() const override { return deployment_rows; }
-    std::string deployments_document() const override { return "# What was deployed\n"; }
+    std::vector<SlowRow> slow_statements(bool with_values) const override {
+        auto rows = slow_rows;
+        for (auto& row : rows) row.state += with_values ? " secret" : "";
+        return rows;
+    }
+    // What an advisor gives without values, cut short: the plan is the other one, and the rest says so.
+    std::vector<AdviceRow> advice(bool with_values) const override {
+        auto rows = advice_rows;
+        for (auto& row : rows) {
+            if (!with_values) row.plan = row.plan_without_values, row.options.back().rewrite = "select $1";
+        }
+        return rows;
+    }
+    std::vector<DeploymentRow> deployments(bool with_values) const override {
+        auto rows = deployment_rows;
+        for (auto& row : rows) row.last_event += with_values ? " secret" : "";
+        return rows;
+    }
+    std::string deployments_document(bool with_values) const override { return with_values ? "# What was deployed: secret\n" : "# What was deployed\n"; }
     std::vector<std::uint64_t> budgets;
     void advise_workload(std::uint64_t budget_bytes) override { budgets.push_back(budget_bytes); }
     Answer deploy(int advice, std::size_t option, const std::string&) override {

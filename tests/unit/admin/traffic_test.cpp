@@ -60,7 +60,7 @@ TEST_CASE("show queries: what takes most of the server's time first, and no numb
 
 TEST_CASE("an advice is told with evidence, what to run, gain, risk and how to undo it") {
     World world;
-    const auto reply = world.console.run("EXPLAIN ADVICE 1;", false);
+    const auto reply = world.console.run("EXPLAIN ADVICE 1;", true);
     std::string text;
     for (const auto& row : reply.rows) text += *row.at(0) + "\n";
     for (const auto* part : {"150.0 ms", "Make an index (btree_single)", "It reads all.", "90 %", "CREATE INDEX CONCURRENTLY i ON t (a);", "It takes disk.", "DROP INDEX CONCURRENTLY i;", "DEPLOY ADVICE 1;",
@@ -71,6 +71,39 @@ TEST_CASE("an advice is told with evidence, what to run, gain, risk and how to u
     CHECK(text.find("OPTION 2") == std::string::npos);  // there is nothing to deploy
     CHECK(world.console.run("EXPLAIN ADVICE 2", false).sqlstate == "22023");
     CHECK(world.console.run("EXPLAIN ADVICE x", false).sqlstate == "22023");
+}
+
+TEST_CASE("an advice shows values only to a superuser, and over HTTP with the token") {
+    World world;
+    const auto told = [&](bool is_admin) {
+        std::string text;
+        for (const auto& row : world.console.run("EXPLAIN ADVICE 1", is_admin).rows) text += *row.at(0) + "\n";
+        return text;
+    };
+    CHECK(told(true).find("(a = 1)") != std::string::npos);
+    CHECK(told(true).find("select 2") != std::string::npos);
+    CHECK(told(false).find("(a = $1)") != std::string::npos);
+    CHECK(told(false).find("select 2") == std::string::npos);
+    for (const auto* path : {"/api/v1/advice", "/api/v1/advice/1", "/api/v1/deployments", "/api/v1/deployments.md", "/api/v1/slow-queries"}) {
+        INFO(path);
+        CHECK(world.get(path).body.find("secret") == std::string::npos);
+        CHECK(answer("GET", path, world.sources, "Bearer wrong").body.find("secret") == std::string::npos);
+    }
+    for (const auto* path : {"/api/v1/advice", "/api/v1/advice/1"}) {
+        INFO(path);
+        CHECK(world.get(path).body.find("(a = 1)") == std::string::npos);
+        CHECK(answer("GET", path, world.sources, "Bearer the-token").body.find("(a = 1)") != std::string::npos);
+    }
+    for (const auto* path : {"/api/v1/deployments", "/api/v1/deployments.md", "/api/v1/slow-queries"}) CHECK(answer("GET", path, world.sources, "Bearer the-token").body.find("secret") != std::string::npos);
+    for (const auto* command : {"SHOW DEPLOYMENTS", "SHOW SLOW QUERIES"}) {
+        const auto shows = [&](bool is_admin) {
+            const auto reply = world.console.run(command, is_admin);
+            const auto& row = reply.rows.at(0);
+            return std::any_of(row.begin(), row.end(), [](const auto& cell) { return cell && cell->find("secret") != std::string::npos; });
+        };
+        CHECK(shows(true));
+        CHECK_FALSE(shows(false));
+    }
 }
 
 TEST_CASE("only a superuser deploys and reverts") {
@@ -149,7 +182,7 @@ TEST_CASE("advice and deployments over HTTP") {
     World world;
     CHECK(world.read("/api/v1/slow-queries").at("slow_queries").at(0).at("advice") == 1);
     CHECK(world.read("/api/v1/advice").at("advice").as_array().size() == 1);
-    CHECK(world.read("/api/v1/advice/1").at("options").at(1).at("rewrite") == "select 2");
+    CHECK(world.read("/api/v1/advice/1").at("options").at(1).at("rewrite") == "select $1");
     CHECK(world.read("/api/v1/advice/slow-00aa").at("id") == 1);
     CHECK(world.read("/api/v1/advice/1").at("key") == "slow-00aa");
     CHECK(world.get("/api/v1/advice/2").status == 404);

@@ -11,6 +11,7 @@ namespace {
 Relation orders() {
     Relation relation;
     relation.name = relation.quoted = "orders";
+    relation.full = "public.orders", relation.prefix = "public.";
     for (const char* name : {"id", "user_id", "status"}) {
         Column column;
         column.number = static_cast<int>(relation.columns.size()) + 1;
@@ -28,6 +29,7 @@ Index index_on(const std::string& name, std::vector<int> keys) {
     index.keys = index.all_columns = std::move(keys);
     std::string list, classes;
     for (const int key : index.keys) list += (list.empty() ? "" : ", ") + std::to_string(key), classes += classes.empty() ? "1" : " 1";
+    index.quoted = name;
     index.definition = "CREATE INDEX " + name + " ON public.orders USING btree (" + list + ")";
     index.options = classes + "/" + classes + "/" + classes;
     return index;
@@ -41,7 +43,9 @@ TEST_CASE("an index says what it is") {
     spec.relation = &relation;
     spec.keys = {{"status", 3, {}, false, false}};
     CHECK(spec.kind() == "btree_single");
-    CHECK(spec.ddl() == "CREATE INDEX orders_status_idx ON orders (status)");
+    CHECK(spec.ddl() == "CREATE INDEX orders_status_idx ON public.orders (status)");
+    CHECK(spec.concurrent_ddl() == "CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_status_idx ON public.orders (status)");
+    CHECK(spec.undo() == "DROP INDEX CONCURRENTLY public.orders_status_idx");
     spec.keys.push_back({"id", 1, {}, true, false});
     CHECK(spec.kind() == "btree_composite");
     CHECK(spec.signature() == "orders (status, id DESC NULLS LAST)");
@@ -104,7 +108,7 @@ TEST_CASE("doubles, leading parts and invalid indexes are redundant, constraints
     relation.indexes.push_back(index_on("f", {1}));
     std::vector<std::string> names;
     for (const auto& spare : redundant_indexes(relation)) names.push_back(spare.quoted);
-    CHECK(names == std::vector<std::string>{"b", "c", "e", "f"});
+    CHECK(names == std::vector<std::string>{"public.b", "public.c", "public.e", "public.f"});
     CHECK(relation.is_key({1, 2}));
     CHECK_FALSE(relation.is_key({2, 3}));
 }

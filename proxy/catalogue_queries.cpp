@@ -20,7 +20,7 @@ namespace larder::proxy {
     "    AND d.classid IN (" LARDER_EXPRESSION_HOLDERS "))"
 
 // Types that run user code, and the functions they run: domain checks (also builtin functions that are not IMMUTABLE, which the
-// expression alone tells; 1299 is now(), which stands for CURRENT_DATE, CURRENT_USER and the like), input and output, canonical forms of ranges; then
+// expression alone tells; 1299 is now(), which stands for CURRENT_DATE, CURRENT_USER and the like), input and output, canonical forms and differences of ranges; then
 // all that is made of such types (domains over them, arrays, rows, ranges), at any depth.
 #define LARDER_CODE_TYPES \
     "parts(part, whole) AS MATERIALIZED (" \
@@ -41,7 +41,7 @@ namespace larder::proxy {
     " UNION SELECT t.oid, f FROM pg_type t," \
     "  unnest(ARRAY[t.typinput::oid, t.typoutput::oid, t.typreceive::oid, t.typsend::oid, t.typmodin::oid, t.typmodout::oid]) f" \
     "  WHERE t.oid >= 16384 AND f >= 16384" \
-    " UNION SELECT rngtypid, rngcanonical::oid FROM pg_range WHERE rngcanonical::oid >= 16384" \
+    " UNION SELECT r.rngtypid, f FROM pg_range r, unnest(ARRAY[r.rngcanonical::oid, r.rngsubdiff::oid]) f WHERE f >= 16384" /* estimates and GiST use the difference */ \
     " UNION SELECT p.whole, c.function FROM code_types c JOIN parts p ON p.part = c.type)"
 
 // Temporary relations are left out: those of other sessions cannot be read, and a session that owns some is not served.
@@ -85,7 +85,8 @@ const char* const kForeignKeysQuery =
     "   AND (y.typtype NOT IN ('b', 'e') OR y.typelem <> 0 AND y.oid >= 16384)) THEN p.prosrc END," \
     " CASE WHEN l.lanname = 'plpgsql' AND p.oid >= 16384 AND p.prorettype = 'pg_catalog.trigger'::regtype" \
     "  AND (p.proconfig IS NULL OR NOT EXISTS (SELECT 1 FROM unnest(p.proconfig) s WHERE s NOT LIKE 'search_path=%')) THEN p.prosrc END," \
-    " p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1 AND coalesce(t.typtype IN ('c', 'd', 'p'), true)" \
+    " p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1 AND coalesce(t.typtype IN ('c', 'd', 'p'), true)," \
+    " p.prorettype = 'pg_catalog.trigger'::regtype" \
     " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang" \
     " LEFT JOIN pg_type t ON t.oid = p.proargtypes[0]" \
     " LEFT JOIN parts ON parts.aggregate = p.oid" \
@@ -106,7 +107,10 @@ const char* const kCodeUsesQuery =
     "  UNION SELECT d.classid, d.objid, t.function FROM pg_depend d JOIN code_types t ON t.type = d.refobjid WHERE d.refclassid = 'pg_type'::regclass"
     "   AND d.classid IN (" LARDER_EXPRESSION_HOLDERS ")"
     "  UNION SELECT d.classid, d.objid, 0::oid FROM pg_depend d JOIN pg_class c ON c.oid = d.refobjid JOIN pg_policy p ON p.oid = d.objid"
-    "   WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_class'::regclass AND c.oid <> p.polrelid AND (c.relkind = 'v' OR c.relrowsecurity)),"
+    "   WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_class'::regclass AND c.oid <> p.polrelid AND (c.relkind = 'v' OR c.relrowsecurity)"
+    // Builtin functions of policies too: some run SQL that they are given.
+    "  UNION SELECT 'pg_policy'::regclass::oid, p.oid, m[1]::oid FROM pg_policy p"
+    "   CROSS JOIN LATERAL regexp_matches(concat(p.polqual::text, p.polwithcheck::text), ':(?:funcid|opfuncid) (\\d+)', 'g') AS m WHERE m[1]::oid BETWEEN 1 AND 16383),"
     " opclass_functions(opclass, function) AS MATERIALIZED (SELECT DISTINCT o.oid, p.amproc::oid FROM pg_opclass o"
     "  JOIN pg_amproc p ON p.amprocfamily = o.opcfamily WHERE p.amproc::oid >= 16384)"
     " SELECT relation, function, bool_or(r), bool_or(i), bool_or(u), bool_or(d), bool_or(t), bool_or(m) FROM ("
@@ -152,6 +156,10 @@ const char* const kIndexesQuery =
     " CROSS JOIN LATERAL generate_series(0, CASE WHEN " LARDER_IS_UNIQUE " THEN i.indnkeyatts - 1 ELSE 0 END) p"
     " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[p]"
     " WHERE " LARDER_IS_TABLE " AND i.indisvalid AND i.indisready AND i.indislive AND i.indkey[0] <> 0 ORDER BY i.indrelid, i.indexrelid, p";
+
+const char* const kPolicyReadsQuery =
+    "SELECT DISTINCT p.polrelid, d.refobjid FROM pg_depend d JOIN pg_policy p ON p.oid = d.objid"
+    " WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> p.polrelid ORDER BY 1, 2";
 
 const char* const kRowTriggersQuery =
     "SELECT tgrelid, bool_or(tgtype & 4 <> 0), bool_or(tgtype & 16 <> 0), bool_or(tgtype & 8 <> 0), tgfoid FROM pg_trigger"

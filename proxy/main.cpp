@@ -17,6 +17,7 @@
 #include "config/command_line.h"
 #include "config/load.h"
 #include "config/upstream_uri.h"
+#include "proxy/catalogue_loader.h"
 #include "proxy/proxy.h"
 #include "proxy/settings.h"
 
@@ -69,11 +70,12 @@ std::string rules_file(const config::Config& config) {
 }
 
 // Null: it is off, or there is no login by which it could ask.
-std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, const StatementSource& traffic, config::RuleBook& rules) {
+std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, proxy::Proxy& proxy) {
     const auto& wanted = config.advisor;
     if (!wanted.enabled || config.upstream.user.empty()) return nullptr;
     advisor::ServiceOptions options;
     options.uri = [upstream = config.upstream](const std::string& database, const std::string& search_path) { return config::conninfo(upstream, database, search_path); };
+    options.catalogue = [&proxy](const std::string& database) { return proxy.catalogue(database); };
     options.slow = wanted.slow;
     options.share = wanted.share_percent / 100.0;
     options.show_values = wanted.show_values;
@@ -81,23 +83,33 @@ std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, con
     options.deployer.lock_timeout = wanted.lock_timeout;
     options.deployer.watch.time = std::chrono::duration_cast<std::chrono::seconds>(wanted.watch);
     options.deployer.auto_revert = wanted.auto_revert;
-    options.deployer.rules = &rules;
+    options.deployer.rules = &proxy.rules();
     if (config.freshness.writers == config::Writers::others) options.answer_life = config.freshness.others_ttl_max;
     try {
-        return std::make_unique<advisor::Service>(options, traffic);
+        return std::make_unique<advisor::Service>(options, proxy);
     } catch (const std::exception& e) {
         if (!wanted.history_file.empty()) throw;
         // Nobody chose that place: advice does not need it, and deployments are told that they would be forgotten.
         log_warn("deployments will be forgotten at the end, since their history cannot be written", {{"error", e.what()}, {"hint", "set advisor.history_file"}});
     }
     options.deployer.history_file.clear();
-    return std::make_unique<advisor::Service>(options, traffic);
+    return std::make_unique<advisor::Service>(options, proxy);
+}
+
+// On a connection of its own, for `larder advise`.
+std::shared_ptr<const rules::Catalogue> load_catalogue(const std::string& uri) {
+    const char* const names[] = {"dbname", "application_name", nullptr};
+    const char* const values[] = {uri.c_str(), "larder_catalogue", nullptr};
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdbParams(names, values, 1), &PQfinish);
+    if (PQstatus(connection.get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(connection.get()));
+    PQsetClientEncoding(connection.get(), "UTF8");
+    return rules::Catalogue::build(proxy::load_catalogue_rows(connection.get()));
 }
 
 class Program {
 public:
     Program(const config::CommandLine& options, const config::Config& config)
-        : proxy_(config, rules_file(config)), settings_(proxy_, options.config_file, options.sets, config), advisor_(make_advisor(config, proxy_, proxy_.rules())),
+        : proxy_(config, rules_file(config)), settings_(proxy_, options.config_file, options.sets, config), advisor_(make_advisor(config, proxy_)),
           console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), &settings_) {
         proxy_.set_console(console_);
         if (!config.admin.enabled) return;
@@ -179,7 +191,7 @@ private:
 void init_log_from(const config::Log& log) { init_log({log_level(log.level), log.format == config::LogFormat::json, log.file}); }
 
 int run(const std::vector<std::string>& arguments) {
-    if (!arguments.empty() && arguments[0] == "advise") return advisor::run_command({arguments.begin() + 1, arguments.end()}, std::cin, std::cout, std::cerr);
+    if (!arguments.empty() && arguments[0] == "advise") return advisor::run_command({arguments.begin() + 1, arguments.end()}, load_catalogue, std::cin, std::cout, std::cerr);
     const config::CommandLine options = config::parse_command_line(arguments);
     if (options.help) return std::fputs(std::string(config::usage()).c_str(), stdout), kDone;
     if (options.version) return std::printf("larder %s\n", std::string(kVersion).c_str()), kDone;

@@ -60,6 +60,8 @@ public:
     StatementTotals statement_totals() const override;
     void set_advice(const std::string& statement_id, int advice) const override;
     config::RuleBook& rules() { return *rules_; }
+    // What is known of this database's catalogue, if it is known to be true now; else null, and it is loaded.
+    std::shared_ptr<const rules::Catalogue> catalogue(const std::string& database);
 
 private:
     void publish(std::shared_ptr<const rules::UserRules> rules);

@@ -49,6 +49,7 @@ std::vector<Advice> Advisor::advise(const Question& question) {
     impl_->relations.forget();
     std::vector<Advice> advice;
     try {
+        impl_->gate.begin_statement();
         impl_->connection.admit(question.sql);
         impl_->connection.begin();
         advice = Case(impl_->connection, impl_->relations, question, tree.root).work();
@@ -63,6 +64,7 @@ std::vector<Advice> Advisor::advise(const Question& question) {
 
 WorkloadAdvice Advisor::advise(const std::vector<WorkloadStatement>& statements, double budget_bytes) {
     impl_->relations.forget();
+    impl_->gate.begin_statement();
     return advise_workload(impl_->connection, impl_->relations, statements, budget_bytes);
 }
 

@@ -129,6 +129,8 @@ std::vector<Advice> advice_on(Advisor& advisor, const Question& question) {
         return advisor.advise(question);
     } catch (const ConnectionLost& e) {
         return {make_advice("none", std::string("Not looked at: the connection was lost: ") + e.what() + ".")};
+    } catch (const std::runtime_error& e) {
+        return {make_advice("none", std::string("Not looked at: ") + e.what() + ".")};  // no new connection, or no catalogue
     }
 }
 
@@ -199,11 +201,7 @@ int run_command(const std::vector<std::string>& arguments, const CatalogueLoader
     if (const auto wrong = read_options(arguments, options); !wrong.empty()) return errors << "larder advise: " << wrong << '\n', kBadUsage;
     if (options.help) return out << kUsage, kDone;
     try {
-        // Once a run: it is over before long.
-        const CatalogueSource catalogue = [&, known = std::shared_ptr<const rules::Catalogue>()]() mutable {
-            if (!known) known = load(options.uri);
-            return known;
-        };
+        const CatalogueSource catalogue = load(options.uri);
         if (options.is_deploy) return deploy_best(options.uri, options.statement, catalogue, out, errors) ? kDone : kFailed;
         Advisor advisor(options.uri, catalogue);
         if (options.is_workload) {

@@ -34,10 +34,10 @@ std::string why_not(const std::string& sql, const rules::Catalogue& catalogue) {
 }  // namespace
 
 // DDL and code that is not understood make the facts untrue for a moment, until they are loaded again.
-std::shared_ptr<const rules::Catalogue> Gate::known_now() const {
+std::shared_ptr<const rules::Catalogue> Gate::known_now() {
     const auto deadline = std::chrono::steady_clock::now() + kWaitMax;
     for (;;) {
-        if (auto catalogue = source_ ? source_() : nullptr) return catalogue;
+        if (auto catalogue = source_ ? source_(is_first_) : nullptr) return is_first_ = false, catalogue;
         pollfd stop{stop_ != nullptr ? stop_->descriptor() : -1, POLLIN, 0};
         const bool is_stopped = ::poll(&stop, 1, kPollMs) > 0;
         if (!source_ || is_stopped || std::chrono::steady_clock::now() >= deadline) throw CatalogueUnknown("what code the database holds is not known at present");

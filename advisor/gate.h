@@ -19,8 +19,9 @@
 
 namespace larder::advisor {
 
-// What the database's catalogue says, if that is known to be true now; else null. May throw std::runtime_error.
-using CatalogueSource = std::function<std::shared_ptr<const rules::Catalogue>()>;
+// What the database's catalogue says, if that is known to be true now; else null. `is_first`: for the first text of a statement, when a source
+// that does not hear of changes has to look for them. May throw std::runtime_error.
+using CatalogueSource = std::function<std::shared_ptr<const rules::Catalogue>(bool is_first)>;
 
 // It is not planned: why, as a clause.
 class Refused : public QueryError {
@@ -42,15 +43,18 @@ public:
     // `stop`: ends the wait when it is woken; may be null.
     explicit Gate(CatalogueSource source, const Wakeup* stop = nullptr) : source_(std::move(source)), stop_(stop) {}
 
+    // What follows is about another statement.
+    void begin_statement() { is_first_ = true; }
     // Returns if the text may be planned; it may stand behind EXPLAIN or PREPARE.
     void admit(const std::string& sql);
 
 private:
-    std::shared_ptr<const rules::Catalogue> known_now() const;
+    std::shared_ptr<const rules::Catalogue> known_now();
 
     CatalogueSource source_;
     const Wakeup* stop_;
     std::shared_ptr<const rules::Catalogue> catalogue_;  // by which those below were admitted
+    bool is_first_ = true;
     std::set<std::string, std::less<>> admitted_;
     std::size_t admitted_bytes_ = 0;
 };

@@ -239,7 +239,7 @@ void Service::look_at_workload(const std::vector<const StatementRow*>& rows, dou
 }
 
 Advisor Service::make_advisor(const std::string& database, const std::string& search_path) const {
-    return {options_.uri(database, search_path), [this, database] { return options_.catalogue ? options_.catalogue(database) : nullptr; }, &stop_};
+    return {options_.uri(database, search_path), [this, database](bool) { return options_.catalogue ? options_.catalogue(database) : nullptr; }, &stop_};
 }
 
 std::vector<Advice> Service::advise(const StatementRow& row) const {

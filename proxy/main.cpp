@@ -96,14 +96,48 @@ std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, pro
     return std::make_unique<advisor::Service>(options, proxy);
 }
 
-// On a connection of its own, for `larder advise`.
-std::shared_ptr<const rules::Catalogue> load_catalogue(const std::string& uri) {
-    const char* const names[] = {"dbname", "application_name", nullptr};
-    const char* const values[] = {uri.c_str(), "larder_catalogue", nullptr};
-    const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdbParams(names, values, 1), &PQfinish);
-    if (PQstatus(connection.get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(connection.get()));
-    PQsetClientEncoding(connection.get(), "UTF8");
-    return rules::Catalogue::build(proxy::load_catalogue_rows(connection.get()));
+// The catalogue of the database that `larder advise` is asked about, on a connection of its own; compared before each statement.
+class AskedCatalogue {
+public:
+    explicit AskedCatalogue(std::string uri) : uri_(std::move(uri)) {}
+
+    std::shared_ptr<const rules::Catalogue> get(bool is_first) {
+        if (known_ && !is_first) return known_;
+        try {
+            look();
+        } catch (const proxy::CatalogueLoadError&) {
+            if (PQstatus(connection_.get()) == CONNECTION_OK) throw;
+            connect();
+            look();
+        }
+        return known_;
+    }
+
+private:
+    void connect() {
+        const char* const names[] = {"dbname", "application_name", nullptr};
+        const char* const values[] = {uri_.c_str(), "larder_catalogue", nullptr};
+        connection_.reset(PQconnectdbParams(names, values, 1));
+        if (PQstatus(connection_.get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(connection_.get()));
+        PQsetClientEncoding(connection_.get(), "UTF8");
+    }
+
+    void look() {
+        if (!connection_) connect();
+        if (known_ && proxy::load_catalogue_digest(connection_.get()) == digest_) return;
+        auto rows = proxy::load_catalogue_rows(connection_.get());
+        digest_ = rows.state_digest;
+        known_ = rules::Catalogue::build(std::move(rows));
+    }
+
+    struct Finish { void operator()(PGconn* connection) const { PQfinish(connection); } };
+    std::string uri_, digest_;
+    std::unique_ptr<PGconn, Finish> connection_;
+    std::shared_ptr<const rules::Catalogue> known_;
+};
+
+advisor::CatalogueSource catalogue_of(const std::string& uri) {
+    return [asked = std::make_shared<AskedCatalogue>(uri)](bool is_first) { return asked->get(is_first); };
 }
 
 class Program {
@@ -191,7 +225,7 @@ private:
 void init_log_from(const config::Log& log) { init_log({log_level(log.level), log.format == config::LogFormat::json, log.file}); }
 
 int run(const std::vector<std::string>& arguments) {
-    if (!arguments.empty() && arguments[0] == "advise") return advisor::run_command({arguments.begin() + 1, arguments.end()}, load_catalogue, std::cin, std::cout, std::cerr);
+    if (!arguments.empty() && arguments[0] == "advise") return advisor::run_command({arguments.begin() + 1, arguments.end()}, catalogue_of, std::cin, std::cout, std::cerr);
     const config::CommandLine options = config::parse_command_line(arguments);
     if (options.help) return std::fputs(std::string(config::usage()).c_str(), stdout), kDone;
     if (options.version) return std::printf("larder %s\n", std::string(kVersion).c_str()), kDone;

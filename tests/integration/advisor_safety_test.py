@@ -237,6 +237,22 @@ class SafetyTest(unittest.TestCase):
         self.assertIn("connection was lost", answers[3]["why"])
         self.assertEqual([answers[2]["kind"], answers[4]["kind"]], ["btree_single", "btree_single"])
 
+    def test_what_is_made_between_two_questions_is_known(self):
+        process = subprocess.Popen([binary(), "advise", "--json", "--upstream", self.cluster.server.uri("postgres")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+        def answer_to(sql):
+            process.stdin.write(json.dumps({"id": 1, "sql": sql}) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+        self.assertEqual(answer_to("SELECT count(*) FROM innocent WHERE n = abs(7)")["kind"], "btree_single")
+        self.cluster.run("CREATE TABLE later AS SELECT * FROM innocent", "ANALYZE later", "SET ROLE mallory", wrapper("abs", "int").replace("mallory.f_abs", "mallory.abs"))
+        self.assertEqual(answer_to("SELECT count(*) FROM later WHERE n = 7")["kind"], "btree_single")
+        self.assertIn("it calls abs", answer_to("SELECT count(*) FROM innocent WHERE n = abs(7)")["why"])
+        process.stdin.close()
+        self.assertEqual(process.wait(END_SECONDS_MAX), 0)
+        process.stdout.close()
+        self.assert_nothing_ran()
+
     def test_ddl_under_way_makes_the_advisor_wait_and_not_guess(self):
         self.start()
         with contextlib.closing(self.connect("postgres")) as owner, contextlib.closing(self.connect()) as mallory:

@@ -26,7 +26,7 @@ std::shared_ptr<const rules::Catalogue> catalogue(bool has_own_function) {
 }  // namespace
 
 TEST_CASE("what may be planned is let through, also behind EXPLAIN and PREPARE") {
-    Gate gate([known = catalogue(false)] { return known; });
+    Gate gate([known = catalogue(false)](bool) { return known; });
     for (const char* text : {"SELECT lower(a) FROM t", "EXPLAIN (FORMAT JSON, VERBOSE) SELECT lower(a) FROM t", "PREPARE p AS INSERT INTO t VALUES ($1)", "EXPLAIN DELETE FROM t"}) {
         CHECK_NOTHROW(gate.admit(text));
         CHECK_NOTHROW(gate.admit(text));
@@ -40,7 +40,7 @@ TEST_CASE("what may be planned is let through, also behind EXPLAIN and PREPARE")
 
 TEST_CASE("what was let through once is judged again when the catalogue has changed") {
     auto known = catalogue(false);
-    Gate gate([&known] { return known; });
+    Gate gate([&known](bool) { return known; });
     CHECK_NOTHROW(gate.admit("SELECT lower(a) FROM t"));
     known = catalogue(true);
     CHECK_THROWS_AS(gate.admit("SELECT lower(a) FROM t"), Refused);
@@ -51,9 +51,19 @@ TEST_CASE("without knowledge of the catalogue nothing is let through, and a wait
     CHECK_THROWS_AS(Gate({}).admit("SELECT 1"), CatalogueUnknown);
     Wakeup stop;
     stop.wake();
-    Gate gate([] { return nullptr; }, &stop);
+    Gate gate([](bool) { return nullptr; }, &stop);
     CHECK_THROWS_AS(gate.admit("SELECT 1"), CatalogueUnknown);
     int asked = 0;
-    Gate later([&asked]() -> std::shared_ptr<const rules::Catalogue> { return ++asked > 3 ? catalogue(false) : nullptr; });
+    Gate later([&asked](bool) -> std::shared_ptr<const rules::Catalogue> { return ++asked > 3 ? catalogue(false) : nullptr; });
     CHECK_NOTHROW(later.admit("SELECT 1 FROM t"));
+}
+
+TEST_CASE("the catalogue's source is told when a statement begins") {
+    std::vector<bool> told;
+    Gate gate([&told, known = catalogue(false)](bool is_first) { return told.push_back(is_first), known; });
+    gate.admit("SELECT 1 FROM t");
+    gate.admit("SELECT 2 FROM t");
+    gate.begin_statement();
+    gate.admit("SELECT 1 FROM t");
+    CHECK(told == std::vector<bool>{true, false, true});
 }

@@ -20,7 +20,7 @@ namespace larder::proxy {
     "    AND d.classid IN (" LARDER_EXPRESSION_HOLDERS "))"
 
 // Types that run user code, and the functions they run: domain checks (also builtin functions that are not IMMUTABLE, which the
-// expression alone tells; 1299 is now(), which stands for CURRENT_DATE, CURRENT_USER and the like), input and output, canonical forms and differences of ranges; then
+// expression alone tells; 1299 is now(), which stands for CURRENT_DATE, CURRENT_USER and the like), input and output, canonical forms of ranges; then
 // all that is made of such types (domains over them, arrays, rows, ranges), at any depth.
 #define LARDER_CODE_TYPES \
     "parts(part, whole) AS MATERIALIZED (" \
@@ -41,7 +41,7 @@ namespace larder::proxy {
     " UNION SELECT t.oid, f FROM pg_type t," \
     "  unnest(ARRAY[t.typinput::oid, t.typoutput::oid, t.typreceive::oid, t.typsend::oid, t.typmodin::oid, t.typmodout::oid]) f" \
     "  WHERE t.oid >= 16384 AND f >= 16384" \
-    " UNION SELECT r.rngtypid, f FROM pg_range r, unnest(ARRAY[r.rngcanonical::oid, r.rngsubdiff::oid]) f WHERE f >= 16384" /* estimates and GiST use the difference */ \
+    " UNION SELECT rngtypid, rngcanonical::oid FROM pg_range WHERE rngcanonical::oid >= 16384" \
     " UNION SELECT p.whole, c.function FROM code_types c JOIN parts p ON p.part = c.type)"
 
 // Temporary relations are left out: those of other sessions cannot be read, and a session that owns some is not served.
@@ -135,6 +135,8 @@ const char* const kCodeUsesQuery =
     "  JOIN opclass_functions o ON o.opclass = c"
     " UNION ALL SELECT p.partrelid, o.function, false, true, true, false, false, false FROM pg_partitioned_table p, unnest(p.partclass::oid[]) AS c"
     "  JOIN opclass_functions o ON o.opclass = c"
+    // The planner estimates with the difference, of a column or of any expression that there are statistics on.
+    " UNION ALL SELECT 0::oid, rngsubdiff::oid, false, false, false, false, false, false FROM pg_range WHERE rngsubdiff::oid >= 16384"
     " ) AS uses(relation, function, r, i, u, d, t, m) GROUP BY relation, function ORDER BY relation, function";
 
 // Of tables that may have keys.

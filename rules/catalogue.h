@@ -40,7 +40,7 @@ struct RelationRow {
 };
 // A function that runs when a relation is read or written, without standing in the statement: of a trigger, default,
 // generated column, check, index, partition key, policy or column type. build() judges it. Function zero: code that is not
-// understood, e.g. of a policy that reads a view.
+// understood, e.g. of a policy that reads a view. Relation zero: the planner may run it in any expression (a range's difference).
 struct CodeUse {
     Oid relation = 0, function = 0;
     bool on_read = false, on_insert = false, on_update = false, on_delete = false, on_truncate = false;

@@ -124,8 +124,9 @@ void CatalogueBuilder::judge_operators_and_types() {
     impl_.has_event_code = impl_.has_own_implicit_code = false;
     const auto add = [this](VerdictsByName& table, const auto& row, Reason reason) {
         auto verdict = row.function == 0 ? Catalogue::FunctionVerdict{reason, true, true, true} : catalogue_->function_verdict(row.function);
-        if (verdict.reason == Reason::none && !is_code(verdict) && !verdict.is_own_code) return;
-        verdict.reason = reason;
+        const bool is_harmless = verdict.reason == Reason::none && !is_code(verdict);
+        if (is_harmless && !verdict.is_own_code) return;
+        if (!is_harmless) verdict.reason = reason;
         table[row.name].add(row.schema, verdict);
     };
     for (const auto& row : rows_.user_operators) add(impl_.operators, row, Reason::user_operator);
@@ -196,7 +197,9 @@ void CatalogueBuilder::note_planning_code() {
     }
     for (const auto& use : rows_.code_uses) {
         const auto verdict = catalogue_->function_verdict(use.function);
-        if ((is_code(verdict) || verdict.is_own_code) && !triggers.contains(use.function)) opaque.insert(roots_.root(use.relation));
+        if ((!is_code(verdict) && !verdict.is_own_code) || triggers.contains(use.function)) continue;
+        if (use.relation == 0) impl_.has_own_implicit_code = true;
+        else opaque.insert(roots_.root(use.relation));
     }
     for (const auto& row : rows_.relations) {
         // Rules are planned with the statement; a foreign table's server is asked.

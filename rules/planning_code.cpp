@@ -49,7 +49,7 @@ std::string why_not_on(const sql::Name& name, const Catalogue& catalogue) {
 std::string why_not_planned(const sql::Facts& facts, const Catalogue& catalogue) {
     static const std::vector<std::string> kNoPath;
     if (!facts.understood) return "it is not understood";
-    if (catalogue.has_user_casts() || catalogue.has_own_implicit_code()) return "a cast or an operator class of the database's own may run in any expression";
+    if (catalogue.has_user_casts() || catalogue.has_own_implicit_code()) return "a cast, an operator class or a range of the database's own may run code in any expression";
     if (auto why = why_not_called(facts, catalogue); !why.empty()) return why;
     // The rule itself, of which the names above are the explanation.
     const auto code = judge_code(facts, catalogue, kNoPath, NameScope::session);

@@ -60,9 +60,12 @@ TEST_CASE("operators, types and casts that run the database's own code are refus
         CHECK_THAT(why_not(all, "SELECT 1 OPERATOR(mallory.===) 2"), Contains("operator mallory.==="));
         CHECK_THAT(why_not(all, "SELECT 5::mallory.d"), Contains("type mallory.d"));
         CHECK(why_not(all, "SELECT 5::int = 5").empty());
+        // To plan is not to cache: what is understood may be.
+        CHECK((all.build()->operator_verdict({"mallory", "==="}) == Reason::none) == (function == kUnderstood));
+        CHECK((all.build()->type_verdict({"mallory", "d"}) == Reason::none) == (function == kUnderstood));
         auto casts = rows();
         casts.rows.implicit_functions = {function};
-        CHECK_THAT(why_not(casts, "SELECT 1"), Contains("a cast or an operator class"));
+        CHECK_THAT(why_not(casts, "SELECT 1"), Contains("a cast, an operator class or a range"));
     }
 }
 
@@ -77,6 +80,10 @@ TEST_CASE("code that hangs on a relation is folded while planning, in its whole 
         CHECK_THAT(why_not(all, "SELECT 1 FROM t"), Contains("it names public.t"));
         CHECK_THAT(why_not(all, "DELETE FROM child"), Contains("it names public.child"));
     }
+    auto ranges = rows();
+    ranges.rows.code_uses = {{.relation = 0, .function = kUnderstood}};
+    CHECK_THAT(why_not(ranges, "SELECT 1"), Contains("a cast, an operator class or a range"));
+    CHECK_FALSE(ranges.build()->has_user_casts());
     auto all = rows();
     all.rows.code_uses = {{.relation = 1, .function = kTrigger, .on_insert = true}};
     CHECK_FALSE(is_opaque(all, 1));

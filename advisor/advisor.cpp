@@ -32,24 +32,31 @@ std::string why_not_looked_at(const sql::Tree& tree) {
     return {};
 }
 
+std::string why_refused(const std::string& why) { return "it is not planned, since that would run code of the database's own: " + why; }
+
 struct Advisor::Impl {
-    explicit Impl(const std::string& uri) : connection(uri), relations(connection) {}
+    Impl(const std::string& uri, CatalogueSource catalogue, const Wakeup* stop) : gate(std::move(catalogue), stop), connection(uri, gate, stop), relations(connection) {}
+    Gate gate;
     Connection connection;
     Relations relations;
 };
 
-Advisor::Advisor(const std::string& uri) : impl_(std::make_unique<Impl>(uri)) {}
+Advisor::Advisor(const std::string& uri, CatalogueSource catalogue, const Wakeup* stop) : impl_(std::make_unique<Impl>(uri, std::move(catalogue), stop)) {}
 Advisor::~Advisor() = default;
 
 std::vector<Advice> Advisor::advise(const Question& question) {
     const auto tree = sql::parse_tree(question.sql);
     if (const auto why = why_not_looked_at(tree); !why.empty()) return {nothing("Not looked at: " + why + ".")};
     impl_->relations.forget();
-    impl_->connection.begin();
     std::vector<Advice> advice;
     try {
+        impl_->gate.begin_statement();
+        impl_->connection.admit(question.sql);
+        impl_->connection.begin();
         advice = Case(impl_->connection, impl_->relations, question, tree.root).work();
         name_in_full(impl_->connection, advice);
+    } catch (const Refused& e) {
+        advice = {nothing("Not looked at: " + why_refused(e.what()) + ".")};
     } catch (const QueryError& e) {
         advice = {nothing(std::string("The server refuses to plan it: ") + e.what() + ".")};
     }
@@ -59,6 +66,7 @@ std::vector<Advice> Advisor::advise(const Question& question) {
 
 WorkloadAdvice Advisor::advise(const std::vector<WorkloadStatement>& statements, double budget_bytes) {
     impl_->relations.forget();
+    impl_->gate.begin_statement();
     auto found = advise_workload(impl_->connection, impl_->relations, statements, budget_bytes);
     std::vector<Advice> indexes;
     for (auto& index : found.indexes) indexes.push_back(std::move(index.advice));

@@ -3,8 +3,8 @@
 // The statement is not run unless that is asked for, and nothing is changed: see connection.h. Only SELECT, INSERT, UPDATE, DELETE and MERGE are looked at,
 // one at a time.
 //
-// Threads: one. Errors: a statement that the server refuses gives an advice of kind none that says so; std::runtime_error if
-// the connection is lost.
+// Threads: one. Errors: a statement that the gate or the server refuses gives an advice of kind none that says so; ConnectionLost (link.h) if
+// the connection is lost, and the next statement gets a new one; CatalogueUnknown if nothing can be planned now; std::runtime_error if there is no connection.
 #pragma once
 
 #include <memory>
@@ -13,6 +13,7 @@
 
 #include "advisor/advice.h"
 #include "advisor/connection.h"
+#include "advisor/gate.h"
 
 namespace larder::sql {
 struct Tree;
@@ -32,10 +33,13 @@ struct WorkloadAdvice;
 
 // Why a text is not explained; "" if it may be.
 std::string why_not_looked_at(const sql::Tree& tree);
+// The same of one that the gate refused, by the gate's reason.
+std::string why_refused(const std::string& why);
 
 class Advisor {
 public:
-    explicit Advisor(const std::string& uri);
+    // `catalogue`: by which it is told which statements may be planned at all (gate.h). `stop`: ends every wait when it is woken; may be null.
+    Advisor(const std::string& uri, CatalogueSource catalogue, const Wakeup* stop = nullptr);
     ~Advisor();
     Advisor(const Advisor&) = delete;
     Advisor& operator=(const Advisor&) = delete;

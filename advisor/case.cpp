@@ -72,7 +72,7 @@ Statement Case::with_known_values(const Statement& as_written) {
     Statement statement = as_written;
     statement.sql = with_values(as_written.sql);
     std::string why;
-    if (statement.sql != as_written.sql && !connection_.attempt("EXPLAIN " + statement.sql, statement.parameters, &why)) return as_written;
+    if (statement.sql != as_written.sql && !connection_.attempt_as_client("EXPLAIN " + statement.sql, statement.parameters, &why)) return as_written;
     return statement;
 }
 
@@ -147,10 +147,10 @@ std::vector<Case::Solution> Case::solutions(const Statement& statement, const Pl
         const Statement other{form.sql, statement.parameters, statement.unknown_parameters};
         PlanNode plan;
         try {
-            connection_.ask("SAVEPOINT form");
+            connection_.savepoint("form");
             plan = laboratory_.plan(other);
         } catch (const QueryError&) {
-            connection_.ask("ROLLBACK TO SAVEPOINT form");  // a parameter that is no longer there, …
+            connection_.rollback_to("form");  // a parameter that is no longer there, …
             continue;
         }
         Solution& solution = all.emplace_back();

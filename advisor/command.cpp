@@ -12,6 +12,7 @@
 
 #include "advisor/advisor.h"
 #include "advisor/deploy_command.h"
+#include "advisor/link.h"
 #include "advisor/node.h"
 #include "advisor/workload.h"
 
@@ -28,7 +29,8 @@ constexpr std::size_t kWorkloadMax = 2000;  // statements weighed together
 constexpr const char* kUsage =
     "Usage: larder advise [--analyze | --workload [--budget BYTES]] [--json] [--upstream URI] ['SELECT ...' | < FILE]\n"
     "       larder advise --deploy [--upstream URI] 'SELECT ...'\n"
-    "Says what would make a statement cheaper. Runs nothing and changes nothing in the database, unless --analyze or --deploy is given.\n\n"
+    "Says what would make a statement cheaper. Runs nothing and changes nothing in the database, unless --analyze or --deploy is given.\n"
+    "A statement that calls functions of the database's own is not looked at, since planning it would run them.\n\n"
     "  --json           one JSON object a line in, {\"id\", \"sql\", \"params\": [...], \"calls_per_min\"}, and one a line out\n"
     "  --analyze        run each SELECT once, in a READ ONLY transaction and for a minute at most, to see what the estimates missed\n"
     "  --workload       the best set of indexes for all the statements together, weighed by calls_per_min\n"
@@ -121,13 +123,24 @@ json::object answer_of(const json::value& id, const std::vector<Advice>& advice)
     return answer;
 }
 
+// A connection that is lost costs this statement only: the next one gets another.
+std::vector<Advice> advice_on(Advisor& advisor, const Question& question) {
+    try {
+        return advisor.advise(question);
+    } catch (const ConnectionLost& e) {
+        return {make_advice("none", std::string("Not looked at: the connection was lost: ") + e.what() + ".")};
+    } catch (const std::runtime_error& e) {
+        return {make_advice("none", std::string("Not looked at: ") + e.what() + ".")};  // no new connection, or no catalogue
+    }
+}
+
 void answer_lines(Advisor& advisor, bool may_run, std::istream& in, std::ostream& out) {
     for (std::string line; std::getline(in, line);) {
         if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
         Asked asked = line.size() > kLineBytesMax ? Asked{{}, {}, "the line is too long"} : read_question(line);
         std::vector<Advice> advice;
         asked.question.may_run = may_run;
-        if (asked.problem.empty()) advice = advisor.advise(asked.question);
+        if (asked.problem.empty()) advice = advice_on(advisor, asked.question);
         else advice.emplace_back().why = "Not looked at: " + asked.problem + ".";
         out << json::serialize(answer_of(asked.id, advice)) << '\n' << std::flush;
     }
@@ -137,7 +150,7 @@ void answer_text(Advisor& advisor, const std::string& sql, bool may_run, std::os
     Question question;
     question.sql = sql;
     question.may_run = may_run;
-    const auto advice = advisor.advise(question);
+    const auto advice = advice_on(advisor, question);
     for (std::size_t i = 0; i < advice.size(); ++i) out << (i == 1 ? "Or:\n" : "") << to_text(advice[i]);
     out << '\n';
 }
@@ -183,20 +196,21 @@ void answer_workload(Advisor& advisor, const Options& options, std::istream& in,
 
 }  // namespace
 
-int run_command(const std::vector<std::string>& arguments, std::istream& in, std::ostream& out, std::ostream& errors) {
+int run_command(const std::vector<std::string>& arguments, const CatalogueLoader& load, std::istream& in, std::ostream& out, std::ostream& errors) {
     Options options;
     if (const auto wrong = read_options(arguments, options); !wrong.empty()) return errors << "larder advise: " << wrong << '\n', kBadUsage;
     if (options.help) return out << kUsage, kDone;
     try {
-        if (options.is_deploy) return deploy_best(options.uri, options.statement, out, errors) ? kDone : kFailed;
-        Advisor advisor(options.uri);
+        const CatalogueSource catalogue = load(options.uri);
+        if (options.is_deploy) return deploy_best(options.uri, options.statement, catalogue, out, errors) ? kDone : kFailed;
+        Advisor advisor(options.uri, catalogue);
         if (options.is_workload) {
             answer_workload(advisor, options, in, out);
         } else if (!options.statement.empty() && options.is_json) {
             Question question;
             question.sql = options.statement;
             question.may_run = options.may_run;
-            out << json::serialize(answer_of(1, advisor.advise(question))) << '\n';
+            out << json::serialize(answer_of(1, advice_on(advisor, question))) << '\n';
         } else if (!options.statement.empty()) {
             answer_text(advisor, options.statement, options.may_run, out);
         } else if (options.is_json) {

@@ -1,76 +1,139 @@
 #include "advisor/connection.h"
 
-#include <cstdlib>
-
+#include "advisor/gate.h"
+#include "advisor/link.h"
 #include "advisor/pg_result.h"
 
 namespace larder::advisor {
 
 namespace {
 
-// One after the other, so that an old server's refusal of one is seen. extra_float_digits and the rest stay the user's own.
+// One after the other, so that an old server's refusal of one is seen. extra_float_digits and the rest stay the user's own. The search_path that the
+// connection came with is what SET … TO DEFAULT brings back.
 constexpr const char* kSettings[] = {
-    "SET default_transaction_read_only = on", "SET statement_timeout = '5s'", "SET lock_timeout = '100ms'",
+    "SET search_path = pg_catalog, pg_temp", "SET default_transaction_read_only = on", "SET statement_timeout = '5s'", "SET lock_timeout = '100ms'",
     "SET idle_in_transaction_session_timeout = '60s'", "SET standard_conforming_strings = on", "SET client_encoding = 'UTF8'",
 };
 
 }  // namespace
 
-void Connection::Close::operator()(pg_conn* connection) const { PQfinish(connection); }
+Connection::Connection(const std::string& uri, Gate& gate, const Wakeup* stop) : uri_(uri), gate_(gate), stop_(stop) { connect(); }
+Connection::~Connection() = default;
 
-Connection::Connection(const std::string& uri) {
-    const char* const names[] = {"dbname", "application_name", "connect_timeout", nullptr};
-    const char* const values[] = {uri.c_str(), "larder_advisor", std::getenv("PGCONNECT_TIMEOUT") ? "" : "10", nullptr};
-    connection_.reset(PQconnectdbParams(names, values, 1));
-    if (PQstatus(connection_.get()) != CONNECTION_OK) throw std::runtime_error(without_newline(PQerrorMessage(connection_.get())));
+void Connection::connect() {
+    link_ = std::make_unique<Link>(uri_, "larder_advisor", stop_);
     for (const char* setting : kSettings) simple(setting);
-    PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
 }
 
-void Connection::simple(const char* sql) {
-    const Result result(PQexec(connection_.get(), sql));
+void Connection::simple(const std::string& sql) {
+    const Result result = link_->run(sql.c_str(), answer_max_);
     check(result.get());
 }
 
+// The server may have closed it since.
+bool Connection::begin_on_this() {
+    try {
+        end();
+        simple("BEGIN READ ONLY");
+        return true;
+    } catch (const ConnectionLost&) {
+        return false;
+    }
+}
+
 void Connection::begin() {
-    end();
-    simple("BEGIN READ ONLY");
+    if (!begin_on_this()) {
+        connect();
+        simple("BEGIN READ ONLY");
+    }
     in_transaction_ = true;
+    path_ = Path::own;
+    answer_max_ = kAnswerMax;
 }
 
 void Connection::end() {
     if (!in_transaction_) return;
     in_transaction_ = false;
-    simple("ROLLBACK");
+    if (link_->is_open()) simple("ROLLBACK");
 }
 
-Rows Connection::ask(const std::string& sql, const Parameters& parameters) {
+void Connection::use(Path path) {
     if (!in_transaction_) throw std::logic_error("the advisor asks in a transaction only");
-    return ask_server(connection_.get(), sql, parameters);
+    if (path_ == path) return;
+    simple(path == Path::own ? "SET LOCAL search_path = pg_catalog, pg_temp" : "SET LOCAL search_path TO DEFAULT");
+    path_ = path;
 }
 
-std::optional<Rows> Connection::attempt(const std::string& sql, const Parameters& parameters, std::string* why) {
-    simple("SAVEPOINT larder");
+Rows Connection::run(Path path, const std::string& sql, const Parameters& parameters) {
+    use(path);
+    const Result result = link_->run(sql, parameters, answer_max_);
+    check(result.get());
+    return rows_of(result.get());
+}
+
+std::optional<Rows> Connection::try_to_run(Path path, const std::string& sql, const Parameters& parameters, std::string* why) {
+    savepoint("larder");
     try {
-        auto rows = ask(sql, parameters);
+        auto rows = run(path, sql, parameters);
         simple("RELEASE SAVEPOINT larder");
         return rows;
     } catch (const QueryError& e) {
         if (why) *why = e.what();
-        simple("ROLLBACK TO SAVEPOINT larder; RELEASE SAVEPOINT larder");
+        rollback_to("larder");
+        simple("RELEASE SAVEPOINT larder");
         return std::nullopt;
     }
 }
 
-unsigned Connection::type_of(const std::string& sql) {
-    simple("SAVEPOINT larder");
-    const Result prepared(PQprepare(connection_.get(), "", sql.c_str(), 0, nullptr));
-    unsigned type = 0;
-    if (PQresultStatus(prepared.get()) == PGRES_COMMAND_OK) {
-        const Result described(PQdescribePrepared(connection_.get(), ""));
-        if (PQresultStatus(described.get()) == PGRES_COMMAND_OK && PQnfields(described.get()) > 0) type = PQftype(described.get(), 0);
+void Connection::savepoint(const std::string& name) { simple("SAVEPOINT " + name); }
+
+// The search_path becomes again what it was at the savepoint.
+void Connection::rollback_to(const std::string& name) {
+    path_ = Path::unknown;
+    simple("ROLLBACK TO SAVEPOINT " + name);
+}
+
+Rows Connection::ask(const std::string& sql, const Parameters& parameters) { return run(Path::own, sql, parameters); }
+
+std::optional<Rows> Connection::attempt(const std::string& sql, const Parameters& parameters, std::string* why) {
+    return try_to_run(Path::own, sql, parameters, why);
+}
+
+void Connection::admit(const std::string& sql) { gate_.admit(sql); }
+
+Rows Connection::ask_as_client(const std::string& sql, const Parameters& parameters) {
+    use(Path::client);
+    gate_.admit(sql);  // last before it is sent: what is known of the database may change at any moment
+    return run(Path::client, sql, parameters);
+}
+
+std::optional<Rows> Connection::attempt_as_client(const std::string& sql, const Parameters& parameters, std::string* why) {
+    use(Path::client);
+    try {
+        gate_.admit(sql);
+    } catch (const Refused& e) {
+        if (why) *why = e.what();
+        return std::nullopt;
     }
-    simple("ROLLBACK TO SAVEPOINT larder; RELEASE SAVEPOINT larder");
+    return try_to_run(Path::client, sql, parameters, why);
+}
+
+Rows Connection::ask_in_path(const std::string& sql, const Parameters& parameters) { return run(Path::client, sql, parameters); }
+std::optional<Rows> Connection::attempt_in_path(const std::string& sql, const Parameters& parameters) { return try_to_run(Path::client, sql, parameters, nullptr); }
+
+unsigned Connection::type_of(const std::string& sql) {
+    use(Path::client);
+    try {
+        gate_.admit(sql);
+    } catch (const Refused&) {
+        return 0;
+    }
+    savepoint("larder");
+    const Result described = link_->describe(sql, answer_max_);
+    const bool is_known = PQresultStatus(described.get()) == PGRES_COMMAND_OK && PQnfields(described.get()) > 0;
+    const unsigned type = is_known ? PQftype(described.get(), 0) : 0;
+    rollback_to("larder");
+    simple("RELEASE SAVEPOINT larder");
     return type;
 }
 

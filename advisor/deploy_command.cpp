@@ -14,10 +14,11 @@ namespace {
 constexpr double kGainMin = 0.1;   // of the plan's cost: less is not worth an index
 
 // What the planner says now, of the statement without values if it has parameters.
-double plan_cost(const std::string& uri, const std::string& statement) {
-    Connection connection(uri);
+double plan_cost(const std::string& uri, const std::string& statement, const CatalogueSource& catalogue) {
+    Gate gate(catalogue);
+    Connection connection(uri, gate);
     connection.begin();
-    const auto rows = connection.ask("EXPLAIN (FORMAT JSON) " + statement);
+    const auto rows = connection.ask_as_client("EXPLAIN (FORMAT JSON) " + statement);
     connection.end();
     return read_plan(rows.at(0).at(0).value_or("")).total_cost;
 }
@@ -40,20 +41,20 @@ bool run_all(Builder& builder, const Advice& advice, std::ostream& out, std::ost
 
 }  // namespace
 
-bool deploy_best(const std::string& uri, const std::string& statement, std::ostream& out, std::ostream& errors) {
+bool deploy_best(const std::string& uri, const std::string& statement, const CatalogueSource& catalogue, std::ostream& out, std::ostream& errors) {
     Question question;
     question.sql = statement;
-    const auto advice = Advisor(uri).advise(question).front();
+    const auto advice = Advisor(uri, catalogue).advise(question).front();
     out << to_text(advice);
     const auto& steps = advice.deploy.empty() ? advice.ddl : advice.deploy;
     if (const auto why_not = why_not_deployed(steps, advice.undo); !why_not.empty()) return errors << "larder advise: this is not for Larder to do. " << why_not << '\n', false;
-    const double before = plan_cost(uri, statement);
+    const double before = plan_cost(uri, statement, catalogue);
     BuildOptions options;
     options.uri = uri;
     options.on_progress = [&errors](const std::string& text) { errors << "  " << text << '\n' << std::flush; };
     Builder builder(options);
     if (!run_all(builder, advice, out, errors)) return false;
-    const double after = plan_cost(uri, statement);
+    const double after = plan_cost(uri, statement, catalogue);
     if (after <= (1 - kGainMin) * before) {
         out << "In force: the plan's cost fell from " << std::llround(before) << " to " << std::llround(after) << ".\n";
         return true;

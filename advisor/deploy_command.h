@@ -5,9 +5,11 @@
 #include <iosfwd>
 #include <string>
 
+#include "advisor/gate.h"
+
 namespace larder::advisor {
 
 // True: it is in force, and the statement's plan costs clearly less. What was done is undone else.
-bool deploy_best(const std::string& uri, const std::string& statement, std::ostream& out, std::ostream& errors);
+bool deploy_best(const std::string& uri, const std::string& statement, const CatalogueSource& catalogue, std::ostream& out, std::ostream& errors);
 
 }  // namespace larder::advisor

@@ -89,7 +89,7 @@ private:
     std::string schema_of(const std::string& name, const std::string& query) {
         Parameters values = {name};
         if (&query == &kClasses) values.emplace_back(method_.empty() ? "btree" : method_);
-        const auto rows = connection_.ask(query, values);
+        const auto rows = connection_.ask_in_path(query, values);
         if (rows.empty() && &query == &kClasses) return schema_of_hidden_class(values);
         if (rows.size() != 1 || rows[0][0] == "pg_catalog") return {};
         return rows[0][0].value_or("");
@@ -113,10 +113,7 @@ constexpr std::string_view kDrop = "DROP INDEX CONCURRENTLY ";
 // As the server writes the index for anybody: what is compared before it is dropped (builder.h).
 void define_in_full(Connection& connection, Advice& advice) {
     if (advice.deploy.size() != 1 || !advice.deploy[0].starts_with(kDrop) || advice.undo.size() != 1) return;
-    connection.ask("SAVEPOINT larder_path");
-    connection.ask("SELECT pg_catalog.set_config('search_path', '', true)");
-    const auto rows = connection.ask("SELECT pg_catalog.pg_get_indexdef(pg_catalog.to_regclass($1))", {advice.deploy[0].substr(kDrop.size())});
-    connection.ask("ROLLBACK TO SAVEPOINT larder_path");
+    const auto rows = connection.ask("SELECT pg_get_indexdef(to_regclass($1))", {advice.deploy[0].substr(kDrop.size())});
     if (!rows.empty() && rows[0][0]) advice.undo = {*rows[0][0]};
 }
 

@@ -5,6 +5,8 @@
 #include <set>
 
 #include "advisor/cost_model.h"
+#include "advisor/gate.h"
+#include "sql/tree.h"
 
 namespace larder::advisor {
 
@@ -24,6 +26,32 @@ const std::set<std::string> kTimely = {"to_tsquery", "plainto_tsquery", "phraset
 const std::string& first_text(const Rows& rows) {
     if (rows.empty() || rows[0].empty() || !rows[0][0]) throw std::runtime_error("the server gave no plan");
     return *rows[0][0];
+}
+
+// A call of PostgreSQL's own function among those above, or at least one that says nothing of its schema.
+bool is_foldable(const Node& call) {
+    const auto* fields = fields_of(call, "FuncCall");
+    const auto& names = list(*fields, "funcname");
+    const bool is_elsewhere = names.size() > 1 && !(names.size() == 2 && fields_of(names[0], "String") && word(*fields_of(names[0], "String"), "sval") == "pg_catalog");
+    return !is_elsewhere && kFoldable.contains(function_of(call));
+}
+
+// The same with pg_catalog before each call's name, so that a function of this name in another schema is never meant.
+Node with_schemas(Node expression) {
+    change_nodes(expression, [](Node& part) {
+        auto* fields = fields_of(part, "FuncCall");
+        if (fields == nullptr) return false;
+        auto& names = (*fields)["funcname"].as_array();
+        if (names.size() == 1) names.insert(names.begin(), make_string("pg_catalog"));
+        return false;
+    });
+    return expression;
+}
+
+// Of an expression `v`: a constant of its value and type, as SQL.
+std::string value_of(const Node& expression) {
+    return "SELECT pg_catalog.quote_literal(v::pg_catalog.text) OPERATOR(pg_catalog.||) '::' OPERATOR(pg_catalog.||) pg_catalog.format_type(pg_catalog.pg_typeof(v), NULL) FROM (SELECT " +
+           to_sql(with_schemas(expression)) + " AS v) AS s";
 }
 
 std::string explain(bool in_detail) { return in_detail ? "EXPLAIN (FORMAT JSON, VERBOSE) " : "EXPLAIN (FORMAT JSON) "; }
@@ -46,10 +74,10 @@ bool Laboratory::can_create(const std::string& extension) const {
 PlanNode Laboratory::generic_plan(const Statement& statement, bool in_detail) {
     connection_.ask("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)");
     connection_.attempt("DEALLOCATE larder_asked");
-    connection_.ask("PREPARE larder_asked AS " + statement.sql);
+    connection_.ask_as_client("PREPARE larder_asked AS " + statement.sql);
     std::string nulls;
     for (std::size_t i = 0; i < statement.unknown_parameters; ++i) nulls += i ? ", NULL" : "NULL";
-    PlanNode plan = read_plan(first_text(connection_.ask(explain(in_detail) + "EXECUTE larder_asked (" + nulls + ")")));
+    PlanNode plan = read_plan(first_text(connection_.ask_in_path(explain(in_detail) + "EXECUTE larder_asked (" + nulls + ")")));
     connection_.ask("DEALLOCATE larder_asked");
     return plan;
 }
@@ -57,13 +85,14 @@ PlanNode Laboratory::generic_plan(const Statement& statement, bool in_detail) {
 PlanNode Laboratory::plan(const Statement& statement, bool in_detail) {
     ++trials_;
     if (statement.unknown_parameters > 0) return generic_plan(statement, in_detail);
-    return read_plan(first_text(connection_.ask(explain(in_detail) + statement.sql, statement.parameters)));
+    return read_plan(first_text(connection_.ask_as_client(explain(in_detail) + statement.sql, statement.parameters)));
 }
 
 std::optional<Run> Laboratory::run(const Statement& statement, std::string& why) {
     if (statement.unknown_parameters > 0) return why = "its parameters have no values", std::nullopt;
-    connection_.ask(std::string("SELECT set_config('statement_timeout', '") + kRunMax + "', true)");
-    const auto rows = connection_.attempt("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement.sql, statement.parameters, &why);
+    connection_.ask("SELECT set_config('statement_timeout', $1, true)", {std::to_string(std::chrono::milliseconds(kRunMax).count())});
+    connection_.allow(kRunMax + Connection::kAnswerMax);
+    const auto rows = connection_.attempt_as_client("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement.sql, statement.parameters, &why);
     return rows ? std::optional(read_run(first_text(*rows))) : std::nullopt;
 }
 
@@ -73,19 +102,19 @@ PlanNode Laboratory::bare_plan(const Statement& statement) {
         return plan(statement);
     };
     // The settings end with the savepoint.
-    connection_.ask("SAVEPOINT bare");
+    connection_.savepoint("bare");
     try {
         PlanNode bare = plan_bare();
-        connection_.ask("ROLLBACK TO SAVEPOINT bare");
+        connection_.rollback_to("bare");
         return bare;
     } catch (const QueryError&) {
-        connection_.ask("ROLLBACK TO SAVEPOINT bare");
+        connection_.rollback_to("bare");
         throw;
     }
 }
 
 double Laboratory::rows_meeting(const Relation& relation, const std::string& condition) {
-    const auto rows = connection_.attempt("EXPLAIN (FORMAT JSON) SELECT 1 FROM " + relation.quoted + " WHERE " + condition);
+    const auto rows = connection_.attempt_as_client("EXPLAIN (FORMAT JSON) SELECT 1 FROM " + relation.quoted + " WHERE " + condition);
     return rows ? read_plan(first_text(*rows)).rows : relation.rows;
 }
 
@@ -104,12 +133,12 @@ std::string Laboratory::folded(const Atom& atom) {
         if (type_of(part) == "SQLValueFunction") has_call = true;
         if (type_of(part) != "FuncCall") return true;
         has_call = true;
-        is_known = is_known && kFoldable.contains(function_of(part));
+        is_known = is_known && is_foldable(part);
         return true;
     });
     if (!has_call) return atom.text;
     if (!is_known || !is_free_of_columns(atom.other)) return {};
-    const auto rows = connection_.attempt("SELECT quote_literal(v::text) || '::' || format_type(pg_typeof(v), NULL) FROM (SELECT " + to_sql(atom.other) + " AS v) AS s");
+    const auto rows = connection_.attempt_as_client(value_of(atom.other));
     if (!rows || rows->empty() || !(*rows)[0][0]) return {};
     const std::string subject = atom.column ? atom.subject : "(" + atom.subject + ")";
     return subject + " " + atom.op + " " + *(*rows)[0][0];
@@ -122,8 +151,8 @@ bool Laboratory::put_values(Node& node) {
         return changed;
     }
     if (!node.is_object() || type_of(node) == "RangeFunction") return false;
-    if (kTimely.contains(function_of(node)) && is_free_of_columns(node) && !contains(node, "ParamRef")) {
-        const auto rows = connection_.attempt("SELECT quote_literal(v::text) || '::' || format_type(pg_typeof(v), NULL) FROM (SELECT " + to_sql(node) + " AS v) AS s");
+    if (kTimely.contains(function_of(node)) && is_foldable(node) && is_free_of_columns(node) && !contains(node, "ParamRef")) {
+        const auto rows = connection_.attempt_as_client(value_of(node));
         auto value = rows && !rows->empty() && (*rows)[0][0] ? parse_expression(*(*rows)[0][0]) : std::nullopt;
         if (!value) return false;
         if (const auto text = string_of(*value)) values_put_.push_back(*text);
@@ -134,7 +163,28 @@ bool Laboratory::put_values(Node& node) {
     return changed;
 }
 
+// Making an index, also a hypothetical one, folds its expressions and predicate.
+void Laboratory::admit(const IndexSpec& spec) {
+    const auto tree = sql::parse_tree(spec.hypothetical(spec.relation->quoted)).root;
+    std::string judged;
+    const auto add = [&](const Node& expression) {
+        if (expression.is_null()) return;
+        const auto text = to_sql(expression);
+        if (text.empty()) throw Refused("an expression of an index is not understood");
+        judged += (judged.empty() ? "" : ", ") + text;
+    };
+    if (tree.is_null()) throw Refused("an index is not understood");
+    visit_nodes(tree, [&](const Node& part) {
+        if (const auto* index = fields_of(part, "IndexStmt")) add(member(*index, "whereClause"));
+        const auto* element = fields_of(part, "IndexElem");
+        if (element) add(member(*element, "expr"));
+        return element == nullptr;
+    });
+    if (!judged.empty()) connection_.admit("SELECT " + judged + " FROM " + spec.relation->quoted);
+}
+
 std::vector<std::string> Laboratory::definitions(const IndexSpec& spec) {
+    admit(spec);
     std::vector<std::string> texts;
     if (spec.relation->kind != 'p') texts.push_back(spec.hypothetical(spec.relation->quoted));
     for (const unsigned leaf : spec.relation->leaves) {
@@ -147,7 +197,7 @@ std::optional<std::vector<std::string>> Laboratory::create(const std::vector<std
     if (definitions.empty()) return std::vector<std::string>();
     std::string array;
     for (const auto& text : definitions) array += (array.empty() ? "" : ", ") + quoted_literal(text);
-    const auto rows = connection_.attempt("SELECT h.indexname FROM unnest(ARRAY[" + array + "]) WITH ORDINALITY AS d (text, n), LATERAL " + hypopg_ +
+    const auto rows = connection_.attempt_in_path("SELECT h.indexname FROM pg_catalog.unnest(ARRAY[" + array + "]) WITH ORDINALITY AS d (text, n), LATERAL " + hypopg_ +
                                           "hypopg_create_index(d.text) AS h ORDER BY d.n");
     if (!rows || rows->size() != definitions.size()) return std::nullopt;
     std::vector<std::string> names;
@@ -156,6 +206,14 @@ std::optional<std::vector<std::string>> Laboratory::create(const std::vector<std
 }
 
 void Laboratory::keep_possible(std::vector<IndexSpec>& specs) {
+    std::erase_if(specs, [&](const IndexSpec& spec) {
+        try {
+            admit(spec);
+            return false;
+        } catch (const Refused&) {
+            return true;
+        }
+    });
     if (!has_hypopg()) {
         std::erase_if(specs, [&](const IndexSpec& spec) { return !is_immutable(spec); });
         return;
@@ -165,7 +223,7 @@ void Laboratory::keep_possible(std::vector<IndexSpec>& specs) {
         for (auto& text : definitions(spec)) all.push_back(std::move(text));
     }
     if (!create(all)) std::erase_if(specs, [&](const IndexSpec& spec) { return !create(definitions(spec)); });
-    connection_.ask("SELECT " + hypopg_ + "hypopg_reset()");
+    connection_.ask_in_path("SELECT " + hypopg_ + "hypopg_reset()");
 }
 
 // Without HypoPG nobody tells what CREATE INDEX would refuse, so the functions' labels are looked up. Unsure means no.
@@ -201,10 +259,10 @@ bool Laboratory::can_plan_with(const IndexSpec& spec) const {
 }
 
 PlanNode Laboratory::serial_plan(const Statement& statement) {
-    connection_.ask("SAVEPOINT serial");
+    connection_.savepoint("serial");
     connection_.ask("SELECT set_config('max_parallel_workers_per_gather', '0', true)");
     PlanNode found = plan(statement);
-    connection_.ask("ROLLBACK TO SAVEPOINT serial");
+    connection_.rollback_to("serial");
     return found;
 }
 
@@ -214,11 +272,11 @@ Trial Laboratory::planned(const Statement& statement, const std::vector<const In
     for (const std::size_t i : numbers) {
         for (auto& text : definitions(*specs[i])) all.push_back(std::move(text)), owners.push_back(i);
     }
-    connection_.ask("SELECT " + hypopg_ + "hypopg_reset()");
+    connection_.ask_in_path("SELECT " + hypopg_ + "hypopg_reset()");
     const auto names = create(all);
     Trial trial;
     trial.plan = is_serial ? serial_plan(statement) : plan(statement, false);
-    connection_.ask("SELECT " + hypopg_ + "hypopg_reset()");
+    connection_.ask_in_path("SELECT " + hypopg_ + "hypopg_reset()");
     trial.cost = trial.plan.total_cost;
     std::map<std::string, std::size_t> owner_of;
     for (std::size_t i = 0; names && i < names->size(); ++i) owner_of[(*names)[i]] = owners[i];

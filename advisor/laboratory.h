@@ -7,6 +7,7 @@
 // Threads: one. To be used inside of Connection::begin() and end().
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,7 @@ public:
     PlanNode plan(const Statement& statement, bool in_detail = true);
     // Runs it: EXPLAIN ANALYZE. Nothing if the server refuses, or if it takes longer than kRunMax; the reason is in `why`.
     std::optional<Run> run(const Statement& statement, std::string& why);
-    static constexpr const char* kRunMax = "60s";
+    static constexpr std::chrono::seconds kRunMax{60};
     PlanNode generic_plan(const Statement& statement, bool in_detail = true);
     // The plan without any index, parallel worker or nested loop that can be done without.
     PlanNode bare_plan(const Statement& statement);
@@ -67,6 +68,7 @@ private:
     std::vector<std::string> definitions(const IndexSpec& spec);
     std::optional<std::vector<std::string>> create(const std::vector<std::string>& definitions);
     bool is_immutable(const IndexSpec& spec);
+    void admit(const IndexSpec& spec);
 
     Connection& connection_;
     Relations& relations_;

@@ -1,5 +1,5 @@
 // What a statement, its plan, its tables or a run of it show beside the ways whose gain can be told: smaller things, and things that
-// only people can decide. (The anti-patterns of statements R16 to R36, of plans P6 to P39, and the review of the schema.)
+// only people can decide. (The anti-patterns of statements R16 to R36, of plans P6 to P38, and the review of the schema.)
 //
 // They change nothing, are never the best advice, and hold no statement to run.
 // Threads: one.

@@ -29,10 +29,15 @@ Rows rows_of(const PGresult* result) {
     return rows;
 }
 
-Rows ask_server(pg_conn* connection, const std::string& sql, const Parameters& parameters) {
+std::vector<const char*> pointers_to(const Parameters& parameters) {
     std::vector<const char*> values;
     values.reserve(parameters.size());
     for (const auto& value : parameters) values.push_back(value ? value->c_str() : nullptr);
+    return values;
+}
+
+Rows ask_server(pg_conn* connection, const std::string& sql, const Parameters& parameters) {
+    const auto values = pointers_to(parameters);
     const Result result(PQexecParams(connection, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0));
     check(result.get());
     return rows_of(result.get());

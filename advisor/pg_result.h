@@ -21,6 +21,8 @@ using Result = std::unique_ptr<PGresult, ClearResult>;
 std::string without_newline(const char* message);
 void check(const PGresult* result);
 Rows rows_of(const PGresult* result);
+// As libpq wants them, for as long as `parameters` stay as they are.
+std::vector<const char*> pointers_to(const Parameters& parameters);
 // By the extended protocol, which refuses a second statement.
 Rows ask_server(pg_conn* connection, const std::string& sql, const Parameters& parameters);
 

@@ -13,8 +13,6 @@ namespace {
 constexpr double kCostly = 500;
 constexpr std::size_t kManyPartitions = 10, kManyIndexes = 10;
 constexpr double kDeadShare = 0.2, kPagesMin = 100, kBloat = 3, kBlockBytes = 8192, kRowHeaderBytes = 28;
-constexpr double kBigPages = 8192;                // 64 MiB
-constexpr double kMostOfIt = 0.8;                 // of the plan's cost
 constexpr double kBigTableRows = 1'000'000;
 
 bool is_table(const Relation& relation) { return !relation.is_system && !relation.is_temporary && (relation.kind == 'r' || relation.kind == 'p' || relation.kind == 'm'); }
@@ -48,28 +46,6 @@ void unpruned_partitions(const SmellContext& context, std::vector<Advice>& to) {
     });
 }
 
-// P33
-void serial_functions(const SmellContext& context, std::vector<Advice>& to) {
-    const PlanNode* scan = nullptr;
-    bool is_parallel = false;
-    visit_plan(context.plan, [&](const PlanNode& node) {
-        is_parallel = is_parallel || node.workers_planned > 0;
-        if (node.type == "Seq Scan" && node.total_cost >= kMostOfIt * context.plan.total_cost) scan = &node;
-    });
-    const Relation* relation = scan == nullptr || is_parallel ? nullptr : context.relations.find(scan->schema, scan->relation);
-    if (relation == nullptr || relation->pages < kBigPages) return;
-    std::string names;
-    visit_nodes(context.statement, [&](const Node& part) {
-        if (const auto name = function_of(part); !name.empty()) names += (names.empty() ? "" : ", ") + quoted_literal(name);
-        return true;
-    });
-    if (names.empty()) return;
-    const auto unsafe = context.connection.attempt("SELECT string_agg(DISTINCT p.oid::regprocedure::text, ', ') FROM pg_proc p WHERE p.proname IN (" + names +
-                                                   ") AND p.proparallel <> 's' AND p.pronamespace <> 'pg_catalog'::regnamespace AND pg_function_is_visible(p.oid)");
-    if (!unsafe || unsafe->empty() || !(*unsafe)[0][0]) return;
-    to.push_back(make_advice("review_schema", "The whole of " + relation->name + " is read by one process, since " + *(*unsafe)[0][0] + " is not marked PARALLEL SAFE (P33). If it reads or computes only, mark it so."));
-}
-
 // P36
 void guessed_functions(const SmellContext& context, std::vector<Advice>& to) {
     std::set<std::string> seen;
@@ -77,15 +53,6 @@ void guessed_functions(const SmellContext& context, std::vector<Advice>& to) {
         const bool is_guess = node.type == "Function Scan" && (node.rows == 1000 || node.rows == 100) && !node.function.empty();
         if (!is_guess || context.plan.total_cost < kCostly || !seen.insert(node.function).second) return;
         to.push_back(make_advice("review_schema", "The planner takes " + node.function + "() to give " + whole(node.rows) + " rows, which is what it takes for any function. If it gives clearly more or fewer, say so: ALTER FUNCTION … ROWS n (P36)."));
-    });
-}
-
-// P39
-void remote_filters(const SmellContext& context, std::vector<Advice>& to) {
-    visit_plan(context.plan, [&](const PlanNode& node) {
-        if (node.type != "Foreign Scan" || node.filters.empty()) return;
-        to.push_back(make_advice("review_schema", "All rows of " + node.relation + " come from the other server and are filtered here: " + node.filters.front() +
-                                      " (P39). Conditions with built-in operators and functions are sent there; those of an extension only if it is named in the server's option \"extensions\"."));
     });
 }
 
@@ -166,7 +133,7 @@ std::string flaws_of(const SmellContext& context, const Relation& relation) {
 
 std::vector<Advice> plan_notes(const SmellContext& context) {
     std::vector<Advice> found;
-    for (const auto look : {too_many_joins, unpruned_partitions, serial_functions, guessed_functions, remote_filters, bloated_tables}) look(context, found);
+    for (const auto look : {too_many_joins, unpruned_partitions, guessed_functions, bloated_tables}) look(context, found);
     return found;
 }
 

@@ -32,8 +32,7 @@ std::vector<int> numbers(const Value& value) {
 }
 
 constexpr const char* kRelation =
-    "SELECT c.oid, n.nspname, c.relname, CASE WHEN pg_table_is_visible(c.oid) THEN quote_ident(c.relname) "
-    "ELSE quote_ident(n.nspname) || '.' || quote_ident(c.relname) END, c.relkind, c.relpersistence = 't', "
+    "SELECT c.oid, n.nspname, c.relname, quote_ident(c.relname), c.relkind, c.relpersistence = 't', "
     "n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast'), c.reltuples, "
     "CASE WHEN c.relpages > 0 OR c.relkind NOT IN ('r', 'm') THEN c.relpages ELSE pg_relation_size(c.oid) / current_setting('block_size')::int END, "
     "CASE WHEN c.relpages > 0 THEN c.relallvisible::float8 / c.relpages ELSE 0 END, s.n_mod_since_analyze, s.n_tup_upd, s.n_tup_ins, "
@@ -87,7 +86,7 @@ Relation* Relations::find(const std::string& schema, const std::string& name) {
     auto known = by_name_.find(key);
     if (known == by_name_.end()) {
         const auto rows = schema.empty()
-            ? connection_.attempt("SELECT to_regclass(quote_ident($1))::oid", {name})
+            ? connection_.attempt_in_path("SELECT pg_catalog.to_regclass(pg_catalog.quote_ident($1))::pg_catalog.oid", {name})
             : connection_.attempt("SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
                                   {schema, name});
         known = by_name_.emplace(key, rows && !rows->empty() ? oid_of((*rows)[0][0]) : 0).first;
@@ -116,7 +115,10 @@ Relation* Relations::load(unsigned oid) {
     relation.dead_rows = number(row[13]), relation.live_rows = number(row[14]);
     relation.root = oid_of(row[15]);
     relation.has_children = is_true(row[16]);
-    relation.prefix = text(row[17]);
+    // Alone, since it is asked under the client's search_path, where an operator could be somebody else's.
+    const auto visible = connection_.ask_in_path("SELECT pg_catalog.pg_table_is_visible($1)", {std::to_string(oid)});
+    if (visible.empty() || !is_true(visible[0][0])) relation.prefix = text(row[17]);
+    relation.quoted = relation.prefix + relation.quoted;
     relation.deletes = number(row[18]);
     relation.full = text(row[19]);
     load_columns(relation);

@@ -35,7 +35,7 @@ std::optional<Sampler::Share> Sampler::share(const Relation& relation, const std
     if ((relation.kind != 'r' && relation.kind != 'm') || relation.pages <= 0) return std::nullopt;
     const auto tree = parse_expression(condition);
     if (!tree || !is_harmless(*tree)) return std::nullopt;
-    const auto rows = connection_.attempt("SELECT count(*) FILTER (WHERE " + condition + "), count(*) FROM " + sample_of(relation));
+    const auto rows = connection_.attempt_as_client("SELECT pg_catalog.count(*) FILTER (WHERE " + condition + "), pg_catalog.count(*) FROM " + sample_of(relation));
     if (!rows || rows->empty()) return std::nullopt;
     const Share share{number((*rows)[0][0]), number((*rows)[0][1])};
     return share.seen > 0 ? std::optional(share) : std::nullopt;
@@ -50,7 +50,8 @@ std::string Sampler::sample_of(const Relation& relation) const {
 std::optional<double> Sampler::distinct(const Relation& relation, const std::string& columns) {
     if ((relation.kind != 'r' && relation.kind != 'm') || relation.pages <= 0) return std::nullopt;
     // Equal values on one page are neighbours, and say nothing of the other pages: they count once.
-    const auto rows = connection_.attempt("SELECT count(*), count(*) FILTER (WHERE n = 1), sum(n), sum(m) FROM (SELECT count(DISTINCT (ctid::text::point)[0]) AS n, count(*) AS m FROM " +
+    const auto rows = connection_.attempt_as_client("SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE n OPERATOR(pg_catalog.=) 1), pg_catalog.sum(n), pg_catalog.sum(m) "
+                                          "FROM (SELECT pg_catalog.count(DISTINCT (ctid::pg_catalog.text::pg_catalog.point)[0]) AS n, pg_catalog.count(*) AS m FROM " +
                                           sample_of(relation) + " GROUP BY " + columns + ") AS s");
     if (!rows || rows->empty() || !(*rows)[0][2]) return std::nullopt;
     const double different = number((*rows)[0][0]), once = number((*rows)[0][1]), seen = number((*rows)[0][2]);

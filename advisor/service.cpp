@@ -71,6 +71,7 @@ Service::~Service() {
         const std::lock_guard lock(mutex_);
         is_stopping_ = true;
     }
+    stop_.wake();
     stopping_.notify_all();
     thread_.join();
 }
@@ -124,12 +125,14 @@ void Service::look_at_traffic() {
     const auto slow = find_slow(rows, limits);
     tell_workers(rows);
     look_at_signals(rows);
+    std::set<std::string_view> unknown;  // databases of which nothing can be told at present
     for (std::size_t i = 0; i < rows.size(); ++i) {
         {
             const std::lock_guard lock(mutex_);
             if (is_stopping_) return;
         }
-        if (!slow[i].empty() && is_due(rows[i].id)) look_at(rows[i], slow[i]);
+        const bool is_wanted = !slow[i].empty() && !unknown.contains(rows[i].database) && is_due(rows[i].id);
+        if (is_wanted && !look_at(rows[i], slow[i])) unknown.insert(rows[i].database);
     }
 }
 
@@ -171,16 +174,21 @@ void Service::was_looked_at(const std::string& key, Looked looked) {
     looked_.erase(std::min_element(looked_.begin(), looked_.end(), [](const auto& a, const auto& b) { return a.second.at_ms < b.second.at_ms; }));
 }
 
-void Service::look_at(const StatementRow& row, const std::string& found_by) {
+bool Service::look_at(const StatementRow& row, const std::string& found_by) {
+    bool is_known = true;
     Looked looked{unix_ms_now(), 0, "no advice"};
     try {
         const auto advice = advise(row);
         if (advice.front().kind == "none") looked.state = "no advice: " + advice.front().why;
         else looked.state = "looked at", keep(row_of(row, found_by, advice), looked);
+    } catch (const CatalogueUnknown& e) {
+        looked.state = std::string("waits: ") + e.what(), looked.at_ms = 0;  // due again at once
+        is_known = false;
     } catch (const std::exception& e) {
         looked.state = std::string("it could not be looked at: ") + e.what();
     }
     was_looked_at(row.id, std::move(looked));
+    return is_known;
 }
 
 void Service::advise_workload(std::uint64_t budget_bytes) {
@@ -215,7 +223,7 @@ void Service::look_at_workload(const std::vector<const StatementRow*>& rows, dou
         one.question = question_of(*row);
         one.question.calls_per_minute = static_cast<double>(row->server_calls);  // only how they compare matters
     }
-    Advisor advisor(options_.uri(rows.front()->database, rows.front()->search_path));
+    auto advisor = make_advisor(rows.front()->database, rows.front()->search_path);
     const auto found = advisor.advise(statements, budget_bytes);
     StatementRow all;
     all.database = rows.front()->database;
@@ -231,8 +239,12 @@ void Service::look_at_workload(const std::vector<const StatementRow*>& rows, dou
                                             {"spare", std::to_string(found.spare.size())}, {"next", "SHOW ADVICE in the console"}});
 }
 
+Advisor Service::make_advisor(const std::string& database, const std::string& search_path) const {
+    return {options_.uri(database, search_path), [this, database](bool) { return options_.catalogue ? options_.catalogue(database) : nullptr; }, &stop_};
+}
+
 std::vector<Advice> Service::advise(const StatementRow& row) const {
-    Advisor advisor(options_.uri(row.database, row.search_path));
+    auto advisor = make_advisor(row.database, row.search_path);
     return advisor.advise(question_of(row));
 }
 

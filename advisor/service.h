@@ -30,6 +30,8 @@ struct ServiceOptions {
     std::function<std::string(const std::string& database, const std::string& search_path)> uri;
     std::chrono::milliseconds slow{100};       // mean on the server; 0: not a reason
     double share = 0.05;                       // of all statements' time on the server; 0: not a reason
+    // What the catalogue of this database says, if that is known to be true now; else null. Without it no statement is planned.
+    std::function<std::shared_ptr<const rules::Catalogue>(const std::string& database)> catalogue;
     bool show_values = true;
     std::chrono::milliseconds poll{2'000};     // how often the traffic is looked at
     std::chrono::seconds again{3'600};         // when a slow statement is looked at anew
@@ -69,11 +71,13 @@ private:
     std::vector<Deployment> shown_deployments(bool with_values) const;
     void run();
     void look_at_traffic();
-    void look_at(const StatementRow& row, const std::string& found_by);
+    // False: at present nothing can be told of its database.
+    bool look_at(const StatementRow& row, const std::string& found_by);
     void look_at_workload(double budget_bytes);
     // The numbers of the advice it gave are added to `given`.
     void look_at_workload(const std::vector<const StatementRow*>& rows, double budget_bytes, std::set<int>& given);
     Question question_of(const StatementRow& row) const;
+    Advisor make_advisor(const std::string& database, const std::string& search_path) const;
     std::vector<Advice> advise(const StatementRow& row) const;
     void look_at_signals(const std::vector<StatementRow>& rows);
     void keep(AdviceRow advice, Looked& looked);
@@ -90,6 +94,7 @@ private:
     std::map<int, int> advice_of_deployment_;
     std::optional<std::uint64_t> wanted_workload_;   // its budget
     bool is_stopping_ = false;
+    Wakeup stop_;                              // ends the waits of the thread's connection; any thread
     Deployer deployer_;
     std::thread thread_;                       // last: it uses all of the above
 };

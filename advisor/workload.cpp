@@ -6,7 +6,9 @@
 
 #include "advisor/case.h"
 #include "advisor/full_names.h"
+#include "advisor/gate.h"
 #include "advisor/index_size.h"
+#include "advisor/link.h"
 #include "advisor/redundancy.h"
 #include "advisor/selection.h"
 #include "advisor/writes.h"
@@ -67,6 +69,7 @@ private:
         cost.problem = why_not_looked_at(tree);
         if (!cost.problem.empty()) return;
         try {
+            connection_.admit(statement.question.sql);
             connection_.begin();
             Member member;
             member.number = number;
@@ -76,8 +79,12 @@ private:
             cost.before = cost.after = member.part.now.total_cost;
             describe(member);
             members_.push_back(std::move(member));
+        } catch (const Refused& e) {
+            cost.problem = why_refused(e.what());
         } catch (const QueryError& e) {
             cost.problem = std::string("the server refuses to plan it: ") + e.what();
+        } catch (const ConnectionLost& e) {
+            cost.problem = std::string("the connection was lost: ") + e.what();  // the next statement gets a new one
         }
     }
 

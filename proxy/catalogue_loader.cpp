@@ -141,6 +141,7 @@ void read_functions(PGconn* connection, const char* query, FunctionRows& out) {
         function.body = rows.text(i, 9);
         function.trigger_body = rows.text(i, 10);
         function.takes_row = rows.flag(i, 11);
+        function.returns_trigger = rows.flag(i, 12);
         out.push_back(std::move(function));
     }
 }
@@ -184,6 +185,8 @@ void load_code_uses(PGconn* connection, CatalogueRows& out) {
     for (int i = 0; i < columns.size(); ++i) {
         out.code_uses.push_back({.relation = columns.number(i, 0), .function = columns.number(i, 1), .on_insert = true, .on_update = true});
     }
+    const Rows policies(connection, "policies", kPolicyReadsQuery);
+    for (int i = 0; i < policies.size(); ++i) out.policy_reads.push_back({policies.number(i, 0), policies.number(i, 1)});
     const Rows implicit(connection, "casts and operator classes", kImplicitFunctionsQuery);
     for (int i = 0; i < implicit.size(); ++i) out.implicit_functions.push_back(implicit.number(i, 0));
     const Rows events(connection, "event triggers", kEventFunctionsQuery);

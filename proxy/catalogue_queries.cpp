@@ -85,7 +85,8 @@ const char* const kForeignKeysQuery =
     "   AND (y.typtype NOT IN ('b', 'e') OR y.typelem <> 0 AND y.oid >= 16384)) THEN p.prosrc END," \
     " CASE WHEN l.lanname = 'plpgsql' AND p.oid >= 16384 AND p.prorettype = 'pg_catalog.trigger'::regtype" \
     "  AND (p.proconfig IS NULL OR NOT EXISTS (SELECT 1 FROM unnest(p.proconfig) s WHERE s NOT LIKE 'search_path=%')) THEN p.prosrc END," \
-    " p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1 AND coalesce(t.typtype IN ('c', 'd', 'p'), true)" \
+    " p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1 AND coalesce(t.typtype IN ('c', 'd', 'p'), true)," \
+    " p.prorettype = 'pg_catalog.trigger'::regtype" \
     " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang" \
     " LEFT JOIN pg_type t ON t.oid = p.proargtypes[0]" \
     " LEFT JOIN parts ON parts.aggregate = p.oid" \
@@ -106,7 +107,10 @@ const char* const kCodeUsesQuery =
     "  UNION SELECT d.classid, d.objid, t.function FROM pg_depend d JOIN code_types t ON t.type = d.refobjid WHERE d.refclassid = 'pg_type'::regclass"
     "   AND d.classid IN (" LARDER_EXPRESSION_HOLDERS ")"
     "  UNION SELECT d.classid, d.objid, 0::oid FROM pg_depend d JOIN pg_class c ON c.oid = d.refobjid JOIN pg_policy p ON p.oid = d.objid"
-    "   WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_class'::regclass AND c.oid <> p.polrelid AND (c.relkind = 'v' OR c.relrowsecurity)),"
+    "   WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_class'::regclass AND c.oid <> p.polrelid AND (c.relkind = 'v' OR c.relrowsecurity)"
+    // Builtin functions of policies too: some run SQL that they are given.
+    "  UNION SELECT 'pg_policy'::regclass::oid, p.oid, m[1]::oid FROM pg_policy p"
+    "   CROSS JOIN LATERAL regexp_matches(concat(p.polqual::text, p.polwithcheck::text), ':(?:funcid|opfuncid) (\\d+)', 'g') AS m WHERE m[1]::oid BETWEEN 1 AND 16383),"
     " opclass_functions(opclass, function) AS MATERIALIZED (SELECT DISTINCT o.oid, p.amproc::oid FROM pg_opclass o"
     "  JOIN pg_amproc p ON p.amprocfamily = o.opcfamily WHERE p.amproc::oid >= 16384)"
     " SELECT relation, function, bool_or(r), bool_or(i), bool_or(u), bool_or(d), bool_or(t), bool_or(m) FROM ("
@@ -131,6 +135,8 @@ const char* const kCodeUsesQuery =
     "  JOIN opclass_functions o ON o.opclass = c"
     " UNION ALL SELECT p.partrelid, o.function, false, true, true, false, false, false FROM pg_partitioned_table p, unnest(p.partclass::oid[]) AS c"
     "  JOIN opclass_functions o ON o.opclass = c"
+    // The planner estimates with the difference, of a column or of any expression that there are statistics on.
+    " UNION ALL SELECT 0::oid, rngsubdiff::oid, false, false, false, false, false, false FROM pg_range WHERE rngsubdiff::oid >= 16384"
     " ) AS uses(relation, function, r, i, u, d, t, m) GROUP BY relation, function ORDER BY relation, function";
 
 // Of tables that may have keys.
@@ -152,6 +158,10 @@ const char* const kIndexesQuery =
     " CROSS JOIN LATERAL generate_series(0, CASE WHEN " LARDER_IS_UNIQUE " THEN i.indnkeyatts - 1 ELSE 0 END) p"
     " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[p]"
     " WHERE " LARDER_IS_TABLE " AND i.indisvalid AND i.indisready AND i.indislive AND i.indkey[0] <> 0 ORDER BY i.indrelid, i.indexrelid, p";
+
+const char* const kPolicyReadsQuery =
+    "SELECT DISTINCT p.polrelid, d.refobjid FROM pg_depend d JOIN pg_policy p ON p.oid = d.objid"
+    " WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> p.polrelid ORDER BY 1, 2";
 
 const char* const kRowTriggersQuery =
     "SELECT tgrelid, bool_or(tgtype & 4 <> 0), bool_or(tgtype & 16 <> 0), bool_or(tgtype & 8 <> 0), tgfoid FROM pg_trigger"

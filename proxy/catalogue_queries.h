@@ -9,6 +9,7 @@ extern const char* const kForeignKeysQuery;
 extern const char* const kBuiltinFunctionsQuery;
 extern const char* const kOtherFunctionsQuery;
 extern const char* const kCodeUsesQuery;
+extern const char* const kPolicyReadsQuery;
 extern const char* const kColumnsQuery;
 extern const char* const kIndexesQuery;
 extern const char* const kRowTriggersQuery;

@@ -19,6 +19,7 @@
 #include "config/load.h"
 #include "config/pgbouncer_import.h"
 #include "config/upstream_uri.h"
+#include "proxy/catalogue_loader.h"
 #include "proxy/proxy.h"
 #include "proxy/service_manager.h"
 #include "proxy/settings.h"
@@ -73,11 +74,12 @@ std::string rules_file(const config::Config& config) {
 }
 
 // Null: it is off, or there is no login by which it could ask.
-std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, const StatementSource& traffic, config::RuleBook& rules) {
+std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, proxy::Proxy& proxy) {
     const auto& wanted = config.advisor;
     if (!wanted.enabled || config.upstream.user.empty()) return nullptr;
     advisor::ServiceOptions options;
     options.uri = [upstream = config.upstream](const std::string& database, const std::string& search_path) { return config::conninfo(upstream, database, search_path); };
+    options.catalogue = [&proxy](const std::string& database) { return proxy.catalogue(database); };
     options.slow = wanted.slow;
     options.share = wanted.share_percent / 100.0;
     options.show_values = wanted.show_values;
@@ -85,23 +87,67 @@ std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, con
     options.deployer.lock_timeout = wanted.lock_timeout;
     options.deployer.watch.time = std::chrono::duration_cast<std::chrono::seconds>(wanted.watch);
     options.deployer.auto_revert = wanted.auto_revert;
-    options.deployer.rules = &rules;
+    options.deployer.rules = &proxy.rules();
     if (config.freshness.writers == config::Writers::others) options.answer_life = config.freshness.others_ttl_max;
     try {
-        return std::make_unique<advisor::Service>(options, traffic);
+        return std::make_unique<advisor::Service>(options, proxy);
     } catch (const std::exception& e) {
         if (!wanted.history_file.empty()) throw;
         // Nobody chose that place: advice does not need it, and deployments are told that they would be forgotten.
         log_warn("deployments will be forgotten at the end, since their history cannot be written", {{"error", e.what()}, {"hint", "set advisor.history_file"}});
     }
     options.deployer.history_file.clear();
-    return std::make_unique<advisor::Service>(options, traffic);
+    return std::make_unique<advisor::Service>(options, proxy);
+}
+
+// The catalogue of the database that `larder advise` is asked about, on a connection of its own; compared before each statement.
+class AskedCatalogue {
+public:
+    explicit AskedCatalogue(std::string uri) : uri_(std::move(uri)) {}
+
+    std::shared_ptr<const rules::Catalogue> get(bool is_first) {
+        if (known_ && !is_first) return known_;
+        try {
+            look();
+        } catch (const proxy::CatalogueLoadError&) {
+            if (PQstatus(connection_.get()) == CONNECTION_OK) throw;
+            connect();
+            look();
+        }
+        return known_;
+    }
+
+private:
+    void connect() {
+        const char* const names[] = {"dbname", "application_name", nullptr};
+        const char* const values[] = {uri_.c_str(), "larder_catalogue", nullptr};
+        connection_.reset(PQconnectdbParams(names, values, 1));
+        if (PQstatus(connection_.get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(connection_.get()));
+        PQsetClientEncoding(connection_.get(), "UTF8");
+    }
+
+    void look() {
+        if (!connection_) connect();
+        if (known_ && proxy::load_catalogue_digest(connection_.get()) == digest_) return;
+        auto rows = proxy::load_catalogue_rows(connection_.get());
+        digest_ = rows.state_digest;
+        known_ = rules::Catalogue::build(std::move(rows));
+    }
+
+    struct Finish { void operator()(PGconn* connection) const { PQfinish(connection); } };
+    std::string uri_, digest_;
+    std::unique_ptr<PGconn, Finish> connection_;
+    std::shared_ptr<const rules::Catalogue> known_;
+};
+
+advisor::CatalogueSource catalogue_of(const std::string& uri) {
+    return [asked = std::make_shared<AskedCatalogue>(uri)](bool is_first) { return asked->get(is_first); };
 }
 
 class Program {
 public:
     Program(const config::CommandLine& options, const config::Config& config)
-        : proxy_(config, rules_file(config)), settings_(proxy_, options.config_file, options.sets, config), advisor_(make_advisor(config, proxy_, proxy_.rules())),
+        : proxy_(config, rules_file(config)), settings_(proxy_, options.config_file, options.sets, config), advisor_(make_advisor(config, proxy_)),
           console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), &settings_, &proxy_.operations()) {
         proxy_.set_console(console_);
         proxy_.operations().on_shutdown([] { ::kill(::getpid(), SIGTERM); });
@@ -206,7 +252,7 @@ private:
 void init_log_from(const config::Log& log) { init_log({log_level(log.level), log.format == config::LogFormat::json, log.file}); }
 
 int run(const std::vector<std::string>& arguments) {
-    if (!arguments.empty() && arguments[0] == "advise") return advisor::run_command({arguments.begin() + 1, arguments.end()}, std::cin, std::cout, std::cerr);
+    if (!arguments.empty() && arguments[0] == "advise") return advisor::run_command({arguments.begin() + 1, arguments.end()}, catalogue_of, std::cin, std::cout, std::cerr);
     if (!arguments.empty() && arguments[0] == "import") return config::run_import({arguments.begin() + 1, arguments.end()}, std::cout, std::cerr);
     const config::CommandLine options = config::parse_command_line(arguments);
     if (options.help) return std::fputs(std::string(config::usage()).c_str(), stdout), kDone;

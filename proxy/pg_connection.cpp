@@ -1,11 +1,8 @@
 #include "proxy/pg_connection.h"
 
 #include <cerrno>
-#include <stdexcept>
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/log.h"
 
@@ -50,20 +47,6 @@ std::string first_line(const char* text) {
 }
 
 }  // namespace
-
-Wakeup::Wakeup() : descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-    if (descriptor_ < 0) throw std::runtime_error("eventfd failed");
-}
-Wakeup::~Wakeup() { ::close(descriptor_); }
-void Wakeup::wake() {
-    const std::uint64_t one = 1;
-    // Fails only if it is woken already.
-    [[maybe_unused]] const ssize_t written = ::write(descriptor_, &one, sizeof one);
-}
-void Wakeup::drain() {
-    std::uint64_t count;
-    [[maybe_unused]] const ssize_t got = ::read(descriptor_, &count, sizeof count);
-}
 
 std::unique_ptr<PgConnection> PgConnection::open(const config::Upstream& upstream, const std::string& database, const char* application_name,
                                                  const Wakeup& stop, std::string& error, bool is_replication) {

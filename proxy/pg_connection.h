@@ -12,24 +12,10 @@
 
 #include <libpq-fe.h>
 
+#include "base/wakeup.h"
 #include "config/config.h"
 
 namespace larder::proxy {
-
-// An eventfd that ends a wait early. Threads: any.
-class Wakeup {
-public:
-    Wakeup();
-    ~Wakeup();
-    Wakeup(const Wakeup&) = delete;
-    Wakeup& operator=(const Wakeup&) = delete;
-    void wake();
-    void drain();
-    int descriptor() const { return descriptor_; }
-
-private:
-    int descriptor_;
-};
 
 struct PgRows {
     bool ok = false;

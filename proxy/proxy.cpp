@@ -63,7 +63,7 @@ Snapshot::Database shown(const session::DatabaseState& state, const std::vector<
     database.servers = state.gate().places().taken;
     if (const auto facts = state.facts()) {
         database.has_facts = true;
-        database.facts_valid = facts->server_word == state.server().server.load() && facts->catalogue_word == state.counters().catalogue.load();
+        database.facts_valid = state.valid_facts() != nullptr;
         database.relations = facts->catalogue->relation_count();
         database.catalogue_bytes = facts->catalogue->bytes();
     }
@@ -353,6 +353,13 @@ Snapshot Proxy::snapshot() const {
     const auto loads = catalogues_ ? catalogues_->status() : std::vector<CatalogueService::Status>{};
     for (const session::DatabaseState* state : shared_.upstream.databases()) out.databases.push_back(shown(*state, loads));
     return out;
+}
+
+std::shared_ptr<const rules::Catalogue> Proxy::catalogue(const std::string& database) {
+    auto& state = shared_.upstream.database(database);
+    if (const auto facts = state.valid_facts()) return facts->catalogue;
+    state.want_facts();
+    return nullptr;
 }
 
 std::vector<ClientRow> Proxy::clients() const {

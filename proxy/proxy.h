@@ -69,6 +69,8 @@ public:
     void set_advice(const std::string& statement_id, int advice) const override;
     config::RuleBook& rules() { return *rules_; }
     Operator& operations() { return operator_; }
+    // What is known of this database's catalogue, if it is known to be true now; else null, and it is loaded.
+    std::shared_ptr<const rules::Catalogue> catalogue(const std::string& database);
 
 private:
     std::string plain_password(const std::string& user) const;

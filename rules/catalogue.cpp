@@ -53,6 +53,17 @@ std::vector<const Relation*> Catalogue::find_candidates(const sql::Name& name, c
     return found;
 }
 
+std::vector<const Relation*> Catalogue::find_named(const sql::Name& name) const {
+    std::vector<const Relation*> found;
+    const auto named = impl_->by_name.find(name.name);
+    if (named == impl_->by_name.end()) return found;
+    for (const auto index : named->second) {
+        const auto& relation = impl_->relations[index];
+        if (name.schema.empty() || name.schema == relation.schema) found.push_back(&relation);
+    }
+    return found;
+}
+
 const Relation* Catalogue::find_relation(Oid oid) const {
     const auto found = impl_->by_oid.find(oid);
     return found == impl_->by_oid.end() ? nullptr : &impl_->relations[found->second];
@@ -67,12 +78,12 @@ Catalogue::FunctionVerdict Catalogue::function_verdict(const sql::Name& name, co
         if (const auto* verdict = named->second.in_schema(name.schema)) return *verdict;
     }
     // A temporary function, a cast or column in function notation, or an error.
-    return {Reason::unknown_function, true, true};
+    return {Reason::unknown_function, true, true, true};
 }
 
 Catalogue::FunctionVerdict Catalogue::function_verdict(Oid function) const {
     const auto found = impl_->functions_by_oid.find(function);
-    return found == impl_->functions_by_oid.end() ? FunctionVerdict{Reason::unknown_function, true, true} : found->second;
+    return found == impl_->functions_by_oid.end() ? FunctionVerdict{Reason::unknown_function, true, true, true} : found->second;
 }
 
 Catalogue::FunctionVerdict Catalogue::field_verdict(const std::string& name, bool is_row) const {
@@ -87,7 +98,7 @@ bool is_temp_schema(std::string_view schema) { return schema == "pg_temp" || sch
 
 // Operators and types that are not in the table are builtin, or harmless.
 Catalogue::FunctionVerdict find_verdict(const VerdictsByName& table, const sql::Name& name, Reason temporary) {
-    if (is_temp_schema(name.schema)) return {temporary, true, true};
+    if (is_temp_schema(name.schema)) return {temporary, true, true, true};
     const auto named = table.find(name.name);
     if (named == table.end()) return {};
     if (name.schema.empty()) return named->second.anywhere;
@@ -117,6 +128,7 @@ Catalogue::FunctionVerdict Catalogue::type_code(const sql::Name& name) const {
 Reason Catalogue::operator_verdict(const sql::Name& name) const { return operator_code(name).reason; }
 Reason Catalogue::type_verdict(const sql::Name& name) const { return type_code(name).reason; }
 bool Catalogue::has_user_casts() const { return impl_->has_user_casts; }
+bool Catalogue::has_own_implicit_code() const { return impl_->has_own_implicit_code; }
 bool Catalogue::has_event_code() const { return impl_->has_event_code; }
 bool Catalogue::has_maintenance_code() const { return impl_->has_maintenance_code; }
 

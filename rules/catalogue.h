@@ -40,7 +40,7 @@ struct RelationRow {
 };
 // A function that runs when a relation is read or written, without standing in the statement: of a trigger, default,
 // generated column, check, index, partition key, policy or column type. build() judges it. Function zero: code that is not
-// understood, e.g. of a policy that reads a view.
+// understood, e.g. of a policy that reads a view. Relation zero: the planner may run it in any expression (a range's difference).
 struct CodeUse {
     Oid relation = 0, function = 0;
     bool on_read = false, on_insert = false, on_update = false, on_delete = false, on_truncate = false;
@@ -72,6 +72,7 @@ struct ForeignKeyRow {
     Oid referencing, referenced;
     char on_delete, on_update;  // pg_constraint.confdeltype, confupdtype: 'a' 'r' 'c' 'n' 'd'
 };
+struct PolicyReadRow { Oid relation, read; };  // a policy of `relation` asks another relation
 struct FunctionRow {
     Oid oid;
     std::string schema, name;
@@ -86,6 +87,7 @@ struct FunctionRow {
     // Of a function in PL/pgSQL that returns trigger and sets nothing but its search_path: its source.
     std::string trigger_body = {};
     bool takes_row = false;      // can be called with one argument that is a row: t.f is f(t) where t has no column f
+    bool returns_trigger = false;  // it runs when rows are written, and at no other time
 };
 // Operators and types that are not builtin. `function` is the code that they run; zero: code that is not understood.
 // build() keeps those whose function is not harmless.
@@ -111,6 +113,7 @@ struct CatalogueRows {
     bool has_user_equality = false;            // an operator = or an implicit cast that may stand in for the builtin = of a key's type
     std::vector<FunctionRow> functions;        // all; of an aggregate the worst of its parts
     std::vector<CodeUse> code_uses;
+    std::vector<PolicyReadRow> policy_reads;
     std::vector<OperatorRow> user_operators;
     std::vector<TypeRow> user_types;
     // Functions that run without any name in a statement: of casts, and support functions of operator classes.
@@ -155,6 +158,9 @@ struct Relation {
     // Bodies of triggers that are understood run there. The names in them are looked up by whoever writes, who may have temporary objects of those names.
     bool insert_runs_bodies = false, update_runs_bodies = false, delete_runs_bodies = false, truncate_runs_bodies = false;
     bool maintenance_is_opaque = false;  // building its indexes or statistics runs user code, somewhere in its tree
+    // Planning a statement on it may run code of the database's own: defaults, checks, predicates and expressions of indexes, policies and
+    // rules are all folded while planning, in the whole tree; those of a view's body and of all below it as well. Triggers are not.
+    bool planning_is_opaque = false;
     // Of an ordinary table that stands alone (no partition, no inheritance); keys are empty for all others.
     std::vector<Column> columns;
     std::vector<Key> keys;
@@ -180,12 +186,17 @@ public:
     // can drop out of the effective path by a REVOKE alone. In the order of `schemas`.
     std::vector<const Relation*> find_candidates(const sql::Name& name, const std::vector<std::string>& schemas) const;
 
+    // The same over all schemas, whatever the path.
+    std::vector<const Relation*> find_named(const sql::Name& name) const;
+
     // The worst verdict over every function of that name that the path can reach (overloads too). Reason::none: each is
     // IMMUTABLE native code, or a builtin STABLE one that depends on its arguments and keyed settings alone.
     struct FunctionVerdict {
         Reason reason = Reason::none;
         bool may_write = false;       // VOLATILE user code or a builtin that changes data: moves anything
         bool may_change_session = false;  // may change settings, temp objects or advisory locks
+        // Neither PostgreSQL's nor native code of an extension, whatever was understood of it: who made it may have made it call anything.
+        bool is_own_code = false;
     };
     FunctionVerdict function_verdict(const sql::Name& name, const std::vector<std::string>& search_path) const;
 
@@ -200,6 +211,7 @@ public:
     Reason type_verdict(const sql::Name& name) const;
     // Code that is not understood may run in any expression: nothing of this database is cached, so that its writes need no mark.
     bool has_user_casts() const;
+    bool has_own_implicit_code() const; // casts or operator classes of this database's own may run in any expression, while it is planned
     bool has_event_code() const;        // event triggers run code that is not understood
     bool has_maintenance_code() const;  // maintenance_is_opaque of some relation
 

@@ -62,6 +62,7 @@ std::shared_ptr<const Catalogue> CatalogueBuilder::build() {
     add_relations();
     join_trees();
     spread_read_reasons();
+    note_planning_code();
     understand_triggers();
     close_writes();
     find_keys();
@@ -111,7 +112,7 @@ bool CatalogueBuilder::judge_sql_bodies() {
         const auto& select = facts.statements.front();
         if (select.kind != sql::Kind::select || !select.reads.empty() || !select.settings.empty()) continue;
         const auto code = judge_code(select, *catalogue_, kNoPath, NameScope::session);
-        if (!code.may_write && !code.may_change_session) known.push_back({function.oid, {code.reason, false, false}});
+        if (!code.may_write && !code.may_change_session) known.push_back({function.oid, {code.reason, false, false, true}});
     }
     for (const auto& [oid, verdict] : known) impl_.functions_by_oid[oid] = verdict;
     return !known.empty();
@@ -120,11 +121,12 @@ bool CatalogueBuilder::judge_sql_bodies() {
 void CatalogueBuilder::judge_operators_and_types() {
     impl_.operators.clear();
     impl_.types.clear();
-    impl_.has_event_code = false;
+    impl_.has_event_code = impl_.has_own_implicit_code = false;
     const auto add = [this](VerdictsByName& table, const auto& row, Reason reason) {
-        auto verdict = row.function == 0 ? Catalogue::FunctionVerdict{reason, true, true} : catalogue_->function_verdict(row.function);
-        if (verdict.reason == Reason::none && !is_code(verdict)) return;
-        verdict.reason = reason;
+        auto verdict = row.function == 0 ? Catalogue::FunctionVerdict{reason, true, true, true} : catalogue_->function_verdict(row.function);
+        const bool is_harmless = verdict.reason == Reason::none && !is_code(verdict);
+        if (is_harmless && !verdict.is_own_code) return;
+        if (!is_harmless) verdict.reason = reason;
         table[row.name].add(row.schema, verdict);
     };
     for (const auto& row : rows_.user_operators) add(impl_.operators, row, Reason::user_operator);
@@ -135,6 +137,7 @@ void CatalogueBuilder::judge_operators_and_types() {
         // Native code of an extension that keeps tables is refused by name; as a cast from one of its types to another
         // (PostGIS has many) it only converts.
         if (is_code(verdict) || verdict.reason == Reason::stable_function) impl_.has_user_casts = true;
+        impl_.has_own_implicit_code |= verdict.is_own_code;
     }
     for (const Oid function : rows_.event_functions) impl_.has_event_code |= is_code(catalogue_->function_verdict(function));
 }
@@ -184,6 +187,32 @@ void CatalogueBuilder::spread_read_reasons() {
         if (relation.read_reason == Reason::none && foreign_roots.contains(relation.root)) relation.read_reason = Reason::foreign_table;
         if (relation.read_reason == Reason::none) relation.reads = {relation.root};
     }
+}
+
+// Views are left to resolve_view(), but for what stands on them directly.
+void CatalogueBuilder::note_planning_code() {
+    std::unordered_set<Oid> triggers, opaque;  // opaque: roots
+    for (const auto& function : rows_.functions) {
+        if (function.returns_trigger || !function.trigger_body.empty()) triggers.insert(function.oid);
+    }
+    for (const auto& use : rows_.code_uses) {
+        const auto verdict = catalogue_->function_verdict(use.function);
+        if ((!is_code(verdict) && !verdict.is_own_code) || triggers.contains(use.function)) continue;
+        if (use.relation == 0) impl_.has_own_implicit_code = true;
+        else opaque.insert(roots_.root(use.relation));
+    }
+    for (const auto& row : rows_.relations) {
+        // Rules are planned with the statement; a foreign table's server is asked.
+        const bool has_rules = row.runs_code_on_insert || row.runs_code_on_update || row.runs_code_on_delete || row.runs_code_on_truncate;
+        if (has_rules || row.kind == RelationKind::foreign_table) opaque.insert(roots_.root(row.oid));
+    }
+    for (bool is_more = true; is_more;) {
+        is_more = false;
+        for (const auto& row : rows_.policy_reads) {
+            if (opaque.contains(roots_.root(row.read))) is_more |= opaque.insert(roots_.root(row.relation)).second;
+        }
+    }
+    for (auto& relation : impl_.relations) relation.planning_is_opaque = opaque.contains(roots_.root(relation.oid));
 }
 
 void CatalogueBuilder::close_writes() {
@@ -241,11 +270,14 @@ void CatalogueBuilder::resolve_view(std::size_t index, int depth) {
     if (relation.is_system && rows_.relations[index].view_definition.empty()) return;
     if (!visited_.insert(index).second) return;  // done; or a view within itself, which stays not understood
     relation.reading_is_opaque = true;
+    const bool is_opaque_itself = relation.planning_is_opaque;
+    if (is_view) relation.planning_is_opaque = true;
     if (depth > kViewDepthMax) return;
     const auto facts = sql::analyse(rows_.relations[index].view_definition);
     if (!facts.is_single() || facts.statements.front().kind != sql::Kind::select) return;
     const auto reason = relation.read_reason;
     read_through(relation, facts.statements.front(), depth);
+    relation.planning_is_opaque = is_opaque_itself || (is_view && relation.planning_is_opaque);
     // A materialised view holds its own rows: it is read as a table is, and its body matters to REFRESH alone.
     if (relation.is_system) {
         relation.read_reason = reason;
@@ -261,23 +293,26 @@ void CatalogueBuilder::read_through(Relation& view, const sql::Facts& facts, int
     const auto code = judge_code(facts, *catalogue_, kPath, NameScope::view);
     // Until all below is known the view itself stays not understood: whoever meets it on the way is a view within itself.
     bool is_opaque = code.may_write || code.may_change_session;
+    bool plans_code = is_opaque || code.is_own_code;
     Reason reason = code.reason;
     std::vector<Oid> reads;
     std::vector<const Relation*> bases;
     for (const auto& use : facts.reads) {
         const auto* found = catalogue_->find_relation(in_scope(use.name, NameScope::view), kPath);
         if (found == nullptr) {
-            is_opaque = true;
+            is_opaque = plans_code = true;
             if (reason == Reason::none) reason = Reason::unknown_relation;
             continue;
         }
         resolve_view(impl_.by_oid.at(found->oid), depth + 1);
         bases.push_back(found);
+        plans_code |= found->planning_is_opaque;
         add_to(reads, found->reads);
         if (found->kind != RelationKind::materialized_view) is_opaque |= found->reading_is_opaque;
         if (reason == Reason::none) reason = found->read_reason;
     }
     view.reading_is_opaque = is_opaque;
+    view.planning_is_opaque = plans_code;
     view.read_reason = reason;
     view.reads = std::move(reads);
     if (view.kind == RelationKind::view) write_through(view, bases);

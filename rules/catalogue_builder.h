@@ -26,6 +26,7 @@ private:
     void add_relations();
     void join_trees();
     void spread_read_reasons();
+    void note_planning_code();
     void understand_triggers();
     void close_writes();
     void find_keys();
@@ -44,7 +45,6 @@ private:
         std::optional<std::vector<std::string>> sets;  // columns of NEW; nothing: any
     };
     std::optional<UnderstoodTrigger> understand(const FunctionRow& function) const;
-    std::vector<const Relation*> relations_named(const sql::Name& name) const;
     bool keeps_keys(Oid function, const Relation& relation) const;
     std::unordered_map<Oid, UnderstoodTrigger> triggers_;
     bool has_code_types_ = false;              // some type runs code that is not harmless

@@ -48,7 +48,7 @@ void add_function(Digest& digest, const FunctionRow& row) {
     digest.add(row.body);
     digest.add(row.trigger_body);
     std::uint64_t flags = static_cast<unsigned char>(row.volatility);
-    for (const bool flag : {row.is_builtin, row.is_native, row.is_extension_member, row.is_procedure, row.takes_row}) flags = flags << 1 | (flag ? 1u : 0u);
+    for (const bool flag : {row.is_builtin, row.is_native, row.is_extension_member, row.is_procedure, row.takes_row, row.returns_trigger}) flags = flags << 1 | (flag ? 1u : 0u);
     digest.add(flags);
 }
 
@@ -61,6 +61,10 @@ void add_links(Digest& digest, const CatalogueRows& rows) {
         digest.add(row.referencing);
         digest.add(row.referenced);
         digest.add(static_cast<std::uint64_t>(static_cast<unsigned char>(row.on_delete)) << 8 | static_cast<unsigned char>(row.on_update));
+    }
+    for (const auto& row : rows.policy_reads) {
+        digest.add(row.relation);
+        digest.add(row.read);
     }
     for (const auto& column : rows.columns) {
         digest.add(column.relation);

@@ -29,7 +29,7 @@ struct Catalogue::Impl {
     std::unordered_set<Oid> unlogged_roots;
     VerdictsByName functions, row_functions, operators, types;  // row_functions: those that take a row and are not builtin
     std::unordered_map<Oid, FunctionVerdict> functions_by_oid;
-    bool has_user_casts = false, has_event_code = false, has_maintenance_code = false;
+    bool has_user_casts = false, has_own_implicit_code = false, has_event_code = false, has_maintenance_code = false;
     std::string encoding;
     std::uint64_t digest = 0;
     std::size_t bytes = 0;

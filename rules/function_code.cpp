@@ -8,7 +8,7 @@ namespace {
 
 using Verdict = Catalogue::FunctionVerdict;
 
-constexpr Verdict kAnything{Reason::user_function, true, true};
+constexpr Verdict kAnything{Reason::user_function, true, true, true};
 
 // Of functions that share a name, the reason that tells people most about why.
 int gravity(Reason reason) {
@@ -82,6 +82,7 @@ void make_worse(Verdict& verdict, const Verdict& other) {
     if (gravity(other.reason) > gravity(verdict.reason)) verdict.reason = other.reason;
     verdict.may_write |= other.may_write;
     verdict.may_change_session |= other.may_change_session;
+    verdict.is_own_code |= other.is_own_code;
 }
 
 }  // namespace larder::rules

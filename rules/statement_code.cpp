@@ -33,6 +33,7 @@ void note(CodeVerdict& verdict, const Catalogue::FunctionVerdict& code) {
     note(verdict, code.reason);
     verdict.may_write |= code.may_write;
     verdict.may_change_session |= code.may_change_session;
+    verdict.is_own_code |= code.is_own_code;
 }
 
 }  // namespace
@@ -44,7 +45,7 @@ sql::Name in_scope(sql::Name name, NameScope scope) {
 
 CodeVerdict judge_code(const sql::Facts& facts, const Catalogue& catalogue, const std::vector<std::string>& search_path, NameScope scope) {
     CodeVerdict verdict;
-    if (!facts.understood) return {Reason::not_understood, true, true};
+    if (!facts.understood) return {Reason::not_understood, true, true, true};
     if (!facts.writes.empty() || facts.selects_into) note(verdict, Reason::writes);
     if (facts.locks_rows) note(verdict, Reason::locks_rows);
     if (facts.samples) note(verdict, Reason::samples);

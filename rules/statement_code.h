@@ -15,6 +15,7 @@ struct CodeVerdict {
     Reason reason = Reason::none;      // the first thing found that forbids caching
     bool may_write = false;
     bool may_change_session = false;
+    bool is_own_code = false;          // some of it is neither PostgreSQL's nor native code of an extension
 };
 
 CodeVerdict judge_code(const sql::Facts& facts, const Catalogue& catalogue, const std::vector<std::string>& search_path, NameScope scope);

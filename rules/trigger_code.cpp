@@ -54,14 +54,14 @@ std::optional<CatalogueBuilder::UnderstoodTrigger> CatalogueBuilder::understand(
         if (code.may_write || code.may_change_session) return std::nullopt;
         for (const auto& use : facts.reads) {
             // What a view calls is not known yet here; a table's policies are.
-            for (const auto* relation : relations_named(use.name)) {
+            for (const auto* relation : catalogue_->find_named(use.name)) {
                 if (relation->kind == RelationKind::view || relation->reading_is_opaque) return std::nullopt;
             }
         }
         for (const auto& use : facts.writes) {
             const auto events = events_of(use);
             if (events.empty()) return std::nullopt;
-            for (const auto* relation : relations_named(use.target.name)) {
+            for (const auto* relation : catalogue_->find_named(use.target.name)) {
                 const bool is_table = relation->kind == RelationKind::table || relation->kind == RelationKind::partitioned_table;
                 if (relation->is_system || !is_table) return std::nullopt;
                 for (const auto event : events) trigger.writes.emplace_back(relation->oid, event);
@@ -69,18 +69,6 @@ std::optional<CatalogueBuilder::UnderstoodTrigger> CatalogueBuilder::understand(
         }
     }
     return trigger;
-}
-
-// Whatever the path: the name may mean any of these.
-std::vector<const Relation*> CatalogueBuilder::relations_named(const sql::Name& name) const {
-    std::vector<const Relation*> found;
-    const auto named = impl_.by_name.find(name.name);
-    if (named == impl_.by_name.end()) return found;
-    for (const auto index : named->second) {
-        const auto& relation = impl_.relations[index];
-        if (name.schema.empty() || name.schema == relation.schema) found.push_back(&relation);
-    }
-    return found;
 }
 
 // The trigger leaves the values of the relation's keys as they are written.

@@ -12,11 +12,6 @@ namespace larder::session {
 
 namespace {
 
-bool are_valid(const CatalogueFacts& facts, const DatabaseState& database) {
-    // The words were noted with nothing in flight, so equality also says that nothing is in flight now.
-    return facts.server_word == database.server().server.load() && facts.catalogue_word == database.counters().catalogue.load();
-}
-
 bool is_data_change(sql::Kind kind) {
     return kind == sql::Kind::insert || kind == sql::Kind::update || kind == sql::Kind::delete_ || kind == sql::Kind::merge || kind == sql::Kind::copy_from;
 }
@@ -36,16 +31,16 @@ std::string age_text(std::chrono::microseconds age) {
 }  // namespace
 
 const ResolvedPlan& Session::Impl::plan_of(Statement& statement) {
-    if (catalogue_facts == nullptr || !unjudged.empty() || !are_valid(*catalogue_facts, *database)) refresh_facts();
+    if (catalogue_facts == nullptr || !unjudged.empty() || !database->are_valid(*catalogue_facts)) refresh_facts();
     // A role, or the server's configuration, changed since this session's environment was read.
     if (env != nullptr && env_server_word != database->server().server.load()) env.reset();
     return statement.plan(*database, catalogue_facts, env, context.rules);
 }
 
 void Session::Impl::refresh_facts() {
-    if (catalogue_facts == nullptr || !are_valid(*catalogue_facts, *database)) {
+    if (catalogue_facts == nullptr || !database->are_valid(*catalogue_facts)) {
         catalogue_facts = database->facts(&facts_generation);
-        if (catalogue_facts != nullptr && !are_valid(*catalogue_facts, *database)) catalogue_facts.reset();
+        if (catalogue_facts != nullptr && !database->are_valid(*catalogue_facts)) catalogue_facts.reset();
         if (catalogue_facts == nullptr && context.has_upstream_login) database->want_facts();
     }
     if (is_planted(PlantedFault::read_facts_unchecked)) catalogue_facts = database->facts(&facts_generation);

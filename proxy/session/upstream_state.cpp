@@ -14,6 +14,11 @@ std::shared_ptr<const CatalogueFacts> DatabaseState::facts(std::uint64_t* genera
     return facts_;
 }
 
+std::shared_ptr<const CatalogueFacts> DatabaseState::valid_facts() const {
+    auto found = facts();
+    return found != nullptr && are_valid(*found) ? found : nullptr;
+}
+
 std::shared_ptr<const RelationFiles> DatabaseState::files() const {
     const Lock lock(mutex_);
     return files_;

@@ -51,6 +51,13 @@ public:
     // The newest facts, valid or not; null before the first load. `generation` counts the publications.
     std::shared_ptr<const CatalogueFacts> facts(std::uint64_t* generation = nullptr) const;
 
+    // The words were noted with nothing in flight, so equality also says that nothing is in flight now.
+    bool are_valid(const CatalogueFacts& facts) const {
+        return facts.server_word == server_.server.load() && facts.catalogue_word == counters_.catalogue.load();
+    }
+    // The newest, if they are valid; else null.
+    std::shared_ptr<const CatalogueFacts> valid_facts() const;
+
     // Registers a statement that is about to be sent unjudged (unjudged.h); the caller keeps `statement` and sets `ended`.
     // `generation`: of the facts that it was planned without.
     Registered add_unjudged(std::shared_ptr<Unjudged> statement, std::uint64_t generation);

@@ -26,17 +26,12 @@ INSERT INTO attributes SELECT i, 'colour', 'red' FROM generate_series(1, 200000)
 CREATE TABLE days (day int, n int) PARTITION BY RANGE (day);
 CREATE TABLE dead (id int, filler text) WITH (autovacuum_enabled = off);
 INSERT INTO dead SELECT i, repeat('x', 100) FROM generate_series(1, 20000) i;
-CREATE FUNCTION many(int) RETURNS SETOF int LANGUAGE plpgsql AS 'BEGIN RETURN QUERY SELECT generate_series(1, $1); END';
-CREATE FUNCTION serial(int) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL UNSAFE AS 'SELECT $1';
 CREATE TABLE pairs (a int, b int, filler text);
 INSERT INTO pairs SELECT i % 100, i % 100, repeat('x', 50) FROM generate_series(1, 50000) i;
 CREATE INDEX pairs_a ON pairs (a);
 CREATE TABLE big (id int, n int, filler text);
 INSERT INTO big SELECT i, i, repeat('x', 300) FROM generate_series(1, 250000) i;
 CREATE INDEX big_id ON big (id);
-CREATE EXTENSION file_fdw;
-CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
-CREATE FOREIGN TABLE remote (id int, name text) SERVER files OPTIONS (program 'true');
 """
 
 JOINS = " ".join(f"JOIN shops s{i} ON s{i}.id = i.shop" for i in range(10))
@@ -59,10 +54,8 @@ STATEMENTS = [
     ("R36", "SELECT id FROM flags FOR UPDATE", "SELECT id FROM flags WHERE id = 5 FOR UPDATE"),
     ("P30", f"SELECT i.id FROM items i {JOINS}", "SELECT i.id FROM items i JOIN shops s ON s.id = i.shop"),
     ("P32", "SELECT sum(n) FROM days", "SELECT sum(n) FROM days WHERE day = 5"),
-    ("P33", "SELECT id FROM big WHERE serial(n) = -1", "SELECT id FROM big WHERE abs(n) = -1"),
-    ("P36", "SELECT count(*) FROM many(5000) AS m JOIN items i ON i.shop = m", "SELECT count(*) FROM generate_series(1, 5000) AS m JOIN items i ON i.shop = m"),
+    ("P36", "SELECT count(*) FROM regexp_split_to_table('1 2 3', ' ') AS m JOIN items i ON i.number = m", "SELECT count(*) FROM generate_series(1, 5000) AS m JOIN items i ON i.shop = m"),
     ("P38", "SELECT * FROM dead WHERE filler = 'y'", "SELECT * FROM flags WHERE filler = 'y'"),
-    ("P39", "SELECT id FROM remote WHERE id = 5", "SELECT id FROM remote"),
     ("price holds money", "SELECT note FROM items ORDER BY note", "SELECT filler FROM flags ORDER BY filler"),
     ("filled up with blanks", "SELECT note FROM items ORDER BY note", "SELECT filler FROM flags ORDER BY filler"),
     ("number is a text", "SELECT note FROM items ORDER BY note", "SELECT filler FROM flags ORDER BY filler"),
@@ -146,7 +139,8 @@ class NotesTest(unittest.TestCase):
     def test_a_run_changes_nothing(self):
         run("CREATE SEQUENCE counter")
         run("CREATE FUNCTION bump() RETURNS bigint LANGUAGE sql AS 'SELECT nextval(''counter'')'")
-        for sql in ("SELECT bump()", "SELECT nextval('counter')", "DELETE FROM shops", "INSERT INTO shops VALUES (-1, 'x')", "WITH d AS (DELETE FROM shops RETURNING *) SELECT * FROM d", "SELECT id FROM shops FOR UPDATE"):
+        self.assertIn("not planned, since that would run code of the database's own: it calls bump", advise("SELECT bump()", "--analyze")[0]["why"])
+        for sql in ("SELECT nextval('counter')", "DELETE FROM shops", "INSERT INTO shops VALUES (-1, 'x')", "WITH d AS (DELETE FROM shops RETURNING *) SELECT * FROM d", "SELECT id FROM shops FOR UPDATE"):
             self.assertIn("It was not run", advise(sql, "--analyze")[0]["why"], sql)
         self.assertEqual(run("SELECT is_called FROM counter"), [(False,)])
         self.assertEqual(run("SELECT count(*) FROM shops"), [(1000,)])

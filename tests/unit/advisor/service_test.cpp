@@ -38,6 +38,7 @@ struct Traffic final : StatementSource {
 ServiceOptions options() {
     ServiceOptions options;
     options.uri = [](const std::string&, const std::string&) { return std::string("host=/nowhere"); };
+    options.catalogue = [](const std::string&) { return rules::Catalogue::build({}); };
     options.poll = std::chrono::milliseconds(1);
     return options;
 }

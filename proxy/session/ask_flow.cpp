@@ -70,6 +70,10 @@ void Session::Impl::transaction_told(Bytes number, Owed& question) {
     if (error == std::errc{} && end == number.data() + number.size()) question.ask->answered(transaction);
 }
 
+void Session::Impl::function_told(Bytes response, Owed& question) {
+    if (const auto result = protocol::FunctionCallResponse::decode(response)) transaction_told(result->value.value_or(Bytes{}), question);
+}
+
 // A cancel or a timeout that was meant for the COMMIT behind it. The block has failed by that, so that nothing of it is committed; the
 // client must not take the ROLLBACK that it would get now for an answer to its COMMIT.
 void Session::Impl::ask_failed(Bytes body, Outputs& out) {

@@ -117,11 +117,8 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
         case protocol::NotificationResponse::kType: return on_unasked(type, body, whole, out);
         default: break;
     }
-    if (swallow && kind == Kind::query) {
-        if (type == protocol::DataRow::kType) on_own_row({type, body, whole}, owed.front());
-        return;
-    }
-    if (swallow && owed.front().question == Question::transaction && type == protocol::DataRow::kType) return on_own_row({type, body, whole}, owed.front());
+    if (swallow && type == protocol::DataRow::kType) return on_own_row({type, body, whole}, owed.front());
+    if (swallow && kind == Kind::query) return;
     if (!has_front) {
         // Only the messages above may come unasked; CopyData of a CopyBoth is the exception.
         if (type == protocol::CopyData::kType || type == protocol::kCopyDoneType) {
@@ -152,12 +149,8 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
             out.client.append_borrowed(whole);
             return;
         case protocol::FunctionCallResponse::kType:
-            if (swallow) {
-                if (const auto response = protocol::FunctionCallResponse::decode(body)) transaction_told(response->value.value_or(Bytes{}), owed.front());
-                return;
-            }
-            out.client.append_borrowed(whole);
-            return;
+            if (swallow) return function_told(body, owed.front());
+            [[fallthrough]];
         case protocol::CopyData::kType:
         case protocol::kCopyDoneType:
             out.client.append_borrowed(whole);

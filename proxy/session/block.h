@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "rules/plan.h"
 #include "sql/facts.h"
 
 namespace larder::session {
@@ -22,5 +23,8 @@ struct Block {
         isolation = level;
     }
 };
+
+// Row locks, table locks, advisory ones, or code that may take any: who reads after them means to see what is committed by now.
+bool may_lock(const sql::TextFacts& text, const rules::Plan& plan);
 
 }  // namespace larder::session

@@ -39,15 +39,6 @@ bool has_no_answer(char type) {
     return type == protocol::kFlushType || type == protocol::CopyData::kType || type == protocol::kCopyDoneType || type == protocol::CopyFail::kType;
 }
 
-// Row locks, table locks, advisory ones, or code that may take any: who reads after them means to see what is committed by now.
-bool may_lock(const sql::TextFacts& text, const rules::Plan& plan) {
-    if (!text.parsed || plan.reason == rules::Reason::locks_rows || plan.changes_environment || plan.runs_unknown_code) return true;
-    return std::any_of(text.statements.begin(), text.statements.end(), [](const sql::Facts& facts) {
-        using sql::Kind;
-        return facts.locks_rows || facts.kind == Kind::lock_table || facts.kind == Kind::execute || facts.kind == Kind::fetch || facts.kind == Kind::declare_cursor;
-    });
-}
-
 // Statements that leave the meaning of later reads alone.
 bool is_plain_read(const Statement* statement, const rules::Plan& plan) {
     return statement != nullptr && statement->kind() == sql::Kind::select && plan.writes.empty() && !plan.changes_environment &&

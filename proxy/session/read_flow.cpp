@@ -254,25 +254,27 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
     if (was_handed_the_lead) {
         context.cache.lead(view, joinable);
     } else if ((status == 'I' || deferred.is_active) && taken_flight.state == Flight::State::none) {
-        // A block may hold locks that the leader waits for, so it never waits for a leader, unless the server does not know of it.
-        switch (context.cache.join(view, joinable, &waiter)) {
-            case cache::Join::leads: leads = true; break;
-            case cache::Join::alone: break;
-            case cache::Join::waits:
-                flight.state = Flight::State::waiting;
-                flight.key = key;
-                flight.hash = view.hash;
-                pause = Pause::flight;
-                // Whoever leads may be waiting for a shared server connection: who cannot give his back must not wait for him.
-                spare_server();
-                if (pool == nullptr || pool->mode == PoolMode::session || !has_server || !leave_flight()) return ReadStep::pause;
-                pause = Pause::none;
-                break;
-        }
+        const auto is_leader = leads_fetch(view, joinable);
+        if (!is_leader) return ReadStep::pause;
+        leads = *is_leader;
     }
     if (own.values().trace) trace(out, "miss, " + std::string(leads ? "fetched and kept" : "fetched"));
     capture = std::make_unique<Capture>(context, key, view.hash, std::move(read_note), lifetime_us, leads);
     return ReadStep::fetch;
+}
+
+// Whether others may wait for what this session is about to fetch. Nothing: it waits for another one's.
+// A block may hold locks that the leader waits for, so it never waits for a leader, unless the server does not know of it; and whoever leads
+// may be waiting for a shared server connection, so that who cannot give his back does not wait for him.
+std::optional<bool> Session::Impl::leads_fetch(const cache::KeyView& view, const cache::Note& note) {
+    const auto joined = context.cache.join(view, note, &waiter);
+    if (joined != cache::Join::waits) return joined == cache::Join::leads;
+    flight = {Flight::State::waiting, key, view.hash, {}};
+    pause = Pause::flight;
+    spare_server();
+    if (pool == nullptr || pool->mode == PoolMode::session || !has_server || !leave_flight()) return std::nullopt;
+    pause = Pause::none;
+    return false;
 }
 
 // A miss, and no server connection at hand. True: another session is asking already, and its answer is waited for. Else the

@@ -208,6 +208,7 @@ struct Session::Impl {
     ReadNote note_read(const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types);
     cache::ReadBounds bounds_of(const rules::Plan& plan) const;
     bool answered_in_its_stead(Outputs& out);
+    std::optional<bool> leads_fetch(const cache::KeyView& view, const cache::Note& note);
     bool joins_without_server(const ResolvedPlan& resolved, const cache::KeyView& view);
     bool looks_up_early(const Statement& statement, const ResolvedPlan& resolved);  // a planted fault
     std::int64_t ttl_us(const rules::Plan& plan) const;
@@ -307,6 +308,7 @@ struct Session::Impl {
     std::unique_ptr<OwnTransactions::Ask> begin_ask() const;
     void ask_before_commit(const Statement* statement, Outputs& out);
     void ask_before_sync(Outputs& out);
+    void function_told(Bytes response, Owed& question);
     void transaction_told(Bytes number, Owed& question);
     void ask_failed(Bytes body, Outputs& out);
 

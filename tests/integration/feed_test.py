@@ -242,8 +242,8 @@ class FeedTest(unittest.TestCase):
                 slow = threading.Thread(target=lambda lasts=lasts: writer.execute("UPDATE items SET n = n + 1 WHERE id = %s AND pg_sleep(%s) IS NOT NULL", (2, 1.5 if lasts else 0.0)))
                 self.write("CREATE TRIGGER note_item AFTER UPDATE ON items FOR EACH ROW EXECUTE FUNCTION note_item()")
                 slow.start()
-                if lasts:
-                    self.assertEqual(wait_for_hit(self.larder, lambda: self.ask(reader, "SELECT count(*) FROM audit")), old)
+                while lasts and slow.is_alive():
+                    self.ask(reader, "SELECT count(*) FROM audit")  # by which facts this is noted, the next line does not care
                 slow.join()
                 self.write("DROP TRIGGER note_item ON items")
                 eventually(lambda: self.ask(reader, "SELECT count(*) FROM audit") == self.cluster.run("SELECT count(*) FROM audit"), "what the trigger wrote is seen")
@@ -295,8 +295,10 @@ class FeedTest(unittest.TestCase):
         wait_for_hit(self.larder, lambda: self.ask(connection, "SELECT n FROM items WHERE id = 1"))
         self.write("DO $$ BEGIN FOR i IN 1..100100 LOOP BEGIN INSERT INTO audit VALUES (i, 1); EXCEPTION WHEN others THEN NULL; END; END LOOP; END $$")
         eventually(lambda: self.ask(connection, "SELECT count(*) FROM audit") == [(100100,)], "it is seen")
-        self.wait_for("current")
+        eventually(lambda: self.feed()["streams"] == "2" and self.state() == "current", "there is a new stream")
+        commits = int(self.feed()["commits"])
         self.write("UPDATE audited SET n = n + 1")
+        eventually(lambda: int(self.feed()["commits"]) > commits, "all commits before this one were dealt with")
         wait_for_hit(self.larder, lambda: self.ask(connection, "SELECT n FROM items WHERE id = 1"))
         before, commits = self.larder.hits(), int(self.feed()["commits"])
         self.write("UPDATE audited SET n = n + 1")

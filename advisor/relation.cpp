@@ -117,8 +117,8 @@ Relation* Relations::load(unsigned oid) {
     relation.has_children = is_true(row[16]);
     // Alone, since it is asked under the client's search_path, where an operator could be somebody else's.
     const auto visible = connection_.ask_in_path("SELECT pg_catalog.pg_table_is_visible($1)", {std::to_string(oid)});
-    if (visible.empty() || !is_true(visible[0][0])) relation.prefix = text(row[17]);
-    relation.quoted = relation.prefix + relation.quoted;
+    relation.prefix = text(row[17]);
+    if (visible.empty() || !is_true(visible[0][0])) relation.quoted = relation.prefix + relation.quoted;
     relation.deletes = number(row[18]);
     relation.full = text(row[19]);
     load_columns(relation);

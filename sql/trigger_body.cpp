@@ -7,6 +7,10 @@
 #include <boost/json.hpp>
 #include <pg_query.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#endif
+
 namespace larder::sql {
 namespace {
 
@@ -173,6 +177,14 @@ private:
     TriggerBody body_;
 };
 
+// libpg_query 15-4.0 forgets an empty string when it refuses a body: one byte, at most once for each such body and load of a catalogue.
+PgQueryPlpgsqlParseResult parse_body(const std::string& text) {
+#if defined(__SANITIZE_ADDRESS__)
+    const __lsan::ScopedDisabler not_ours;
+#endif
+    return pg_query_parse_plpgsql(text.c_str());
+}
+
 }  // namespace
 
 std::optional<TriggerBody> analyse_trigger_body(Bytes body) {
@@ -181,7 +193,7 @@ std::optional<TriggerBody> analyse_trigger_body(Bytes body) {
     if (body.find("\\'") != Bytes::npos) return std::nullopt;
     std::string text = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS ";
     text.append(kQuote).append(body).append(kQuote);
-    PgQueryPlpgsqlParseResult result = pg_query_parse_plpgsql(text.c_str());
+    PgQueryPlpgsqlParseResult result = parse_body(text);
     std::optional<TriggerBody> found;
     if (result.error == nullptr) {
         boost::system::error_code error;

@@ -71,8 +71,8 @@ RUNS = [
     ("-c work_mem=64kB -c enable_mergejoin=off -c enable_nestloop=off -c max_parallel_workers_per_gather=0", "P7", "SELECT sum(a.n) FROM big a JOIN big b ON b.id = a.id"),
     ("-c work_mem=64kB -c enable_sort=off -c max_parallel_workers_per_gather=0", "P8", "SELECT count(*) FROM (SELECT n, count(*) FROM big GROUP BY n) AS g"),
     ("-c work_mem=64kB -c enable_seqscan=off -c enable_indexscan=off -c max_parallel_workers_per_gather=0", "P17", "SELECT max(filler) FROM big WHERE id < 200000"),
-    ("-c enable_seqscan=off -c enable_bitmapscan=off -c max_parallel_workers_per_gather=0", "P2", "SELECT max(filler) FROM pairs WHERE a < 90 AND b = 95 AND filler <> ''"),
-    ("-c max_parallel_workers_per_gather=0", "P13", "SELECT sum(length(repeat(filler, 200))) FROM pairs WHERE a = 5 AND b = 5 AND a + b = 10"),
+    ("-c enable_seqscan=off -c enable_bitmapscan=off -c max_parallel_workers_per_gather=0", "P2", "SELECT max(filler) FROM pairs WHERE a < 90 AND b + length(repeat(filler, 1000)) * 0 = 95"),
+    ("-c max_parallel_workers_per_gather=0", "P13", "SELECT sum(length(repeat(filler, 20000))) FROM pairs WHERE a = 5 AND b = 5 AND a + b = 10"),
     ("-c jit_above_cost=0 -c jit_inline_above_cost=0 -c jit_optimize_above_cost=0", "P34", "SELECT sum(id + shop) FROM items WHERE shop % 7 = 3 AND id % 5 = 2"),
 ]
 

@@ -46,7 +46,6 @@ std::optional<ReplicationStream::Identity> ReplicationStream::identify(std::stri
     const PgRows segment = connection_->query("SHOW wal_segment_size", kQueryTimeout);
     if (!segment.ok || segment.rows.size() != 1) return error = segment.error, std::nullopt;
     Identity identity;
-    identity.system = system.at(0, 0).value_or("");
     const std::string timeline = system.at(0, 1).value_or("");
     std::from_chars(timeline.data(), timeline.data() + timeline.size(), identity.timeline);
     const auto flushed = parse_lsn(system.at(0, 2).value_or(""));

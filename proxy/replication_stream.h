@@ -20,7 +20,6 @@ namespace larder::proxy {
 class ReplicationStream {
 public:
     struct Identity {
-        std::string system;          // of the cluster; a standby has its primary's
         std::uint32_t timeline = 0;
         protocol::Lsn flushed = 0;   // the log that is on disk ends here
         std::size_t segment_bytes = 0;

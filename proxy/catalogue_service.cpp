@@ -122,7 +122,7 @@ void CatalogueService::visit(Database& database) {
     if (at < database.retry_at) return;
     const bool lacks_files = shared_.upstream.own_transactions.are_wanted() && database.state->files() == nullptr;
     if ((lacks_files || database.state->are_files_wanted()) && at >= database.files_at) load_files(database);
-    if (database.state->take_facts_wanted()) return load(database, false);
+    if (database.state->take_facts_wanted()) return void(load(database, false));
     if (at >= database.check_at && database.state->facts() != nullptr && database.state->take_check_wanted()) return check(database);
     const bool is_in_use = database.state->facts() != nullptr && shared_.clients.load(std::memory_order_relaxed) > 0;
     if (is_in_use && at >= database.poll_at) load(database, true);
@@ -130,19 +130,15 @@ void CatalogueService::visit(Database& database) {
 
 // Somebody wrote to the catalogue. What keeps it from being looked at must not end the wish.
 void CatalogueService::check(Database& database) {
-    std::string error;
-    if (!connect(database, error)) {
-        note_change_from_elsewhere(database);  // nobody knows
-        note_failure(database, error);
-    } else if (cache::Counter::is_in_flight(database.state->server().server.load()) || cache::Counter::is_in_flight(database.state->counters().catalogue.load())) {
-        database.state->want_check();          // again at the next interval
-    } else {
-        load(database, true);
+    switch (load(database, true)) {
+        case Look::made: break;
+        case Look::in_flight: database.state->want_check(); break;                    // again at the next interval
+        case Look::unreachable: note_change_from_elsewhere(database); break;          // nobody knows
     }
     database.state->check_ended();
 }
 
-void CatalogueService::load(Database& database, bool is_poll) {
+CatalogueService::Look CatalogueService::load(Database& database, bool is_poll) {
     session::DatabaseState& state = *database.state;
     const Instant begun = now();
     database.used = begun;
@@ -150,22 +146,23 @@ void CatalogueService::load(Database& database, bool is_poll) {
     const std::uint64_t catalogue_word = state.counters().catalogue.load();
     if (cache::Counter::is_in_flight(server_word) || cache::Counter::is_in_flight(catalogue_word)) {
         if (!is_poll) state.want_facts();
-        return;  // again at the next interval
+        return Look::in_flight;  // again at the next interval
     }
     std::string error;
     if (!connect(database, error)) {
         if (!is_poll) state.want_facts();
-        return note_failure(database, error);
+        note_failure(database, error);
+        return Look::unreachable;
     }
     const BusySocket busy(busy_socket_, PQsocket(database.connection->raw()));
-    if (stopping_.load()) return;  // after the socket was named: either this is seen here, or stop() sees the socket
+    if (stopping_.load()) return Look::made;  // after the socket was named: either this is seen here, or stop() sees the socket
     const auto before = state.facts();
     const bool was_valid = before != nullptr && before->server_word == server_word && before->catalogue_word == catalogue_word;
     if (is_poll && was_valid) {
         const bool is_same = load_catalogue_digest(database.connection->raw()) == database.state_digest;
         note_success(database, begun);
         if (!is_same) note_change_from_elsewhere(database);
-        return;
+        return Look::made;
     }
     state.begin_load();
     rules::CatalogueRows rows = load_catalogue_rows(database.connection->raw());
@@ -174,20 +171,21 @@ void CatalogueService::load(Database& database, bool is_poll) {
     ++database.status.loads;
     note_success(database, begun);
     if (state.server().server.load() != server_word || state.counters().catalogue.load() != catalogue_word) {
-        if (!is_poll) state.want_facts();  // something moved meanwhile
-        return;
+        if (!is_poll) state.want_facts();  // something moved meanwhile, and the facts of before are no more
+        return Look::made;
     }
     const bool is_changed = before == nullptr || database.state_digest != state_digest || before->catalogue->digest() != catalogue->digest();
-    if (was_valid && is_changed) return note_change_from_elsewhere(database);
+    if (was_valid && is_changed) return note_change_from_elsewhere(database), Look::made;
     database.state_digest = std::move(state_digest);
     if (!is_changed) catalogue = before->catalogue;
     auto facts = std::make_shared<session::CatalogueFacts>();
     facts->catalogue = std::move(catalogue);
     facts->server_word = server_word;
     facts->catalogue_word = catalogue_word;
-    if (!was_valid && !state.publish(std::move(facts))) return state.want_facts();  // a statement under way may have changed it
+    if (!was_valid && !state.publish(std::move(facts))) return state.want_facts(), Look::made;  // a statement under way may have changed it
     if (before == nullptr || is_changed)
         log_info("catalogue loaded", {{"database", printable(state.name())}, {"relations", std::to_string(state.facts()->catalogue->relation_count())}});
+    return Look::made;
 }
 
 void CatalogueService::note_success(Database& database, Instant begun) {

@@ -55,7 +55,8 @@ private:
     void sample_in_flight(std::chrono::microseconds passed);
     void visit(Database& database);
     bool may_load() const;
-    void load(Database& database, bool is_poll);
+    enum class Look { made, in_flight, unreachable };
+    Look load(Database& database, bool is_poll);
     void load_files(Database& database);
     void check(Database& database);
     bool connect(Database& database, std::string& error);

@@ -15,6 +15,7 @@ enum class Kind {
     read,      // one row by key
     mixed,     // the same, and `write_percent` updates of the row's counter
     block,     // BEGIN, two reads, COMMIT
+    orm,       // BEGIN, a read, in `write_percent` of them an update of that row, COMMIT
     pipeline,  // `depth` reads in one write, each with its own Sync
     text,      // the statement given; "{n}" becomes a number that grows with every request
     stampede,  // the statement given, by all connections at once; "{n}" grows once all have their answer
@@ -34,12 +35,15 @@ struct Options {
     std::uint64_t count = 0;        // requests to measure; 0: bound by time alone
     std::string table = "bench_rows";
     std::string hint;               // put before every read
+    std::string join;               // a table with the same keys, joined to every read; empty: none
+    std::string where = "k = {k}";  // of every read
     std::string text;
     Distribution distribution = Distribution::uniform;
     double theta = 0.99;
     std::uint32_t first_key = 0;    // keys are first_key + 1 … first_key + keys
     std::uint32_t keys = 1000;
     int write_percent = 5;
+    int insert_percent = 0;  // of the writes: rows whose key the table makes itself
     int depth = 16;
     std::uint64_t seed = 1;
     bool is_canned = false;         // the server gives the same answer to everything: do not compare keys

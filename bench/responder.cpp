@@ -6,7 +6,6 @@
 //
 // Every Query gets the same rows; so does every Execute. Logs everybody in.
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -17,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bench/flags.h"
 #include "bench/socket.h"
 #include "bench/wire.h"
 
@@ -186,15 +186,7 @@ int main(int argc, char** argv) {
     using namespace larder::bench;
     std::string host = "127.0.0.1";
     int port = 0, rows = 1, row_bytes = 60;
-    bool is_understood = argc % 2 == 1;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        const std::string_view name = argv[i], value = argv[i + 1];
-        int* target = name == "--port" ? &port : name == "--rows" ? &rows : name == "--row-bytes" ? &row_bytes : nullptr;
-        if (target != nullptr) is_understood &= std::from_chars(value.data(), value.data() + value.size(), *target).ec == std::errc();
-        else if (name == "--host") host = value;
-        else is_understood = false;
-    }
-    if (!is_understood || port <= 0 || port > 65535 || rows < 0 || row_bytes < 0) {
+    if (!read_flags(argc, argv, {{"--port", &port}, {"--rows", &rows}, {"--row-bytes", &row_bytes}}, host) || !is_port(port)) {
         std::fprintf(stderr, "usage: bench_responder --port N [--host ADDRESS] [--rows N] [--row-bytes N]\n");
         return 2;
     }

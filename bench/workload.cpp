@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <utility>
 
 #include "bench/wire.h"
 
@@ -9,7 +10,7 @@ namespace larder::bench {
 
 namespace {
 
-constexpr std::string_view kReadName = "r", kWriteName = "w", kBeginName = "b", kCommitName = "c";
+constexpr std::string_view kReadName = "r", kWriteName = "w", kInsertName = "i", kBeginName = "b", kCommitName = "c";
 
 // A number as text on the stack.
 class Decimal {
@@ -27,10 +28,32 @@ bool parse(std::string_view text, std::int64_t& value) {
     return error == std::errc() && end == text.data() + text.size();
 }
 
-std::string with_number(std::string text, std::uint64_t number) {
-    const auto at = text.find("{n}");
-    if (at != std::string::npos) text.replace(at, 3, std::to_string(number));
+std::string replaced(std::string text, std::string_view mark, std::string_view by) {
+    const auto at = text.find(mark);
+    if (at != std::string::npos) text.replace(at, mark.size(), by);
     return text;
+}
+
+std::string with_number(std::string text, std::uint64_t number) { return replaced(std::move(text), "{n}", std::to_string(number)); }
+
+std::string with_parameter(std::string text, std::string_view value) { return replaced(std::move(text), "$1", value); }
+
+// The text at each of its "{k}".
+std::vector<std::string> parted(const std::string& text) {
+    constexpr std::string_view kMark = "{k}";
+    std::vector<std::string> parts;
+    std::size_t from = 0;
+    for (auto at = text.find(kMark); at != std::string::npos; at = text.find(kMark, from)) {
+        parts.push_back(text.substr(from, at - from));
+        from = at + kMark.size();
+    }
+    parts.push_back(text.substr(from));
+    return parts;
+}
+
+std::string selection(const Options& options) {
+    if (options.join.empty()) return "SELECT k, v, pad FROM " + options.table + " WHERE ";
+    return "SELECT k, v, pad, joined FROM " + options.table + " JOIN " + options.join + " USING (k) WHERE ";
 }
 
 }  // namespace
@@ -38,13 +61,14 @@ std::string with_number(std::string text, std::uint64_t number) {
 Workload::Workload(const Options& options)
     : options_(options), keys_(options.distribution, options.first_key, options.keys, options.theta, options.seed), number_(options.seed * 1'000'000) {
     const auto hint = options.hint.empty() ? std::string() : options.hint + " ";
-    read_head_ = hint + "SELECT k, v, pad FROM " + options.table + " WHERE k = ";
+    read_parts_ = parted(hint + selection(options) + options.where);
+    for (std::size_t i = 0; i < read_parts_.size(); ++i) read_text_ += (i == 0 ? "" : "$1") + read_parts_[i];
     write_head_ = "UPDATE " + options.table + " SET v = ";
-    read_text_ = read_head_ + "$1";
+    insert_text_ = "INSERT INTO " + options.table + " (v, pad) VALUES ($1, 'new')";
     write_text_ = write_head_ + "$1 WHERE k = $2";  // sent without types: PostgreSQL infers bigint and int4
     // Larger than what any earlier run left in the table: microseconds since 1970.
     next_value_ = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-    if (options.kind == Kind::mixed) {
+    if (options.kind == Kind::mixed || options.kind == Kind::orm) {
         acknowledged_.assign(options.keys, 0);
         is_being_written_.assign(options.keys, false);
     }
@@ -52,6 +76,7 @@ Workload::Workload(const Options& options)
 
 int Workload::queries_per_request() const {
     if (options_.kind == Kind::block) return 4;
+    if (options_.kind == Kind::orm) return 3;  // the updates come on top
     return options_.kind == Kind::pipeline ? options_.depth : 1;
 }
 
@@ -59,8 +84,9 @@ int Workload::prepare(std::string& out) const {
     if (options_.mode != Mode::prepared || options_.kind >= Kind::connect) return 0;
     const bool is_text = options_.kind == Kind::text || options_.kind == Kind::stampede;
     append_parse(out, kReadName, is_text ? with_number(options_.text, number_) : read_text_, is_text ? 0 : 1);
-    if (options_.kind == Kind::mixed) append_parse(out, kWriteName, write_text_, 0);
-    if (options_.kind == Kind::block) {
+    if (!acknowledged_.empty()) append_parse(out, kWriteName, write_text_, 0);
+    if (options_.insert_percent > 0) append_parse(out, kInsertName, insert_text_, 0);
+    if (options_.kind == Kind::block || options_.kind == Kind::orm) {
         append_parse(out, kBeginName, "BEGIN", 0);
         append_parse(out, kCommitName, "COMMIT", 0);
     }
@@ -72,34 +98,58 @@ int Workload::next(Request& request, std::string& out) {
     request.read_count = request.rows_seen = 0;
     const int step = request.step++;
     switch (options_.kind) {
-    case Kind::block:
-        if (step == 0) append_plain(out, "BEGIN", kBeginName);
-        else if (step <= 2) append_read(request, out);
-        else if (step == 3) append_plain(out, "COMMIT", kCommitName);
-        return step <= 3;
-    case Kind::pipeline:
-        if (step > 0) return 0;
-        for (int i = 0; i < options_.depth; ++i) append_read(request, out);
-        return options_.depth;
-    case Kind::mixed:
-        if (step > 0) return 0;
-        if (static_cast<int>(keys_.random().below(100)) < options_.write_percent) append_write(request, out);
-        else append_read(request, out);
-        return 1;
-    case Kind::text:
-    case Kind::stampede:
-        if (step > 0) return 0;
-        append_plain(out, with_number(options_.text, options_.kind == Kind::text ? number_++ : number_), kReadName);
-        return 1;
-    case Kind::connect:
-        if (step > 0) return 0;
-        append_query(out, "SELECT 1");
-        return 1;
-    default:
-        if (step > 0) return 0;
-        append_read(request, out);
-        return 1;
+        case Kind::block:
+            if (step == 0)
+                append_plain(out, "BEGIN", kBeginName);
+            else if (step <= 2)
+                append_read(request, out);
+            else if (step == 3)
+                append_plain(out, "COMMIT", kCommitName);
+            return step <= 3;
+        case Kind::orm: return next_of_orm(request, step, out);
+        case Kind::pipeline:
+            if (step > 0) return 0;
+            for (int i = 0; i < options_.depth; ++i) append_read(request, out);
+            return options_.depth;
+        case Kind::mixed:
+            if (step > 0) return 0;
+            if (is_chance(options_.write_percent))
+                append_any_write(request, out);
+            else
+                append_read(request, out);
+            return 1;
+        case Kind::text:
+        case Kind::stampede:
+            if (step > 0) return 0;
+            append_plain(out, with_number(options_.text, options_.kind == Kind::text ? number_++ : number_), kReadName);
+            return 1;
+        case Kind::connect:
+            if (step > 0) return 0;
+            append_query(out, "SELECT 1");
+            return 1;
+        default:
+            if (step > 0) return 0;
+            append_read(request, out);
+            return 1;
     }
+}
+
+int Workload::next_of_orm(Request& request, int step, std::string& out) {
+    if (step == 0) {
+        request.will_write = is_chance(options_.write_percent);
+        append_plain(out, "BEGIN", kBeginName);
+    } else if (step == 1) {
+        append_read(request, out);
+        request.is_in_block = true;
+    } else if (step == 2 && request.will_write && !is_being_written_[request.reads[0].key - options_.first_key - 1]) {
+        append_write(request, request.reads[0].key, out);
+    } else if (request.is_in_block) {
+        request.is_in_block = false;
+        append_plain(out, "COMMIT", kCommitName);
+    } else {
+        return 0;
+    }
+    return 1;
 }
 
 void Workload::append_read(Request& request, std::string& out) {
@@ -110,9 +160,13 @@ void Workload::append_read(Request& request, std::string& out) {
     const std::string_view parameter = digits;
     if (options_.mode == Mode::simple) {
         // Written in place: the text is the only copy.
+        std::size_t body_bytes = parameter.size() * (read_parts_.size() - 1) + 1;
+        for (const auto& part : read_parts_) body_bytes += part.size();
         out.push_back('Q');
-        append_u32(out, static_cast<std::uint32_t>(4 + read_head_.size() + parameter.size() + 1));
-        out.append(read_head_).append(parameter).push_back('\0');
+        append_u32(out, static_cast<std::uint32_t>(4 + body_bytes));
+        out.append(read_parts_.front());
+        for (std::size_t i = 1; i < read_parts_.size(); ++i) out.append(parameter).append(read_parts_[i]);
+        out.push_back('\0');
         return;
     }
     if (options_.mode == Mode::extended) append_parse(out, "", read_text_, 1);
@@ -122,13 +176,30 @@ void Workload::append_read(Request& request, std::string& out) {
     append_sync(out);
 }
 
-void Workload::append_write(Request& request, std::string& out) {
+void Workload::append_any_write(Request& request, std::string& out) {
+    if (is_chance(options_.insert_percent)) return append_insert(request, out);
     auto key = keys_.next();
     // Two writes of one key at a time would leave open which is the newest.
     for (std::uint32_t tries = 0; is_being_written_[key - options_.first_key - 1]; ++tries) {
         if (tries == options_.keys) return append_read(request, out);
         key = key - options_.first_key < options_.keys ? key + 1 : options_.first_key + 1;
     }
+    append_write(request, key, out);
+}
+
+void Workload::append_insert(Request& request, std::string& out) {
+    request.is_insert = true;
+    const Decimal value(++next_value_);
+    const std::string_view parameter = value;
+    if (options_.mode == Mode::simple) return append_query(out, with_parameter(insert_text_, parameter));
+    if (options_.mode == Mode::extended) append_parse(out, "", insert_text_, 0);
+    append_bind(out, options_.mode == Mode::prepared ? kInsertName : "", &parameter, 1);
+    append_describe_portal(out);
+    append_execute(out);
+    append_sync(out);
+}
+
+void Workload::append_write(Request& request, std::uint32_t key, std::string& out) {
     is_being_written_[key - options_.first_key - 1] = true;
     request.write_key = key;
     request.write_value = ++next_value_;
@@ -174,7 +245,7 @@ void Workload::on_error(Request& request, std::string_view body) {
 }
 
 void Workload::on_ready(Request& request) {
-    if (request.write_key != 0) {
+    if (request.write_key != 0 && !request.is_in_block) {
         // A write that failed may or may not have been done: the older value stays the floor.
         if (!request.has_failed) {
             acknowledged(request.write_key) = request.write_value;
@@ -183,6 +254,7 @@ void Workload::on_ready(Request& request) {
         is_being_written_[request.write_key - options_.first_key - 1] = false;
         request.write_key = 0;
     }
+    if (std::exchange(request.is_insert, false) && !request.has_failed) ++findings_.writes;
     // Every read asks for a row that exists.
     if (!options_.is_canned && !request.has_failed && request.rows_seen < request.read_count) ++findings_.wrong;
 }

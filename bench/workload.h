@@ -29,7 +29,10 @@ struct Request {
     int read_count = 0;
     int rows_seen = 0;
     int step = 0;
-    std::uint32_t write_key = 0;        // 0: none under way
+    std::uint32_t write_key = 0;  // 0: none under way
+    bool is_insert = false;
+    bool will_write = false;   // orm
+    bool is_in_block = false;  // its write is not committed yet
     std::int64_t write_value = 0;
     bool has_failed = false;
 };
@@ -65,18 +68,23 @@ public:
 
 private:
     void append_read(Request& request, std::string& out);
-    void append_write(Request& request, std::string& out);
+    int next_of_orm(Request& request, int step, std::string& out);
+    void append_any_write(Request& request, std::string& out);
+    void append_insert(Request& request, std::string& out);
+    void append_write(Request& request, std::uint32_t key, std::string& out);
+    bool is_chance(int percent) { return static_cast<int>(keys_.random().below(100)) < percent; }
     void append_plain(std::string& out, std::string_view sql, std::string_view prepared_name);
     std::int64_t& acknowledged(std::uint32_t key) { return acknowledged_[key - options_.first_key - 1]; }
 
     const Options& options_;
     KeyChooser keys_;
-    std::string read_head_, write_head_;   // of the simple texts
-    std::string read_text_, write_text_;   // with parameters
-    std::string statement_;                // Kind::text and stampede, "{n}" filled in
+    std::vector<std::string> read_parts_;  // of the simple text: the key stands between them
+    std::string write_head_;
+    std::string read_text_, write_text_, insert_text_;  // with parameters
+    std::string statement_;                             // Kind::text and stampede, "{n}" filled in
     std::uint64_t number_;
     std::int64_t next_value_;
-    std::vector<std::int64_t> acknowledged_;  // per key; mixed only
+    std::vector<std::int64_t> acknowledged_;  // per key; mixed and orm
     std::vector<bool> is_being_written_;
     Findings findings_;
 };

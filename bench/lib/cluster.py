@@ -9,6 +9,7 @@ from lib.process import BenchError, Server, as_server_user, free_port, own
 BIN = os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin")
 ROWS = 1_200_000
 HOT_KEYS = 1_000
+ZIPF_KEYS = 100_000
 LARGE_ROWS = 10_000
 CONNECTIONS_MAX = 2600  # the memory workload: Larder has a connection per client, and the pools keep theirs
 PASSWORD = "bench-password"
@@ -20,6 +21,7 @@ SETTINGS = {
 }
 
 HBA = """local all all trust
+host replication bench 127.0.0.0/8 trust
 host all bench_md5 127.0.0.0/8 md5
 host all bench_scram 127.0.0.0/8 scram-sha-256
 host all bench_plain 127.0.0.0/8 password
@@ -27,7 +29,8 @@ host all all 127.0.0.0/8 trust
 """
 
 # bench_rows: the hot keys, the cold ones and the mixes. bench_uncached: the same rows under a name that Pgpool-II is
-# told not to cache; for Larder the statement's comment says it. bench_large: 1.14 MB as an answer.
+# told not to cache; for Larder the statement's comment says it. bench_zipf: hit rates under writes, and what is joined to it. bench_large:
+# 1.14 MB as an answer.
 TABLES = f"""
 CREATE TABLE bench_rows (k int PRIMARY KEY, v bigint NOT NULL, pad text NOT NULL);
 INSERT INTO bench_rows SELECT k, k, rpad(k::text, 80, 'x') FROM generate_series(1, {ROWS}) k;
@@ -35,6 +38,11 @@ CREATE TABLE bench_uncached (k int PRIMARY KEY, v bigint NOT NULL, pad text NOT 
 INSERT INTO bench_uncached SELECT k, v, pad FROM bench_rows WHERE k <= {HOT_KEYS};
 CREATE TABLE bench_mixed (k int PRIMARY KEY, v bigint NOT NULL, pad text NOT NULL) WITH (fillfactor = 50);
 INSERT INTO bench_mixed SELECT k, v, pad FROM bench_rows WHERE k <= {HOT_KEYS};
+CREATE TABLE bench_zipf (k serial PRIMARY KEY, v bigint NOT NULL, pad text NOT NULL) WITH (fillfactor = 50);
+INSERT INTO bench_zipf SELECT k, v, pad FROM bench_rows WHERE k <= {ZIPF_KEYS};
+SELECT setval('bench_zipf_k_seq', {ZIPF_KEYS});
+CREATE TABLE bench_joined (k int PRIMARY KEY, joined text NOT NULL);
+INSERT INTO bench_joined SELECT k, 'joined to ' || k FROM bench_zipf;
 CREATE TABLE bench_large (id int PRIMARY KEY, pad text NOT NULL);
 INSERT INTO bench_large SELECT k, rpad('', 95, 'large ') FROM generate_series(1, {LARGE_ROWS}) k;
 CREATE TABLE bench_large_uncached (id int PRIMARY KEY, pad text NOT NULL);

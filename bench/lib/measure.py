@@ -61,11 +61,13 @@ class Runner:
             arguments += ["--first-key", str(cold_range(round_number))]
         process = self._start(self._command(workload, peer, arguments))
         self._expect_ready(process)
+        before = peer.hits()
         meter.start()
         process.stdin.write("\n")
         process.stdin.flush()
         line = self._read_line(process)
         cpu = meter.stop()  # before the clients leave
+        after = peer.hits()
         if not line:
             raise BenchError(self._failure(process))
         self._finish(process)
@@ -74,6 +76,9 @@ class Runner:
             raise BenchError(("got stuck; first error: " + seen["first_error"]) if seen["first_error"] else "got stuck: some request had no answer for 30 s")
         if seen["requests"] == 0:
             raise BenchError(seen["first_error"] or "no answer")
+        reads = seen["requests"] - (seen["writes"] if workload.writes_alone else 0)
+        if before is not None and after is not None and reads > 0:
+            seen["hit_share"] = min(1.0, (after - before) / reads)
         seen["cpu_ns"] = cpu
         return seen
 
@@ -140,4 +145,4 @@ class Runner:
 
 
 def tools_in(build):
-    return SimpleNamespace(load=os.path.join(build, "bench_load"), responder=os.path.join(build, "bench_responder"))
+    return SimpleNamespace(load=os.path.join(build, "bench_load"), responder=os.path.join(build, "bench_responder"), relay=os.path.join(build, "bench_relay"))

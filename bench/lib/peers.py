@@ -2,6 +2,7 @@
 import os
 import shutil
 import sys
+import urllib.request
 
 from lib.cluster import CONNECTIONS_MAX, LARGE_ROWS, PASSWORD
 from lib.process import Server, free_port, own
@@ -35,6 +36,10 @@ class Peer:
 
     def enter(self):
         """Called before each run: the peer must be up when it returns."""
+
+    def hits(self):
+        """How many statements its cache has answered so far; None if it does not say."""
+        return None
 
     def obituary(self):
         """Its last words, if the process has ended; else None."""
@@ -75,6 +80,23 @@ class Responder(Peer):
         super().stop()
         if self._large:
             self._large.stop()
+
+
+class Relay(Peer):
+    """Passes bytes on without a look at them: the limit for what passes through."""
+    name = "relay"
+
+    def __init__(self, tools, cluster, folder):
+        self._arguments = (tools, cluster, folder)
+        super().__init__("127.0.0.1", free_port(), [])
+        self.server = Server(self.name, [tools.relay, "--port", str(self.port), "--upstream", str(cluster.port)], self.port, os.path.join(folder, "relay.log"))
+        self.roots = [self.server.pid]
+
+    def refuses(self, workload):
+        return None if workload.group in ("pass-through", "large answers") and not workload.is_hit else "of interest for what passes through"
+
+    def another(self, workload):
+        return Relay(*self._arguments)
 
 
 class Direct(Peer):
@@ -211,7 +233,8 @@ class Larder(Peer):
         self._arguments = (cluster, folder, binary, settings)
         self.name = name
         self._log = os.path.join(folder, f"{name}-{self.port}.log")
-        self._command = [binary, "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{free_port()}", "--upstream", cluster.uri]
+        self._admin = f"127.0.0.1:{free_port()}"
+        self._command = [binary, "--listen", f"127.0.0.1:{self.port}", "--admin", self._admin, "--upstream", cluster.uri]
         for setting in ["freshness.writers=only-larder", f"cache.bytes_max={CACHE_BYTES[cache]}", f"cache.entry_bytes_max={ENTRY_BYTES}",
                         "listen.clients_max=12000", *settings]:
             self._command += ["--set", setting]
@@ -224,6 +247,11 @@ class Larder(Peer):
         self.server = Server(self.name, self._command, self.port, self._log, privileged=True)
         self.roots = [self.server.pid]
         Larder._current = self
+
+    def hits(self):
+        with urllib.request.urlopen(f"http://{self._admin}/metrics", timeout=60) as response:
+            lines = response.read().decode().splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("larder_cache_hits_total"))
 
     def stop(self):
         super().stop()

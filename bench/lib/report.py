@@ -1,7 +1,7 @@
 """Medians over the rounds, tables in Markdown, ratios, and the comparison with a baseline and the last run."""
 import statistics
 
-KEEP = ("qps", "p50_us", "p99_us", "p999_us", "client_cpu_us", "proxy_cpu_us", "postgres_cpu_us", "total_cpu_us", "proxy_bytes", "postgres_bytes")
+KEEP = ("qps", "p50_us", "p99_us", "p999_us", "client_cpu_us", "proxy_cpu_us", "postgres_cpu_us", "total_cpu_us", "proxy_bytes", "postgres_bytes", "hit_share")
 SUM = ("requests", "errors", "wrong", "stale", "writes", "lost")
 
 NOTE = """Read the CPU per query and the ratios, not queries per second: client, proxy and PostgreSQL share {cpus} CPUs with
@@ -58,6 +58,9 @@ def markdown(record, workloads):
     if timed:
         parts += ["## CPU per query, us: proxy + PostgreSQL", "", *_table(timed, names, titles, _cpu_cell), ""]
         parts += ["## Queries per second; latency p50 / p99, us", "", *_table(timed, names, titles, _speed_cell), ""]
+    rated = {n: p for n, p in timed.items() if n.startswith("rate-")}
+    if rated:
+        parts += ["## Share of the reads that came from the cache", "", *_table(rated, names, titles, _hit_cell), ""]
     if record["ratios"]:
         others = [n for n in names if any(n in r for r in record["ratios"].values())]
         parts += ["## Larder's total CPU as a multiple of the others' (below 1: Larder is cheaper)", "",
@@ -113,6 +116,10 @@ def _speed_cell(figures, _, workload):
     if workload.tool == "pgbench":
         return f"{figures['qps']:,.0f}"
     return f"{figures['qps']:,.0f}; {figures['p50_us']:,.0f} / {figures['p99_us']:,.0f}"
+
+
+def _hit_cell(figures, _, __):
+    return f"{figures['hit_share']:.1%}" if figures and "hit_share" in figures else "–"
 
 
 def _memory_cell(figures, _, __):

@@ -2,7 +2,7 @@
 from dataclasses import dataclass, field
 from typing import Optional
 
-from lib.cluster import HOT_KEYS, PASSWORD, ROWS
+from lib.cluster import HOT_KEYS, PASSWORD, ROWS, ZIPF_KEYS
 
 MODES = ("simple", "extended", "prepared")
 # The comment switches Larder's cache off for the statement; to all others it is a comment.
@@ -27,6 +27,7 @@ class Workload:
     on_responder: bool = True
     is_large: bool = False
     is_cold: bool = False
+    writes_alone: bool = True           # a write is a request of its own, and not a part of one that also reads
     password: Optional[str] = None
     user: str = "bench"
     cache: str = "normal"
@@ -68,6 +69,23 @@ def _mixed(mode, write_percent, distribution):
                     "mixes", mode, 8, ["--workload", "mixed", "--table", "bench_mixed", "--write-percent", str(write_percent),
                                        "--distribution", distribution, "--keys", str(HOT_KEYS)],
                     on_responder=False, quick=write_percent == 5 and distribution == "zipf" and mode == "simple")
+
+
+def _rate(name, title, mode, arguments, kind="mixed", primed=()):
+    of_table = ["--table", "bench_zipf", "--keys", str(ZIPF_KEYS), *primed]
+    return Workload(f"rate-{name}-{mode}-64", f"hit rate, {title}, {mode}, 64 clients", "mixes", mode, 64,
+                    ["--workload", kind, "--distribution", "zipf", "--write-percent", "5", *of_table, *arguments],
+                    prime=["--workload", "read", "--distribution", "sequential", "--count", str(ZIPF_KEYS), *of_table],
+                    on_responder=False, writes_alone=kind == "mixed", seconds=8)
+
+
+def _rates(mode):
+    join, between = ["--join", "bench_joined"], ["--where", "k BETWEEN {k} AND {k}"]
+    return [_rate("rows", "5 % updates of the rows that are read", mode, []),
+            _rate("inserts", "the same, a fifth of the writes inserts", mode, ["--insert-percent", "20"]),
+            _rate("joins", "the same, reads with a join", mode, ["--insert-percent", "20"], primed=join),
+            _rate("orm", "transactions of a read, 5 % of them with an update", mode, [], kind="orm"),
+            _rate("tables", "reads by a range, for comparison: by table", mode, [], primed=between)]
 
 
 def _large(mode, cached):
@@ -116,6 +134,7 @@ def all_workloads():
     found += [_cold(mode) for mode in MODES]
     found += [_mixed(mode, 5, distribution) for mode in ("simple", "prepared") for distribution in ("uniform", "zipf")]
     found += [_mixed("simple", 50, "zipf")]
+    found += _rates("simple") + _rates("prepared")
     found += [_large(mode, cached) for mode in ("simple", "prepared") for cached in (False, True)]
     # Answers that the small cache of 16 MB holds a quarter of: the smallest share that a proxy can spend on one is the row itself, 0.1 KB.
     found.append(Workload("working-set-4x", "working set 4 times the cache, Zipf 0.99, 8 clients", "misses", "prepared", 8,

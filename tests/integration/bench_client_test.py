@@ -10,7 +10,7 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BENCH = os.path.join(os.environ.get("LARDER_BUILD", os.path.join(ROOT, "build")), "bench")
-LOAD, RESPONDER = os.path.join(BENCH, "bench_load"), os.path.join(BENCH, "bench_responder")
+LOAD, RESPONDER, RELAY = (os.path.join(BENCH, "bench_" + name) for name in ("load", "responder", "relay"))
 
 
 def free_port():
@@ -26,19 +26,24 @@ def load(port, *arguments):
     return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
 
 
+def started(program, port, *arguments):
+    """The process, once it listens."""
+    process = subprocess.Popen([program, "--port", str(port), *arguments])
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return process
+        if process.poll() is not None:
+            raise RuntimeError(f"{program} ended")
+
+
 class RespondingTest(unittest.TestCase):
     """bench_load against bench_responder."""
 
     @classmethod
     def setUpClass(cls):
         cls.port = free_port()
-        cls.responder = subprocess.Popen([RESPONDER, "--port", str(cls.port)])
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", cls.port)) == 0:
-                    return
-            if cls.responder.poll() is not None:
-                raise RuntimeError("the responder ended")
+        cls.responder = started(RESPONDER, cls.port)
 
     @classmethod
     def tearDownClass(cls):
@@ -60,6 +65,17 @@ class RespondingTest(unittest.TestCase):
         self.assertEqual((status, seen["requests"], seen["lost"]), (0, 200, 0))
         status, seen = load(self.port, "--workload", "stampede", "--text", "select {n}", "--connections", "50", "--count", "150", "--canned")
         self.assertEqual((status, seen["requests"]), (0, 150))
+
+    def test_the_relay_passes_everything_on(self):
+        port = free_port()
+        relay = started(RELAY, port, "--upstream", str(self.port))
+        try:
+            for workload in ("read", "pipeline", "connect"):
+                status, seen = load(port, "--workload", workload, "--connections", "9", "--count", "900", "--canned")
+                self.assertEqual((status, seen["requests"], seen["lost"]), (0, 900, 0))
+        finally:
+            relay.terminate()
+            relay.wait()
 
     def test_answers_to_another_question_are_wrong(self):
         status, seen = load(self.port, "--count", "100")
@@ -94,6 +110,8 @@ class Server(threading.Thread):
 
     def _answer(self, words):
         key = words[-1]
+        if words[0] in ("BEGIN", "COMMIT", "INSERT"):
+            return message(b"C", words[0].encode() + b"\0")
         if words[0] == "UPDATE":
             self._rows[key] = words[words.index("v") + 2]
             return message(b"C", b"UPDATE 1\0")
@@ -111,6 +129,20 @@ class StaleTest(unittest.TestCase):
 
     def test_an_honest_server_is_not_accused(self):
         status, seen = load(Server().port, *self.MIXED)
+        self.assertEqual((status, seen["wrong"], seen["stale"]), (0, 0, 0))
+        self.assertGreater(seen["writes"], 100)
+
+    def test_transactions_acknowledge_their_writes_with_their_commit(self):
+        transactions = ("--workload", "orm", *self.MIXED[2:])
+        status, seen = load(Server().port, *transactions)
+        self.assertEqual((status, seen["wrong"], seen["stale"]), (0, 0, 0))
+        self.assertGreater(seen["writes"], 100)
+        status, seen = load(Server(forgets=True).port, *transactions)
+        self.assertEqual((status, seen["wrong"]), (3, 0))
+        self.assertGreater(seen["stale"], 100)
+
+    def test_inserts_are_writes_and_other_conditions_reads(self):
+        status, seen = load(Server().port, *self.MIXED, "--insert-percent", "100", "--where", "k BETWEEN {k} AND {k}")
         self.assertEqual((status, seen["wrong"], seen["stale"]), (0, 0, 0))
         self.assertGreater(seen["writes"], 100)
 

@@ -28,6 +28,7 @@ template <class Call>
 void ClientConnection::tell(Call call) {
     session::Outputs out{worker_.client_scratch(), worker_.server_scratch()};
     call(out);
+    if (is_logging_in_ && session_->is_logged_in()) note_login();  // before the client hears of it
     write_to(client_.get(), out.client);
     write_to(server_.get(), out.server);
     needs_.merge(session_->take_needs());

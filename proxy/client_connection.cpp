@@ -71,7 +71,6 @@ void ClientConnection::pump() {
     guarded([this] {
         for (int round = 0; round < kRoundsMax; ++round) {
             if (is_over_ || is_closing_) return;
-            if (is_logging_in_ && session_->is_logged_in()) note_login();
             if (needs_.any()) carry_out_needs();
             if (is_over_ || is_closing_ || !step()) return;
         }
@@ -82,6 +81,10 @@ void ClientConnection::pump() {
 // It has logged in, or will not any more.
 void ClientConnection::note_login() {
     if (std::exchange(is_logging_in_, false)) worker_.shared().logging_in.fetch_sub(1, std::memory_order_relaxed);
+    // The server was opened before anybody knew whether there is such a database. One that RECONNECT has made old stays so.
+    auto* gate = session_->gate();
+    if (gate != nullptr && server_place_.number() != 0 && !server_place_.is_of(*gate) && !server_place_.is_old())
+        server_place_ = session::ServerPlace(*gate);
 }
 
 bool ClientConnection::step() {

@@ -58,6 +58,7 @@ void Operator::set_disabled(const std::string& database, bool is_disabled) {
 void Operator::reconnect(const std::string& database) {
     log_command("RECONNECT", database);
     for (auto* state : named(database)) state->gate().begin_generation();
+    if (database.empty()) shared_.upstream.strangers().gate().begin_generation();
     shared_.servers.sweep(now());
 }
 

@@ -356,9 +356,10 @@ Snapshot Proxy::snapshot() const {
 }
 
 std::shared_ptr<const rules::Catalogue> Proxy::catalogue(const std::string& database) {
-    auto& state = shared_.upstream.database(database);
-    if (const auto facts = state.valid_facts()) return facts->catalogue;
-    state.want_facts();
+    auto* state = shared_.upstream.find_database(database);
+    if (state == nullptr) return nullptr;
+    if (const auto facts = state->valid_facts()) return facts->catalogue;
+    state->want_facts();
     return nullptr;
 }
 

@@ -1,6 +1,7 @@
 // Which transaction of the server a write belongs to: asked for right before it ends, so that the change feed knows its commit for one
 // whose writes were marked here (own_transactions.h). Only where a question costs no round trip and changes nothing: before the Sync of a batch that
-// changes rows, and before the COMMIT of a block. What cannot be asked for is marked twice.
+// changes rows, and before the COMMIT of a block. A Query that writes outside of a block is sent as such a batch, so that it can be asked for
+// as well. What cannot be asked for is marked twice.
 #include <charconv>
 
 #include "proxy/session/session_impl.h"
@@ -48,8 +49,10 @@ void Session::Impl::ask_before_commit(const Statement* statement, Outputs& out) 
 void Session::Impl::ask_before_sync(Outputs& out) {
     if (!batch_wrote || batch_may_copy || batch_controls_transaction || copy_in || !context.upstream.own_transactions.are_wanted()) return;
     if (status != 'I' || owed.ready_owed() != 0 || !writes.has_written()) return;
-    auto ask = begin_ask();
-    if (ask == nullptr) return;
+    if (auto ask = begin_ask()) append_ask(std::move(ask), out);
+}
+
+void Session::Impl::append_ask(std::unique_ptr<OwnTransactions::Ask> ask, Outputs& out) {
     constexpr Bytes kName = "larder's own";
     auto& to = out.server.text();
     protocol::append_parse(to, kName, kText);
@@ -60,6 +63,41 @@ void Session::Impl::ask_before_sync(Outputs& out) {
     for (const auto kind : {Owed::Kind::parse, Owed::Kind::bind, Owed::Kind::execute, Owed::Kind::close, Owed::Kind::close}) {
         auto& entry = owed.push({.kind = kind, .swallow = true, .question = Question::transaction});
         if (kind == Owed::Kind::execute) entry.ask = std::move(ask);
+    }
+}
+
+// A Query that is a transaction by itself, changes rows by what is known of it, and means the same in the extended protocol. A relation with rules is
+// not known (rules/catalogue_builder.cpp): a SELECT that a rule adds answers to a Query, and not to an Execute.
+bool Session::Impl::can_be_a_batch(const Statement& statement, const ResolvedPlan& resolved) const {
+    if (!context.upstream.own_transactions.are_wanted() || status != 'I' || !owed.empty() || batch_is_open || deferred.is_active ||
+        login.is_replication)
+        return false;
+    const auto kind = statement.kind();
+    if (!statement.facts().is_single() || kind == sql::Kind::select || !can_be_asked_behind(kind)) return false;
+    return !resolved.writes.empty() && !resolved.plan.writes.any && statement.facts().statements.front().parameters_max == 0;
+}
+
+// The client is answered as by the simple protocol: without what the extended one says besides, and with the completion after the commit, so
+// that it hears of a commit that fails and of nothing else. The unnamed statement that a Query drops is replaced instead: the session takes
+// it for gone, and has it closed before anybody could ask for it.
+void Session::Impl::send_as_batch(const Statement& statement, Owed query, std::unique_ptr<OwnTransactions::Ask> ask, Outputs& out) {
+    auto& to = out.server.text();
+    protocol::append_parse(to, {}, statement.text());
+    protocol::append_bind(to, {}, {}, {}, {}, {});
+    protocol::Describe{protocol::Target::portal, {}}.append_to(to);
+    protocol::Execute{{}, 0}.append_to(to);
+    server_has_unnamed = true;
+    for (const auto kind : {Owed::Kind::parse, Owed::Kind::bind, Owed::Kind::describe_portal, Owed::Kind::execute}) {
+        auto& entry = owed.push({.kind = kind, .is_of_query = true});
+        if (kind == Owed::Kind::execute) entry.execution = std::move(query.execution);
+    }
+    append_ask(std::move(ask), out);
+    send(out, protocol::kSync, {.kind = Owed::Kind::sync});
+}
+
+void Session::Impl::keep_completion(Bytes whole) {
+    for (std::size_t i = 1; i < owed.size(); ++i) {
+        if (owed.at(i).kind == Owed::Kind::sync) return void(owed.at(i).name.assign(whole));
     }
 }
 

@@ -141,7 +141,7 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
             if (kind == Kind::describe_portal || kind == Kind::describe_statement) on_described(whole);
             return;
         case protocol::kNoDataType:
-            out.client.append_borrowed(whole);
+            if (!owed.front().is_of_query) out.client.append_borrowed(whole);
             if (kind == Kind::describe_portal || kind == Kind::describe_statement) on_described(whole);
             return;
         case protocol::ParameterDescription::kType:
@@ -163,9 +163,9 @@ void Session::Impl::on_backend_frame(char type, Bytes body, Bytes whole, Outputs
                 broken_protocol("an answer to something else", out);
                 return;
             }
-            owed.pop();
+            const auto answered = owed.pop();
             if (is_planted(PlantedFault::note_at_execute) && kind == Kind::bind && active_capture()) active_capture()->note_again();
-            if (!swallow) out.client.append_borrowed(whole);
+            if (!swallow && !answered.is_of_query) out.client.append_borrowed(whole);
             return;
         }
         case protocol::CommandComplete::kType:
@@ -215,7 +215,10 @@ void Session::Impl::on_command_complete(char type, Bytes body, Bytes whole, Outp
     if (is_planted(PlantedFault::end_at_command_complete)) writes.settled('T');
     auto& front = owed.front();
     if (front.capture && type == protocol::CommandComplete::kType) front.capture->complete(whole);
-    if (!front.swallow) out.client.append_borrowed(whole);
+    if (front.is_of_query)
+        keep_completion(whole);
+    else if (!front.swallow)
+        out.client.append_borrowed(whole);
     if (front.kind != Owed::Kind::execute) return;
     auto done = owed.pop();
     end_execution(done);
@@ -260,8 +263,8 @@ void Session::Impl::on_error_reply(Bytes body, Bytes whole, Outputs& out) {
     if (front.kind == Owed::Kind::execute) end_execution(front);
     complete_captures.clear();
     front.capture.reset();
-    if (front.ends_with_ready()) return;  // its ReadyForQuery follows
-    skip_to_sync();
+    if (!front.ends_with_ready()) skip_to_sync();
+    if (!owed.empty() && owed.front().kind == Owed::Kind::sync) owed.front().name.clear();  // what was complete is so no more
 }
 
 // What the client sent after the message that failed is ignored by the server up to the next Sync.
@@ -276,7 +279,7 @@ void Session::Impl::skip_to_sync() {
 // was ignored (then the one before it is still there).
 void Session::Impl::undo(Owed& undone, bool has_failed) {
     if (pool != nullptr && undo_at_link(undone, has_failed)) return;
-    if (undone.kind != Owed::Kind::parse || undone.swallow) return;
+    if (undone.kind != Owed::Kind::parse || undone.swallow || undone.is_of_query) return;
     if (!undone.name.empty()) {
         prepared.erase(undone.name);
     } else if (undone.is_unnamed) {
@@ -299,6 +302,7 @@ void Session::Impl::on_ready_for_query(Bytes body, Bytes whole, Outputs& out) {
     end_execution(done);
     const char new_status = static_cast<char>(ready->status);
     if (done.capture && done.capture->is_complete()) complete_captures.push_back(std::move(done.capture));
+    if (done.kind == Owed::Kind::sync && !done.name.empty()) out.client.append(done.name);
     if (new_status == 'I' && !done.swallow) pass_on_notifications(out);
     if (!done.swallow) out.client.append_borrowed(whole);
     if (pool != nullptr && done.swallow && done.kind == Owed::Kind::query) pool_question_answered(done.question);

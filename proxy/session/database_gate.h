@@ -69,6 +69,7 @@ public:
     // It must not be lent again.
     bool must_close() const { return gate_ != nullptr && (gate_->is_paused() || is_old()); }
     bool is_old() const { return gate_ != nullptr && generation_ != gate_->generation_.load(std::memory_order_acquire); }
+    bool is_of(const DatabaseGate& gate) const { return gate_ == &gate; }
     // Never given twice; 0: it does not count.
     std::uint64_t number() const { return number_; }
 

@@ -127,6 +127,7 @@ std::string Session::Impl::login_request() const {
 }
 
 LoginWords Session::Impl::login_words() const {
+    if (is_stranger()) return {};  // not verified: nobody has got into it, and who does so now is asked for again the next time
     return {database->server().server.load(), database->counters().catalogue.load(), context.upstream.instance_number()};
 }
 

@@ -55,12 +55,15 @@ enum class Question : std::uint8_t {
 struct Owed {
     enum class Kind : std::uint8_t { query, parse, bind, describe_statement, describe_portal, execute, close, sync, function_call };
     Kind kind = Kind::query;
-    bool swallow = false;              // Larder asked for itself: the client sees nothing of the answer
-    bool is_silent = false;            // nor of an error
+    bool swallow = false;    // Larder asked for itself: the client sees nothing of the answer
+    bool is_silent = false;  // nor of an error
+    bool is_of_query =
+        false;  // the client sent a Query: what the extended protocol alone says is not for it, and the completion has to wait
     Question question = Question::other;  // a swallowed query
-    std::string name = {};             // parse, close of a statement: its name, to undo or confirm what the session remembers
-    bool is_unnamed = false;           // parse of the unnamed statement
-    std::shared_ptr<Prepared> replaced = nullptr;  // what was the unnamed statement before it; close, in a pooled mode: what was closed
+    std::string name =
+        {};  // parse, close of a statement: its name, to undo or confirm what the session remembers; sync: the completion that waits for it
+    bool is_unnamed = false;                           // parse of the unnamed statement
+    std::shared_ptr<Prepared> replaced = nullptr;      // what was the unnamed statement before it; close, in a pooled mode: what was closed
     std::shared_ptr<LinkStatement> at_link = nullptr;  // close, in a pooled mode: what the connection had by this name
     unsigned copy_ends = 0;            // CopyDone and CopyFail that the client sent behind it before it was answered
     std::shared_ptr<Prepared> executed = nullptr;  // execute: the statement, which the server has accepted again when it is done

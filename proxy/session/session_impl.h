@@ -126,6 +126,9 @@ struct Session::Impl {
     void own_login_stepped(protocol::ClientLogin::Step step, Outputs& out);
     protocol::ServerLogin::Step answer_authentication(const protocol::Frame& frame, Outputs& out);
     void answer_first_authentication(const protocol::Frame& frame, Outputs& out);
+    bool is_stranger() const;
+    void on_database_known();
+    void end_strangeness();
     std::string login_request() const;
     LoginWords login_words() const;
     void note_login_begins();
@@ -308,6 +311,10 @@ struct Session::Impl {
     std::unique_ptr<OwnTransactions::Ask> begin_ask() const;
     void ask_before_commit(const Statement* statement, Outputs& out);
     void ask_before_sync(Outputs& out);
+    void append_ask(std::unique_ptr<OwnTransactions::Ask> ask, Outputs& out);
+    bool can_be_a_batch(const Statement& statement, const ResolvedPlan& resolved) const;
+    void send_as_batch(const Statement& statement, Owed query, std::unique_ptr<OwnTransactions::Ask> ask, Outputs& out);
+    void keep_completion(Bytes whole);
     void function_told(Bytes response, Owed& question);
     void transaction_told(Bytes number, Owed& question);
     void ask_failed(Bytes body, Outputs& out);

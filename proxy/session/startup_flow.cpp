@@ -131,13 +131,13 @@ void Session::Impl::on_startup_message(const protocol::StartupMessage& message, 
     }
     is_console = login.database == kConsoleDatabase && context.console != nullptr;
     if (!is_console) {
-        database = &context.upstream.database(login.database);
+        database = context.upstream.find_database(login.database);
+        if (database == nullptr) database = &context.upstream.strangers();
         if (database->gate().is_disabled()) {
             return fail_client(out, protocol::sqlstate::kProtocolViolation, "database does not allow connections: " + login.database,
                                "It was disabled in Larder's console; ENABLE lets clients in again.");
         }
-        if (context.counts != nullptr) counts = &context.counts->of(*database);
-        if (context.has_upstream_login && database->facts() == nullptr) database->want_facts();  // loaded while the login is under way
+        if (!is_stranger()) on_database_known();
     }
     // Whose login was relayed needs the connection that it was made on.
     const bool may_share = context.pool_mode != PoolMode::session || context.judges_logins();
@@ -152,6 +152,20 @@ void Session::Impl::on_startup_message(const protocol::StartupMessage& message, 
     if (context.judges_logins()) return begin_own_login(out);
     phase = Phase::connecting;
     needs.connect_server = true;
+}
+
+bool Session::Impl::is_stranger() const { return database == &context.upstream.strangers(); }
+
+void Session::Impl::on_database_known() {
+    if (context.counts != nullptr) counts = &context.counts->of(*database);
+    if (context.has_upstream_login && database->facts() == nullptr) database->want_facts();  // loaded while the login is under way
+}
+
+// The server has let the client in, so that the database is one of its own. A physical replication connection names none.
+void Session::Impl::end_strangeness() {
+    if (database == nullptr || !is_stranger() || login.is_physical) return;
+    database = &context.upstream.database(login.database);
+    on_database_known();
 }
 
 void Session::Impl::send_startup(Outputs& out) {
@@ -288,6 +302,7 @@ void Session::Impl::send_client_key(Outputs& out) {
 void Session::Impl::begin_set_up(Outputs& out) {
     phase = Phase::set_up;
     status = 'I';
+    end_strangeness();
     if (is_console) {
         return ask_server("SELECT rolsuper, pg_catalog.pg_has_role(current_user, 'pg_monitor', 'MEMBER'), oid FROM pg_catalog.pg_roles "
                           "WHERE rolname OPERATOR(pg_catalog.=) current_user", Question::lock, out);

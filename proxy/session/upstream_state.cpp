@@ -94,7 +94,7 @@ void DatabaseState::want_facts() {
     if (!wanted_.load(std::memory_order_relaxed)) wanted_.store(true, std::memory_order_release);
 }
 
-UpstreamState::UpstreamState(std::int32_t process_number) : process_number_(process_number) {}
+UpstreamState::UpstreamState(std::int32_t process_number) : process_number_(process_number), strangers_(std::string(), counters) {}
 
 DatabaseState& UpstreamState::database(std::string_view name) {
     const Lock lock(mutex_);
@@ -116,12 +116,14 @@ DatabaseState* UpstreamState::find_database(std::string_view name) const {
 
 bool UpstreamState::pause_all() {
     const Lock lock(mutex_);
+    strangers_.gate().pause(DatabaseGate::PausedBy::all);
     for (const auto& database : databases_) database->gate().pause(DatabaseGate::PausedBy::all);
     return !std::exchange(are_all_paused_, true);
 }
 
 bool UpstreamState::resume_all() {
     const Lock lock(mutex_);
+    strangers_.gate().resume(DatabaseGate::PausedBy::all);
     for (const auto& database : databases_) database->gate().resume(DatabaseGate::PausedBy::all);
     return std::exchange(are_all_paused_, false);
 }

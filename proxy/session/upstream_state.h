@@ -131,9 +131,13 @@ public:
     cache::ServerCounters counters;
     ConsoleRights console_rights;
 
+    // Made when it is not there yet, and never taken away: the name must be one that the server has let somebody into.
     DatabaseState& database(std::string_view name);
     std::vector<DatabaseState*> databases() const;
-    DatabaseState* find_database(std::string_view name) const;   // null: nobody has asked for it so far
+    DatabaseState* find_database(std::string_view name) const;  // null: nobody has got into it so far
+    // Stands for all names that the server has not confirmed: until it has, a session that is logging in belongs here. It has no
+    // facts, and no answer is ever kept under it.
+    DatabaseState& strangers() { return strangers_; }
 
     // PAUSE and RESUME without a name: of every database, those that come later too. False: it was so already.
     bool pause_all();
@@ -177,6 +181,7 @@ private:
     std::atomic<std::int64_t> ttl_us_max_{0};
     std::atomic<bool> is_feed_current_{false};
     mutable Mutex mutex_;
+    DatabaseState strangers_;
     std::vector<std::unique_ptr<DatabaseState>> databases_ LARDER_GUARDED_BY(mutex_);
     bool are_all_paused_ LARDER_GUARDED_BY(mutex_) = false;
 };

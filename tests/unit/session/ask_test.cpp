@@ -160,3 +160,73 @@ TEST_CASE("a batch inside of a block waits for its COMMIT") {
     CHECK(w.client.got() == bound() + complete("COMMIT") + ready('I'));
     CHECK(w.own.find(4714));
 }
+
+TEST_CASE("a Query that writes outside of a block is sent as a batch, and answered as a Query") {
+    Writer w;
+    w.client.split_bytes = GENERATE(false, true);
+    const auto no_data = std::string(protocol::kNoData);
+    const auto done = bound() + no_data + complete("UPDATE 1") + asked(data_row("4715"));
+    w.client.says(query("update t set n = 2"));
+    const auto sent = w.client.server_got();
+    CHECK(types_of(sent) == "PBDEPBECCS");
+    CHECK(sent.starts_with(parse("", "update t set n = 2")));
+    SECTION("the completion comes with the commit") {
+        w.client.server(done);
+        CHECK(w.client.got().empty());
+        w.client.server(ready('I'));
+        CHECK(w.client.got() == complete("UPDATE 1") + ready('I'));
+        CHECK(w.own.find(4715));
+    }
+    SECTION("of a commit that fails nothing else is told") {
+        w.client.server(done + error("23503", "deferred") + ready('I'));
+        CHECK(w.client.got() == error("23503", "deferred") + ready('I'));
+    }
+    SECTION("nor of a question that fails") {
+        w.client.server(bound() + no_data + complete("UPDATE 1") + error("57014", "canceled") + ready('I'));
+        CHECK(w.client.got() == error("57014", "canceled") + ready('I'));
+        CHECK(w.own.have_ended(w.own.newest(), kLongAgo));
+    }
+    SECTION("it fails itself") {
+        const auto before = GENERATE(std::string(), std::string(protocol::kParseComplete), bound() + std::string(protocol::kNoData));
+        w.client.server(before + error("23505", "no") + ready('I'));
+        CHECK(w.client.got() == error("23505", "no") + ready('I'));
+        CHECK(w.own.have_ended(w.own.newest(), kLongAgo));
+        w.client.says(query("update t set n = 2")).server(done + ready('I'));
+        CHECK(w.client.got() == complete("UPDATE 1") + ready('I'));
+    }
+    SECTION("rows and notices are passed on at once") {
+        std::string notice;
+        protocol::append_notice(notice, {protocol::severity::kNotice, "42622", "identifier will be truncated"});
+        w.client.server(notice + bound() + row_description("n") + data_row("2"));
+        CHECK(w.client.got() == notice + row_description("n") + data_row("2"));
+        w.client.server(complete("UPDATE 1") + asked(data_row("4716")) + ready('I'));
+        CHECK(w.client.got() == complete("UPDATE 1") + ready('I'));
+    }
+    SECTION("what is sent behind it waits") {
+        w.client.says(query("select n from t") + query("update t set n = 3"));
+        CHECK(types_of(w.client.server_got()) == "QQ");
+        w.client.server(done + ready('I') + answer("3") + complete("UPDATE 1") + ready('I'));
+        CHECK(w.client.got() == complete("UPDATE 1") + ready('I') + answer("3") + complete("UPDATE 1") + ready('I'));
+    }
+}
+
+TEST_CASE("the unnamed statement is gone after a Query, however it was sent") {
+    Writer w;
+    w.client.says(parse("", "select n from t") + sync_message()).server(std::string(protocol::kParseComplete) + ready('I'));
+    w.client.says(query("update t set n = 2"));
+    w.client.server(bound() + std::string(protocol::kNoData) + complete("UPDATE 1") + asked(data_row("4717")) + ready('I'));
+    w.client.server_got();
+    w.client.got();
+    w.client.says(bind("", "") + sync_message());
+    CHECK(types_of(w.client.server_got()) == "CBS");
+    w.client.server(std::string(protocol::kCloseComplete) + error("26000", "unnamed prepared statement does not exist") + ready('I'));
+    CHECK(w.client.got() == error("26000", "unnamed prepared statement does not exist") + ready('I'));
+}
+
+TEST_CASE("what would mean something else in a batch stays a Query") {
+    Writer w;
+    w.client.says(
+        query(GENERATE("update t set n = $1", "update t set n = 2; select 1", "create table x ()",
+                       "with d as (delete from t returning n) select * from d", "select nextval('s')", "truncate t", "copy t from stdin")));
+    CHECK(types_of(w.client.server_got()) == "Q");
+}

@@ -1,6 +1,7 @@
 #include "admin/endpoints.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "admin/api.h"
 #include "admin/cache_api.h"
@@ -33,7 +34,8 @@ HttpReply readyz(const HttpRequest&, const Sources& sources) {
 }
 
 HttpReply metrics(const HttpRequest&, const Sources& sources) {
-    return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(sources.snapshot.snapshot())};
+    const auto counts = sources.advice == nullptr ? std::nullopt : std::optional(sources.advice->counts());
+    return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(sources.snapshot.snapshot(), counts ? &*counts : nullptr)};
 }
 
 template <std::string (*text)(const SnapshotSource&)>

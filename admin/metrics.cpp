@@ -131,14 +131,23 @@ void add_connections(Families& out, const Snapshot& s) {
     Families::put(build, {{"version", s.version}}, 1);
 }
 
+void add_advisor(Families& out, const AdvisorCounts& counts) {
+    out.counter("larder_advisor_analyses_total", "Statements that the advisor planned and searched for something better.",
+                real(counts.analyses));
+    out.counter("larder_advisor_failed_analyses_total", "Of them, those that ended in an error.", real(counts.failed_analyses));
+    out.counter("larder_advisor_analysis_seconds_total", "Time that they took.", counts.analysis_seconds);
+    out.gauge("larder_advice", "Advice that is shown.", real(counts.advice));
+}
+
 }  // namespace
 
-std::string metrics_text(const Snapshot& snapshot) {
+std::string metrics_text(const Snapshot& snapshot, const AdvisorCounts* advisor) {
     Families families;
     add_cache(families, snapshot);
     add_freshness(families, snapshot);
     add_feed(families, snapshot);
     add_connections(families, snapshot);
+    if (advisor != nullptr) add_advisor(families, *advisor);
     return families.text();
 }
 

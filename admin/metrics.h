@@ -1,13 +1,15 @@
 // The metrics in Prometheus' text format. Names are fixed: dashboards and scripts rely on them.
-// Threads: a pure function.
+// Threads: pure functions.
 #pragma once
 
 #include <string>
 
+#include "base/advice.h"
 #include "base/snapshot.h"
 
 namespace larder::admin {
 
-std::string metrics_text(const Snapshot& snapshot);
+// `advisor`: null while there is none; then it has no metrics.
+std::string metrics_text(const Snapshot& snapshot, const AdvisorCounts* advisor = nullptr);
 
 }  // namespace larder::admin

@@ -49,6 +49,11 @@ int AdviceStore::dropped_for_room() {
     return id;
 }
 
+std::size_t AdviceStore::size() const {
+    const std::lock_guard lock(mutex_);
+    return rows_.size();
+}
+
 std::vector<AdviceRow> AdviceStore::list() const {
     const std::lock_guard lock(mutex_);
     std::vector<AdviceRow> all;

@@ -32,7 +32,8 @@ public:
     // Replaces what was found of the same statement in the same way before, which keeps its number and its deployment.
     Put put(AdviceRow row);
 
-    std::vector<AdviceRow> list() const;       // by number
+    std::vector<AdviceRow> list() const;  // by number
+    std::size_t size() const;
     std::optional<AdviceRow> find(int id) const;
     std::optional<AdviceRow> find(const std::string& key) const;
     // Drops what was found in this way, but for these and what was deployed.

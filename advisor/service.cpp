@@ -243,9 +243,34 @@ Advisor Service::make_advisor(const std::string& database, const std::string& se
     return {options_.uri(database, search_path), [this, database](bool) { return options_.catalogue ? options_.catalogue(database) : nullptr; }, &stop_};
 }
 
-std::vector<Advice> Service::advise(const StatementRow& row) const {
-    auto advisor = make_advisor(row.database, row.search_path);
-    return advisor.advise(question_of(row));
+std::vector<Advice> Service::advise(const StatementRow& row) {
+    const auto begun = std::chrono::steady_clock::now();
+    bool has_failed = true;
+    const auto count = [&] {
+        const std::lock_guard lock(mutex_);
+        ++counts_.analyses;
+        counts_.failed_analyses += has_failed;
+        counts_.analysis_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    };
+    try {
+        auto advisor = make_advisor(row.database, row.search_path);
+        auto found = advisor.advise(question_of(row));
+        has_failed = false;
+        count();
+        return found;
+    } catch (const CatalogueUnknown&) {  // it has not begun
+        throw;
+    } catch (...) {
+        count();
+        throw;
+    }
+}
+
+AdvisorCounts Service::counts() const {
+    const std::lock_guard lock(mutex_);
+    auto counts = counts_;
+    counts.advice = advice_.size();
+    return counts;
 }
 
 Question Service::question_of(const StatementRow& row) const {

@@ -54,6 +54,7 @@ public:
     std::vector<AdviceRow> advice(bool with_values) const override;
     std::vector<DeploymentRow> deployments(bool with_values) const override;
     std::string deployments_document(bool with_values) const override;
+    AdvisorCounts counts() const override;
     void advise_workload(std::uint64_t budget_bytes) override;
     Answer deploy(int advice, std::size_t option, const std::string& asked_by) override;
     Answer revert(int deployment, const std::string& asked_by) override;
@@ -78,7 +79,7 @@ private:
     void look_at_workload(const std::vector<const StatementRow*>& rows, double budget_bytes, std::set<int>& given);
     Question question_of(const StatementRow& row) const;
     Advisor make_advisor(const std::string& database, const std::string& search_path) const;
-    std::vector<Advice> advise(const StatementRow& row) const;
+    std::vector<Advice> advise(const StatementRow& row);
     void look_at_signals(const std::vector<StatementRow>& rows);
     void keep(AdviceRow advice, Looked& looked);
     void tell_workers(const std::vector<StatementRow>& rows) const;
@@ -92,7 +93,8 @@ private:
     AdviceStore advice_;
     std::map<std::string, Looked> looked_;     // guarded by mutex_, like all that follows; by advice_key()
     std::map<int, int> advice_of_deployment_;
-    std::optional<std::uint64_t> wanted_workload_;   // its budget
+    AdvisorCounts counts_;                          // all but what is kept elsewhere
+    std::optional<std::uint64_t> wanted_workload_;  // its budget
     bool is_stopping_ = false;
     Wakeup stop_;                              // ends the waits of the thread's connection; any thread
     Deployer deployer_;

@@ -55,6 +55,14 @@ struct DeploymentRow {
     std::uint64_t before_calls = 0, since_calls = 0;
 };
 
+// How much the advisor has done so far.
+struct AdvisorCounts {
+    std::uint64_t analyses = 0;         // statements that were planned and searched for something better
+    std::uint64_t failed_analyses = 0;  // of them, those that ended in an error: of the server, or since a wait had its end
+    double analysis_seconds = 0;
+    std::uint64_t advice = 0;  // advice that is shown now
+};
+
 // Threads: any. No call waits for PostgreSQL.
 class AdviceSource {
 public:
@@ -64,10 +72,11 @@ public:
     };
     virtual ~AdviceSource() = default;
     // `with_values`: with the constants of clients' statements, which are for superusers and for who shows the token.
-    virtual std::vector<SlowRow> slow_statements(bool with_values) const = 0;       // what takes most time first
-    virtual std::vector<AdviceRow> advice(bool with_values) const = 0;              // by id
-    virtual std::vector<DeploymentRow> deployments(bool with_values) const = 0;     // by id
-    virtual std::string deployments_document(bool with_values) const = 0;           // Markdown
+    virtual std::vector<SlowRow> slow_statements(bool with_values) const = 0;    // what takes most time first
+    virtual std::vector<AdviceRow> advice(bool with_values) const = 0;           // by id
+    virtual std::vector<DeploymentRow> deployments(bool with_values) const = 0;  // by id
+    virtual std::string deployments_document(bool with_values) const = 0;        // Markdown
+    virtual AdvisorCounts counts() const = 0;
     // Looks, soon, at all statements together: which set of indexes is best, no larger than this (0: no limit), and which are spare. What it
     // finds replaces the advice of the last time.
     virtual void advise_workload(std::uint64_t budget_bytes) = 0;

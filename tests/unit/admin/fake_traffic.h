@@ -63,6 +63,7 @@ struct FakeAdvice final : AdviceSource {
         }
         return rows;
     }
+    AdvisorCounts counts() const override { return {7, 2, 1.5, advice_rows.size()}; }
     std::vector<DeploymentRow> deployments(bool with_values) const override {
         auto rows = deployment_rows;
         for (auto& row : rows) row.last_event += with_values ? " secret" : "";

@@ -121,4 +121,11 @@ TEST_CASE("metrics: one HELP and TYPE per family, labels escaped") {
     CHECK(count(text, "larder_cache_serving 1\n") == 1);
     source.now.not_serving = "replica";
     CHECK(count(metrics_text(source.now), "larder_cache_serving 0\n") == 1);
+    CHECK(count(text, "larder_advisor_") == 0);
+    const AdvisorCounts counts{7, 2, 1.5, 3};
+    const std::string with_advisor = metrics_text(source.now, &counts);
+    CHECK(count(with_advisor, "\nlarder_advisor_analyses_total 7\n") == 1);
+    CHECK(count(with_advisor, "\nlarder_advisor_failed_analyses_total 2\n") == 1);
+    CHECK(count(with_advisor, "\nlarder_advisor_analysis_seconds_total 1.5\n") == 1);
+    CHECK(count(with_advisor, "\nlarder_advice 3\n") == 1);
 }

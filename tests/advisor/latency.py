@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+"""What the advisor's work costs those who pass: latency.py URI LARDER BENCH_LOAD [ROUNDS]
+
+The database that URI names must hold the shop (scripts/load_shop). In turns, a Larder with the advisor on and one with it off stand in front of
+it; one client keeps asking the slow queries of shop_queries.py in shapes that were never seen before, so that a running advisor always has one
+to look at, while four others read rows by key past the cache. Prints their p50 and p99 of each round, how many statements were analysed in it,
+and the medians. Judges nothing: a figure of time belongs to the machine that it was taken on.
+"""
+import itertools
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import psycopg2
+import psycopg2.extensions
+
+import shop_queries
+
+SECONDS = 10
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Larder:
+    def __init__(self, binary, uri, is_on):
+        self.port, self.admin = free_port(), free_port()
+        settings = [f"advisor.enabled={str(is_on).lower()}", "advisor.slow=1ms", "advisor.statements_max=100000", "advisor.history_file=/dev/null"]
+        command = [binary, "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin}", "--upstream", uri]
+        self.process = subprocess.Popen(command + [word for setting in settings for word in ("--set", setting)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while self.process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/readyz", timeout=5):
+                    return
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.1)
+        raise RuntimeError("larder ended")
+
+    def analysed(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=60) as response:
+            lines = response.read().decode().splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("larder_advisor_analyses_total"))
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def ask_slow_queries(dsn, stop, asked):
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    numbers = itertools.count()
+    with connection.cursor() as cursor:
+        while not stop.is_set():
+            for case in shop_queries.INDEXES:
+                if stop.is_set() or case["setup"] or not case["sql"].lstrip().upper().startswith("SELECT") or "$1" in case["sql"]:
+                    continue
+                cursor.execute(f"SELECT count(*) AS shape_{next(numbers)} FROM ({case['sql']}) shape")
+                asked.append(1)
+    connection.close()
+
+
+def round_of(binary, uri, load, is_on):
+    larder = Larder(binary, uri, is_on)
+    try:
+        parts = psycopg2.extensions.parse_dsn(uri)
+        dsn = psycopg2.extensions.make_dsn(uri, host="127.0.0.1", port=larder.port)
+        stop, asked = threading.Event(), []
+        feeder = threading.Thread(target=ask_slow_queries, args=(dsn, stop, asked))
+        feeder.start()
+        time.sleep(2)
+        before = larder.analysed()
+        done = subprocess.run([load, "--port", str(larder.port), "--user", parts["user"], "--database", parts["dbname"], "--connections", "4", "--mode", "prepared", "--workload",
+                               "text", "--text", "/* larder: off */ SELECT id, email FROM users WHERE id = {n}", "--duration", str(SECONDS), "--warmup", "1"],
+                              capture_output=True, text=True, check=True)
+        figures = json.loads(done.stdout)
+        figures["analysed"] = larder.analysed() - before
+        stop.set()
+        feeder.join()
+        return figures
+    finally:
+        larder.stop()
+
+
+def main():
+    uri, binary, load = sys.argv[1:4]
+    rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 5
+    seen = {True: [], False: []}
+    for number in range(rounds):
+        for is_on in (True, False):
+            figures = round_of(binary, uri, load, is_on)
+            seen[is_on].append(figures)
+            print(f"round {number + 1}, advisor {'on ' if is_on else 'off'}: p50 {figures['p50_us']:7.0f} us, p99 {figures['p99_us']:7.0f} us, {figures['qps']:7.0f}/s, analysed {figures['analysed']:.0f}",
+                  flush=True)
+    for is_on, name in ((True, "on"), (False, "off")):
+        print(f"advisor {name:3}: p50 {statistics.median(f['p50_us'] for f in seen[is_on]):.0f} us, p99 {statistics.median(f['p99_us'] for f in seen[is_on]):.0f} us,"
+              f" analysed {sum(f['analysed'] for f in seen[is_on]):.0f}")
+
+
+if __name__ == "__main__":
+    main()

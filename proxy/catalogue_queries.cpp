@@ -180,10 +180,12 @@ const char* const kTypeColumnsQuery =
     " SELECT DISTINCT a.attrelid, t.function FROM code_types t JOIN pg_attribute a ON a.atttypid = t.type JOIN pg_class c ON c.oid = a.attrelid"
     " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' ORDER BY 1, 2";
 
+// Operators that no statement names: those of B-tree and hash operator classes (403, 405), by which rows are sorted, grouped and joined. Those of other
+// access methods stand in the statement itself (pg_trgm's % is STABLE, since it reads a setting, and is nobody's business elsewhere).
 const char* const kImplicitFunctionsQuery =
     "SELECT castfunc FROM pg_cast WHERE castfunc >= 16384"
     " UNION SELECT amproc::oid FROM pg_amproc WHERE amproc::oid >= 16384"
-    " UNION SELECT o.oprcode::oid FROM pg_amop a JOIN pg_operator o ON o.oid = a.amopopr WHERE o.oprcode::oid >= 16384 ORDER BY 1";
+    " UNION SELECT o.oprcode::oid FROM pg_amop a JOIN pg_operator o ON o.oid = a.amopopr WHERE a.amopmethod IN (403, 405) AND o.oprcode::oid >= 16384 ORDER BY 1";
 
 // A login trigger runs before the first statement, on a connection that is new.
 const char* const kEventFunctionsQuery = "SELECT DISTINCT evtfoid FROM pg_event_trigger WHERE evtenabled <> 'D' AND evtevent <> 'login' ORDER BY 1";

@@ -360,6 +360,30 @@ TEST_CASE("functions in SQL are read, so that citext spoils no builtin names", "
     }
 }
 
+TEST_CASE("extensions leave reads that do not use them alone", "[catalogue]") {
+    Scratch db("CREATE TABLE t (a int PRIMARY KEY, b text)");
+    for (const char* extension : {"pg_trgm", "btree_gin", "btree_gist", "hstore", "citext", "intarray", "ltree", "cube", "earthdistance", "unaccent", "fuzzystrmatch", "\"uuid-ossp\"",
+                                  "pgcrypto", "tablefunc", "seg", "isn", "pg_stat_statements", "bloom", "tsm_system_rows"}) {
+        INFO(extension);
+        db.sql(std::string("CREATE EXTENSION ") + extension);
+        CHECK(db.reads("SELECT a, b FROM t WHERE a > 1 AND b LIKE 'x%' ORDER BY b") == "t");
+        if (extension == std::string("pg_trgm")) CHECK(db.reads("SELECT a FROM t WHERE b % 'x'") == "!user_operator");  // its threshold is a setting
+    }
+}
+
+TEST_CASE("an operator by which rows may be sorted is code in any statement", "[catalogue]") {
+    Scratch db(R"sql(
+        CREATE TABLE t (a int);
+        CREATE TYPE pair AS (a int, b int);
+        CREATE FUNCTION less(pair, pair) RETURNS bool STABLE LANGUAGE plpgsql AS $$ BEGIN RETURN $1.a < $2.a; END $$;
+        CREATE OPERATOR <<< (FUNCTION = less, LEFTARG = pair, RIGHTARG = pair);
+        CREATE FUNCTION compare(pair, pair) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1.a - $2.a';
+    )sql");
+    CHECK(db.reads("SELECT a FROM t") == "t");
+    db.sql("CREATE OPERATOR CLASS odd FOR TYPE pair USING btree AS OPERATOR 1 <<<, FUNCTION 1 compare(pair, pair)");
+    CHECK(db.reads("SELECT a FROM t") == "!user_type");
+}
+
 TEST_CASE("temporary objects of the session", "[catalogue]") {
     Scratch db;
     run(db.raw(), "CREATE TEMP TABLE plain (id int DEFAULT nextval('counter'), at timestamptz DEFAULT now(), m mood)");

@@ -8,6 +8,8 @@ namespace larder::rules {
 namespace {
 
 // pg_type.h
+constexpr Oid kBoolArray = 1000, kInt2Array = 1005, kInt4Array = 1007, kTextArray = 1009, kVarcharArray = 1015, kInt8Array = 1016,
+              kUuidArray = 2951;
 constexpr Oid kBool = 16, kInt8 = 20, kInt2 = 21, kInt4 = 23, kText = 25, kVarchar = 1043, kUuid = 2950;
 
 bool is_ascii(Bytes text) {
@@ -152,6 +154,7 @@ std::optional<KeyPart> key_part(const sql::Value& value, KeyType type, int bytes
         case sql::Value::Kind::parameter:
             part.parameter = static_cast<int>(value.integer);
             part.takes_column_type = facts.stands_once(value.integer);
+            part.is_array = value.is_array;
             return part;
         case sql::Value::Kind::integer:
             if (type == KeyType::integer) bytes = encode(value.integer);
@@ -172,11 +175,102 @@ std::optional<KeyPart> key_part(const sql::Value& value, KeyType type, int bytes
 
 bool append_value(std::string& out, const KeyPart& part, const std::vector<Parameter>& parameters) {
     if (part.parameter == 0) return append_bytes(out, part.bytes);
+    if (part.is_array) return false;
     const auto index = static_cast<std::size_t>(part.parameter) - 1;
     if (index >= parameters.size() || !parameters[index].value || !is_of_type(parameters[index], part)) return false;
     const auto& parameter = parameters[index];
     const auto bytes = parameter.is_binary ? binary_value_of(*parameter.value, part) : value_of(*parameter.value, part);
     return bytes && append_bytes(out, *bytes);
+}
+
+// By the type's OID, of an array its elements'.
+static Oid element_type(Oid array) {
+    switch (array) {
+        case kBoolArray: return kBool;
+        case kInt2Array: return kInt2;
+        case kInt4Array: return kInt4;
+        case kInt8Array: return kInt8;
+        case kTextArray: return kText;
+        case kVarcharArray: return kVarchar;
+        case kUuidArray: return kUuid;
+        default: return 0;
+    }
+}
+
+// The elements of an array of one dimension as array_out() writes it: {1,NULL,"a b"}. Anything else that array_in() reads is not known.
+static std::optional<std::vector<std::optional<std::string>>> text_elements(Bytes text, std::size_t elements_max) {
+    if (text.size() < 2 || text.front() != '{' || text.back() != '}') return std::nullopt;
+    std::vector<std::optional<std::string>> elements;
+    Bytes rest = text.substr(1, text.size() - 2);
+    if (rest.empty()) return elements;
+    for (;;) {
+        if (elements.size() == elements_max) return std::nullopt;
+        auto& element = elements.emplace_back(std::in_place);
+        std::size_t at = 0;
+        if (rest.starts_with('"')) {
+            for (at = 1; at < rest.size() && rest[at] != '"'; ++at) {
+                if (rest[at] == '\\' && ++at == rest.size()) return std::nullopt;
+                element->push_back(rest[at]);
+            }
+            if (at++ >= rest.size()) return std::nullopt;
+        } else {
+            constexpr Bytes kSpecial = ",{}\"\\ \t\n\r\v\f";
+            while (at < rest.size() && kSpecial.find(rest[at]) == Bytes::npos) element->push_back(rest[at++]);
+            if (at == 0) return std::nullopt;
+            const auto is_letter = [&](std::size_t i, char letter) { return (rest[i] | 0x20) == letter; };
+            if (at == 4 && is_letter(0, 'n') && is_letter(1, 'u') && is_letter(2, 'l') && is_letter(3, 'l')) element.reset();
+        }
+        if (at == rest.size()) return elements;
+        if (rest[at] != ',') return std::nullopt;
+        rest.remove_prefix(at + 1);
+    }
+}
+
+static std::optional<std::vector<std::optional<std::string>>> binary_elements(Bytes value, KeyType type, std::size_t elements_max) {
+    // Dimensions, whether there are NULLs, the elements' type; of each dimension its size and lower bound.
+    constexpr std::size_t kHeaderBytes = 12, kDimensionBytes = 8;
+    if (value.size() < kHeaderBytes || key_type(load_be32(value.data() + 8)) != type) return std::nullopt;
+    const auto dimensions = load_be32(value.data());
+    std::vector<std::optional<std::string>> elements;
+    if (dimensions == 0) return value.size() == kHeaderBytes ? std::optional(elements) : std::nullopt;
+    if (dimensions != 1 || value.size() < kHeaderBytes + kDimensionBytes) return std::nullopt;
+    const std::size_t count = load_be32(value.data() + kHeaderBytes);
+    if (count > elements_max) return std::nullopt;
+    Bytes rest = value.substr(kHeaderBytes + kDimensionBytes);
+    for (std::size_t i = 0; i < count; ++i) {
+        constexpr std::uint32_t kNull = 0xFFFFFFFF;
+        if (rest.size() < 4) return std::nullopt;
+        const std::uint32_t size = load_be32(rest.data());
+        rest.remove_prefix(4);
+        if (size == kNull) {
+            elements.emplace_back();
+            continue;
+        }
+        if (rest.size() < size) return std::nullopt;
+        elements.emplace_back(rest.substr(0, size));
+        rest.remove_prefix(size);
+    }
+    return rest.empty() ? std::optional(std::move(elements)) : std::nullopt;
+}
+
+std::optional<std::vector<std::string>> array_elements(const KeyPart& part, const std::vector<Parameter>& parameters,
+                                                       std::size_t elements_max) {
+    const auto index = static_cast<std::size_t>(part.parameter) - 1;
+    if (!part.is_array || index >= parameters.size() || !parameters[index].value) return std::nullopt;
+    const auto& parameter = parameters[index];
+    const bool is_right = parameter.type == 0 ? part.takes_column_type : key_type(element_type(parameter.type)) == part.type;
+    if (!is_right) return std::nullopt;
+    const auto elements =
+        parameter.is_binary ? binary_elements(*parameter.value, part.type, elements_max) : text_elements(*parameter.value, elements_max);
+    if (!elements) return std::nullopt;
+    std::vector<std::string> found;
+    for (const auto& element : *elements) {
+        if (!element) continue;
+        const auto bytes = parameter.is_binary ? binary_value_of(*element, part) : value_of(*element, part);
+        if (!bytes) return std::nullopt;
+        append_bytes(found.emplace_back(), *bytes);
+    }
+    return found;
 }
 
 }  // namespace larder::rules

@@ -31,8 +31,9 @@ struct KeyPart {
     KeyType type = KeyType::none;
     int parameter = 0;            // from 1: it comes with Bind; 0: `bytes` is the value
     bool takes_column_type = false;  // an undeclared parameter has the type of the column, since it stands nowhere else
-    bool is_any_text = false;     // text as it comes is text as it is stored; else only ASCII is
-    int bytes_max = -1;           // of what is stored in a varchar(n): more may be cut
+    bool is_array = false;           // the parameter is an array: each of its elements is meant, by array_elements()
+    bool is_any_text = false;        // text as it comes is text as it is stored; else only ASCII is
+    int bytes_max = -1;              // of what is stored in a varchar(n): more may be cut
     std::string bytes;
 };
 
@@ -54,8 +55,13 @@ struct Parameter {
     std::optional<Bytes> value;
 };
 
-// Appends what the part stands for, so that no two different values (of the same types) append the same. False: not known;
-// then `out` is spoilt. `parameters` may be empty: none are known.
+// Appends what the part stands for, so that no two different values (of the same types) append the same. False: not known, or an
+// array; then `out` is spoilt. `parameters` may be empty: none are known.
 bool append_value(std::string& out, const KeyPart& part, const std::vector<Parameter>& parameters);
+
+// What append_value() would append for each element of the array that the part stands for; NULLs, which equal nothing, are left out. Nothing: not known,
+// or more elements than `elements_max`. Source: the input syntax of arrays in PostgreSQL's documentation (8.15.6), array_send() for their binary form.
+std::optional<std::vector<std::string>> array_elements(const KeyPart& part, const std::vector<Parameter>& parameters,
+                                                       std::size_t elements_max);
 
 }  // namespace larder::rules

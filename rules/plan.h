@@ -36,7 +36,9 @@ struct RowRef {
 struct RowRead {
     KeyRef key;
     std::vector<RowRef> values;
-    int proving_rows = 0;      // with so many rows in the answer, each value's row was there, and `absent` does not matter; 0: never
+    // With so many rows in the answer, each value's row was there, and `absent` does not matter; 0: never. Where a value is an array: with as many as
+    // it has different elements.
+    int proving_rows = 0;
 };
 
 // What becomes of a key by a write. A row that is not known after all moves `otherwise`.

@@ -61,13 +61,22 @@ struct Value {
     // not cast. `is_catalog_type`: surely that of pg_catalog; else of the first schema in the path that has a type of this name.
     std::string cast = {};
     bool is_catalog_type = true;
+    bool is_array = false;  // a parameter that is an array: its elements are meant, and `cast` is their type
 };
 
-// `column = value`, `column IN (values)` or `column = ANY (ARRAY[values])`, ANDed at the top of the WHERE clause (or of an
-// inner join's ON).
+// `column = value`, `column IN (values)`, `column = ANY (ARRAY[values])` or `column = ANY ($1)`, ANDed at the top of the WHERE clause (or of a
+// join's ON, of an outer one for its nullable side alone).
 struct KeyTest {
     std::string column;
-    std::vector<Value> values;  // one, or each element of the IN list
+    std::vector<Value> values;  // one, or each element of the list
+};
+
+// The same of two columns: `column = other.other_column`, or USING. Wherever a row of this reference counts for the answer, a row of
+// the other one with that value stands beside it.
+struct ColumnLink {
+    std::string column;
+    std::size_t other;  // index in Facts::reads
+    std::string other_column;
 };
 
 // One appearance of a relation's name in the text.
@@ -77,6 +86,7 @@ struct RelationUse {
     bool only = false;           // ONLY name: without its inheritance children
     bool key_tests_known = false;  // the WHERE clause belongs to this reference alone, so key_tests restrict it fully
     std::vector<KeyTest> key_tests;
+    std::vector<ColumnLink> links;  // of what is read only
     // Each row of the answer holds a row of this reference, and none twice: it stands in the FROM list of a plain SELECT (no
     // grouping, set operation or call of a function, unless a row_field is one), outside the nullable side of an outer join.
     // `is_only_item`: nothing else stands there.

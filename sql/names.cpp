@@ -60,10 +60,12 @@ std::optional<Value> value_of_constant(const A_Const& constant) {
     }
 }
 
-// A value under a cast that leaves it what it is. More than one cast: not known.
-std::optional<Value> value_of_cast(const TypeCast& cast) {
+// A value under a cast that leaves it what it is. More than one cast: not known. `is_array`: the cast is one to an array of such a type.
+std::optional<Value> value_of_cast(const TypeCast& cast, bool is_array = false) {
     static constexpr std::string_view kTypes[] = {"int2", "int4", "int8", "bool", "uuid", "text", "varchar"};
-    if (is(cast.arg, T_TypeCast) || !cast.typeName || cast.typeName->typmods || cast.typeName->arrayBounds || cast.typeName->setof || cast.typeName->pct_type) return std::nullopt;
+    if (is(cast.arg, T_TypeCast) || !cast.typeName || cast.typeName->typmods ||
+        cells(cast.typeName->arrayBounds).size() != (is_array ? 1u : 0u) || cast.typeName->setof || cast.typeName->pct_type)
+        return std::nullopt;
     Name type = name_of(cast.typeName->names);
     if (cells(cast.typeName->names).size() > 2 || (!type.schema.empty() && type.schema != "pg_catalog")) return std::nullopt;
     if (std::find(std::begin(kTypes), std::end(kTypes), type.name) == std::end(kTypes)) return std::nullopt;
@@ -87,6 +89,15 @@ std::optional<Value> value_of(const Node* node) {
         if (number > 0) return Value{Value::Kind::parameter, number, {}};
     }
     return std::nullopt;
+}
+
+std::optional<Value> array_parameter(const Node* node) {
+    const auto is_parameter = [](const Node* at) { return is(at, T_ParamRef); };
+    const bool is_cast = is(node, T_TypeCast) && is_parameter(as<TypeCast>(node).arg);
+    if (!is_cast && !is_parameter(node)) return std::nullopt;
+    auto value = is_cast ? value_of_cast(as<TypeCast>(node), true) : value_of(node);
+    if (value) value->is_array = true;
+    return value;
 }
 
 bool is_system_column(std::string_view name) {

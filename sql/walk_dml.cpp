@@ -97,15 +97,13 @@ void Walker::update(const UpdateStmt& node) {
     WriteUse write;
     write.action = WriteAction::update;
     write.target = use_of(*node.relation);
-    const std::size_t first_item = items_.size();
-    const std::size_t first_condition = conditions_.size();
-    target_item(write.target, *node.relation);
-    for (const ListCell& cell : cells(node.fromClause)) from_item(node_of(cell), true);
-    write.where_current_of = is(node.whereClause, T_CurrentOfExpr);
-    if (node.whereClause) conditions_.push_back({node.whereClause, first_item, items_.size()});
-    apply_conditions(first_item, first_condition);
-    items_.resize(first_item);
-    conditions_.resize(first_condition);
+    {
+        const FromList list(*this);
+        target_item(write.target, *node.relation);
+        for (const ListCell& cell : cells(node.fromClause)) from_item(node_of(cell), true);
+        write.where_current_of = is(node.whereClause, T_CurrentOfExpr);
+        where(node.whereClause, list);
+    }
     update_targets(node.targetList, write.columns, &write.rows.emplace_back());
     expression(node.whereClause);
     expressions(node.returningList);
@@ -119,15 +117,13 @@ void Walker::delete_from(const DeleteStmt& node) {
     WriteUse write;
     write.action = WriteAction::delete_;
     write.target = use_of(*node.relation);
-    const std::size_t first_item = items_.size();
-    const std::size_t first_condition = conditions_.size();
-    target_item(write.target, *node.relation);
-    for (const ListCell& cell : cells(node.usingClause)) from_item(node_of(cell), true);
-    write.where_current_of = is(node.whereClause, T_CurrentOfExpr);
-    if (node.whereClause) conditions_.push_back({node.whereClause, first_item, items_.size()});
-    apply_conditions(first_item, first_condition);
-    items_.resize(first_item);
-    conditions_.resize(first_condition);
+    {
+        const FromList list(*this);
+        target_item(write.target, *node.relation);
+        for (const ListCell& cell : cells(node.usingClause)) from_item(node_of(cell), true);
+        write.where_current_of = is(node.whereClause, T_CurrentOfExpr);
+        where(node.whereClause, list);
+    }
     expression(node.whereClause);
     expressions(node.returningList);
     facts_.writes.push_back(std::move(write));
@@ -137,15 +133,14 @@ void Walker::delete_from(const DeleteStmt& node) {
 // MERGE may insert, update and delete: no key of its target is said to be known.
 void Walker::merge(const MergeStmt& node) {
     const std::size_t ctes = ctes_.size();
-    const std::size_t first_item = items_.size();
-    const std::size_t first_condition = conditions_.size();
     with(node.withClause);
     WriteUse write;
     write.action = WriteAction::merge;
     write.target = use_of(*node.relation);
-    from_item(node.sourceRelation, false);
-    items_.resize(first_item);
-    conditions_.resize(first_condition);
+    {
+        const FromList list(*this);
+        from_item(node.sourceRelation, false);
+    }
     expression(node.joinCondition);
     for (const ListCell& cell : cells(node.mergeWhenClauses)) {
         const auto& when = as<MergeWhenClause>(node_of(cell));

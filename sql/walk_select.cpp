@@ -6,6 +6,8 @@ namespace larder::sql {
 
 namespace {
 
+constexpr std::size_t kMergedMax = 200;  // columns of USING that are known by their plain name
+
 // PostgreSQL allows a statement that writes in a WITH only at the top, so two deep is all that can run. The frames of
 // these are large.
 constexpr int kNestedWritesMax = 4;
@@ -65,20 +67,13 @@ void Walker::select(const SelectStmt& node, bool is_top) {
 
 void Walker::select_leaf(const SelectStmt& node, bool is_top) {
     if (node.intoClause) into_table(*node.intoClause);
-    const std::size_t first_item = items_.size();
-    const std::size_t first_condition = conditions_.size();
-    for (const ListCell& cell : cells(node.fromClause)) from_item(node_of(cell), true);
-    if (is_top && !node.groupClause && !node.havingClause) note_proved(first_item);
-    if (node.whereClause) {
-        conditions_.push_back({node.whereClause, first_item, items_.size()});
-        apply_conditions(first_item, first_condition);
+    {
+        const FromList list(*this);
+        for (const ListCell& cell : cells(node.fromClause)) from_item(node_of(cell), true);
+        if (is_top && !node.groupClause && !node.havingClause) note_proved(list.first_item);
+        where(node.whereClause, list);
         expression(node.whereClause);
-    } else if (conditions_.size() > first_condition) {
-        apply_conditions(first_item, first_condition);
     }
-    items_.resize(first_item);
-    conditions_.resize(first_condition);
-
     const bool is_certain = is_top && has_only_targets(node);
     for (const ListCell& cell : cells(node.targetList)) {
         may_set_config_ = is_certain;
@@ -127,7 +122,7 @@ bool Walker::is_cte(const RangeVar& node) const {
 // an aggregate makes a row out of none, a set-returning function several of one.
 void Walker::note_proved(std::size_t first_item) {
     for (std::size_t i = first_item; i < items_.size(); ++i) {
-        if (items_[i].read < 0) continue;
+        if (items_[i].read < 0 || items_[i].is_nullable) continue;
         auto& use = facts_.reads[static_cast<std::size_t>(items_[i].read)];
         use.is_proved_by_rows = true;
         use.is_only_item = items_.size() - first_item == 1;
@@ -136,7 +131,7 @@ void Walker::note_proved(std::size_t first_item) {
 
 void Walker::add_read(const RangeVar& node) { facts_.reads.push_back(use_of(node)); }
 
-// is_restricted: every row of the answer has met all conditions noted for this FROM list, as a row of this item.
+// is_restricted: of its rows only those count for the answer that meet the conditions noted for this FROM list.
 void Walker::from_item(const Node* node, bool is_restricted) {
     if (!node) return give_up();
     const Level level(*this);
@@ -207,14 +202,44 @@ void Walker::from_function(const RangeFunction& node, bool is_restricted) {
 void Walker::from_join(const JoinExpr& node, bool is_restricted) {
     // An alias for the whole join hides the names inside.
     if (node.alias) is_restricted = false;
-    const std::size_t first_item = items_.size();
-    const bool is_inner = node.jointype == JOIN_INNER;
-    from_item(node.larg, is_restricted && (is_inner || node.jointype == JOIN_LEFT));
-    from_item(node.rarg, is_restricted && (is_inner || node.jointype == JOIN_RIGHT));
+    // Neither side of a FULL JOIN needs to meet anything.
+    is_restricted = is_restricted && (node.jointype == JOIN_INNER || node.jointype == JOIN_LEFT || node.jointype == JOIN_RIGHT);
+    const auto side = [&](const Node* argument, bool is_nullable) {
+        Range range{items_.size(), 0};
+        from_item(argument, is_restricted);
+        range.end = items_.size();
+        for (std::size_t i = range.begin; i < range.end; ++i) items_[i].is_nullable |= is_nullable;
+        return range;
+    };
+    const Range left = side(node.larg, node.jointype == JOIN_RIGHT), right = side(node.rarg, node.jointype == JOIN_LEFT);
+    const Range both{left.begin, right.end};
     if (node.usingClause || node.isNatural) add_once(facts_.operators, Name{"", "="});
-    if (!node.quals) return;
-    if (is_inner && is_restricted) conditions_.push_back({node.quals, first_item, items_.size()});
+    if (is_restricted) {
+        for (const ListCell& cell : cells(node.usingClause)) merge_column(string_of(node_of(cell)), left, right, node.jointype);
+        if (node.quals)
+            conditions_.push_back({node.quals, both, node.jointype == JOIN_LEFT ? right : node.jointype == JOIN_RIGHT ? left : both});
+    }
     expression(node.quals);
+}
+
+// The column of each side that USING names, where it is certain which item has it: the only one, or that of an earlier USING.
+void Walker::merge_column(std::string_view column, Range left, Range right, JoinType type) {
+    const auto has_it = [&](Range side) -> std::optional<std::size_t> {
+        if (side.end - side.begin == 1) return side.begin;
+        std::optional<std::size_t> found;
+        for (const auto& merged : merged_) {
+            if (merged.column == column && side.holds(merged.item)) found = merged.item;
+        }
+        return found;
+    };
+    const auto of_left = has_it(left), of_right = has_it(right);
+    std::erase_if(merged_, [&](const MergedColumn& merged) {
+        return merged.column == column && (left.holds(merged.item) || right.holds(merged.item));
+    });
+    if (!of_left || !of_right) return;
+    if (type != JOIN_LEFT) link_columns(*of_left, column, *of_right, column);
+    if (type != JOIN_RIGHT) link_columns(*of_right, column, *of_left, column);
+    if (merged_.size() < kMergedMax) merged_.push_back({column, type == JOIN_RIGHT ? *of_right : *of_left});
 }
 
 }  // namespace larder::sql

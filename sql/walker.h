@@ -10,8 +10,8 @@
 // else each after its own query) and takes them off when its statement ends. Qualified names are never CTEs.
 //
 // Key tests. While the FROM list of one query is walked, its items and the conditions that all rows must meet are
-// noted on two stacks (items_, conditions_), then matched. What stands on the nullable side of an outer join, or has
-// renamed columns, is restricted by nothing.
+// noted on stacks (items_, conditions_, merged_), then matched. An outer join's ON restricts its nullable side alone: whatever row of the
+// other side finds no partner is in the answer all the same. What has renamed columns, or stands in a FULL JOIN, is restricted by nothing.
 #pragma once
 
 #include <algorithm>
@@ -58,14 +58,46 @@ private:
 
     // One thing in a FROM list, or the target of UPDATE or DELETE.
     struct FromItem {
-        std::string_view name;           // what qualifies its columns; empty: cannot be qualified
-        RelationUse* target = nullptr;   // the written relation, owned by the caller …
-        int read = -1;                   // … or an index into facts_.reads; neither: no relation, or not restricted
+        std::string_view name;          // what qualifies its columns; empty: cannot be qualified
+        RelationUse* target = nullptr;  // the written relation, owned by the caller …
+        int read = -1;                  // … or an index into facts_.reads; neither: no relation, or not restricted
+        bool is_nullable = false;       // a row of the answer may hold none of it
     };
-    // A condition that every row must meet, and the items whose columns it can name.
+    struct Range {
+        std::size_t begin, end;
+        bool holds(std::size_t item) const { return item >= begin && item < end; }
+    };
+    // A condition, the items whose columns it can name, and those of whose rows only such count as meet it.
     struct Condition {
         const Node* node;
-        std::size_t begin, end;
+        Range visible, restricted;
+    };
+    // JOIN … USING (column): the column without a qualifier is that of this item, unless another join says so of it, too.
+    struct MergedColumn {
+        std::string_view column;
+        std::size_t item;
+    };
+    // What a FROM list adds to the stacks, for as long as it is alive.
+    class FromList {
+    public:
+        explicit FromList(Walker& walker)
+            : first_item(walker.items_.size()),
+              first_condition(walker.conditions_.size()),
+              walker_(walker),
+              first_merged_(walker.merged_.size()) {}
+        ~FromList() {
+            walker_.items_.resize(first_item);
+            walker_.conditions_.resize(first_condition);
+            walker_.merged_.resize(first_merged_);
+        }
+        FromList(const FromList&) = delete;
+        FromList& operator=(const FromList&) = delete;
+
+        const std::size_t first_item, first_condition;
+
+    private:
+        Walker& walker_;
+        const std::size_t first_merged_;
     };
 
     // walk_expression.cpp
@@ -97,15 +129,19 @@ private:
     void from_item(const Node* node, bool is_restricted);
     void from_relation(const RangeVar& node, bool is_restricted);
     void from_join(const JoinExpr& node, bool is_restricted);
+    void merge_column(std::string_view column, Range left, Range right, JoinType type);
     void from_function(const RangeFunction& node, bool is_restricted);
     void note_proved(std::size_t first_item);
     void add_read(const RangeVar& node);
     bool is_cte(const RangeVar& node) const;
 
     // key_tests.cpp
-    void apply_conditions(std::size_t first_item, std::size_t first_condition);
-    void apply_condition(const Node* node, const Condition& condition, bool is_alone);
-    RelationUse* restricted_by(const ColumnRef& column, const Condition& condition, bool is_alone);
+    void where(const Node* node, const FromList& list);
+    void apply_condition(const Node* node, const Condition& condition);
+    void test_column(const A_Expr& test, const Condition& condition);
+    std::optional<std::size_t> item_of(const ColumnRef& column, Range visible) const;
+    RelationUse* use_at(std::size_t item);
+    void link_columns(std::size_t item, std::string_view column, std::size_t other, std::string_view other_column);
 
     // walk_dml.cpp
     void insert(const InsertStmt& node);
@@ -159,6 +195,7 @@ private:
     std::vector<std::string_view> ctes_;
     std::vector<FromItem> items_;
     std::vector<Condition> conditions_;
+    std::vector<MergedColumn> merged_;
     std::vector<std::string_view> function_items_;  // names of functions in any FROM list so far: such an item is no row
 };
 
@@ -172,6 +209,8 @@ bool is_temporary(const RangeVar& relation);  // TEMP, or in pg_temp by name
 
 // A constant or parameter as it stands, perhaps cast to a plain type; nullopt for anything else.
 std::optional<Value> value_of(const Node* node);
+// A parameter that is compared with as an array, under a cast to one of known elements or none.
+std::optional<Value> array_parameter(const Node* node);
 
 // Does the text hold one of the words by which date and time input means the clock?
 bool names_the_clock(std::string_view text);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
 
 namespace larder::session {
 
@@ -59,8 +60,12 @@ private:
 void add_reads(const ResolvedPlan& resolved, const Names& names, std::vector<std::string>& lines) {
     for (const auto oid : resolved.plan.reads) lines.push_back("  depends on every change of " + names.relation(oid));
     for (const auto& read : resolved.plan.row_reads) {
-        lines.push_back("  depends on " + std::to_string(read.values.size()) + (read.values.size() == 1 ? " row of " : " rows of ") +
-                        names.key(read.key));
+        const auto& parts = read.values.front().parts;
+        const bool has_array = std::any_of(parts.begin(), parts.end(), [](const auto& part) { return part.is_array; });
+        lines.push_back("  depends on " +
+                        (has_array ? "one row for each element of an array"
+                                   : std::to_string(read.values.size()) + (read.values.size() == 1 ? " row" : " rows")) +
+                        " of " + names.key(read.key));
     }
     lines.push_back("  depends on the schema, on privileges, and on writes whose target is not known");
 }

@@ -67,7 +67,7 @@ cache::Counter* row_counter(DatabaseState& database, const rules::RowRef& row, c
 ResolvedRow resolve(DatabaseState& database, const rules::RowRef& row);
 ResolvedRowRead resolve(DatabaseState& database, const rules::RowRead& read);
 
-// Adds what a read by rows depends on.
+// Adds what a read by rows depends on. A value that is an array of parameters stands for as many rows as it has different elements.
 void add_row_read(ReadSet& set, DatabaseState& database, const ResolvedRowRead& read, const std::vector<rules::Parameter>& parameters);
 
 }  // namespace larder::session

@@ -51,6 +51,17 @@ IDS = range(1, 7)
 NAMES = [f"n{i}" for i in IDS]
 UUIDS = [str(uuid.UUID(int=i)) for i in IDS]
 PLACE = "%s"
+# A constant that one side of a join is compared with holds for the other as well: for both of an inner join, for the nullable one of an outer.
+JOINS = (
+    "SELECT c.n FROM child c JOIN a ON a.id = c.a_id WHERE a.id = {} ORDER BY 1", "SELECT a.n, c.n FROM child c JOIN a ON a.id = c.a_id WHERE c.a_id = {} ORDER BY 1, 2",
+    "SELECT a.n, c.n FROM a LEFT JOIN child c ON c.a_id = a.id AND c.n > 2 WHERE a.id = {} ORDER BY 1, 2", "SELECT a.n, c.n FROM child c LEFT JOIN a ON a.id = c.a_id WHERE c.a_id = {} ORDER BY 1, 2",
+    "SELECT a.n, c.n FROM child c RIGHT JOIN a ON a.id = c.a_id WHERE a.id = {} ORDER BY 1, 2", "SELECT a.n, c.n FROM a FULL JOIN child c ON c.a_id = a.id WHERE a.id = {} ORDER BY 1, 2",
+    "SELECT id, a.n, l.n FROM a JOIN logged l USING (id) WHERE id = {}", "SELECT id, a.n, l.n FROM a LEFT JOIN logged l USING (id) WHERE id = {}", "SELECT id, a.n, l.n FROM a RIGHT JOIN logged l USING (id) WHERE id = {}",
+    "SELECT id, a.n, l.n, o.n FROM a JOIN logged l USING (id) LEFT JOIN log o USING (id) WHERE a.id = {}", "SELECT a.n, b.z FROM a JOIN b ON b.y = a.id AND b.x = 1 WHERE a.id = {}",
+    "SELECT a.n, b.z FROM a, b WHERE b.y = a.id AND b.x = 1 AND b.y = {}", "SELECT a.n, c.n, x.n FROM a LEFT JOIN (child c JOIN logged x ON x.id = c.a_id) ON c.a_id = a.id WHERE a.id = {} ORDER BY 1, 2",
+    "SELECT c.n FROM child c JOIN a ON a.name = c.a_name WHERE a.name = 'n' || {} ORDER BY 1", "SELECT c.n FROM child c JOIN a ON a.big = c.a_id WHERE a.big = {} ORDER BY 1", "SELECT c.n FROM child c JOIN a ON a.num = c.a_id WHERE a.num = {} ORDER BY 1",
+    "SELECT a.n FROM a LEFT JOIN child c ON c.a_id = a.id WHERE a.id = {} AND c.id IS NULL", "SELECT count(c.id) FROM a LEFT JOIN child c ON c.a_id = a.id WHERE a.id = {}", "SELECT p.n, a.n FROM part p JOIN a ON a.id = p.id AND a.small = p.k WHERE p.id = {} ORDER BY 1, 2",
+    "SELECT a.n FROM a WHERE a.id = {} AND EXISTS (SELECT FROM child c WHERE c.a_id = a.id)", "SELECT a.n, c.n FROM a JOIN LATERAL (SELECT n FROM child WHERE a_id = a.id ORDER BY n LIMIT 1) c ON true WHERE a.id = {}")
 
 
 def fill():
@@ -78,12 +89,14 @@ class Drawer:
             ("id = {}", i), ("{} = id", i), ("id = {}::int8", i), ("small = {}", i), ("big = {}", i), ("small = {}::int4", i), ("name = {}", f"n{i}"), ("name = {}::text", f"n{i}"),
             ("word = {}", f"w{i}"), ("padded = {}", f"p{i}"), ("padded = {}", f"p{i}  "), ("flag = {}", i % 2 == 0), ("u = {}", UUIDS[i % 6]), ("u = {}::uuid", UUIDS[i % 6].upper()),
             ("ci = {}", f"c{i}"), ("c = {}", f"c{i}"), ("opt = {}", i), ("num = {}", i), ("id = {}::numeric", i), ("id::text = {}", str(i)), ("id IN ({}, 3)", i), ("id = ANY (ARRAY[{}, 2])", i),
-            ("name IN ({}, 'n2')", f"n{i}"), ("id = {} AND n > 0", i), ("id = {} OR id = 1", i), ("NOT id <> {}", i), ("id BETWEEN {} AND 4", i), ("id = {} + 0", i), ("coalesce(id, 0) = {}", i),
+            ("name IN ({}, 'n2')", f"n{i}"), ("id = ANY ({})", [i, 2]), ("id = ANY ({}::int8[])", [i, None, i]), ("name = ANY ({}::text[])", [f"n{i}", "n,\"4"]), ("id = ANY ({}::int[]) AND n > 0", [i]), ("id = ANY ({}::int[])", []), ("u = ANY ({}::uuid[])", [UUIDS[i % 6]]), ("id = {} AND n > 0", i), ("id = {} OR id = 1", i), ("NOT id <> {}", i), ("id BETWEEN {} AND 4", i), ("id = {} + 0", i), ("coalesce(id, 0) = {}", i),
             ("(id, small) = ({}, 2)", i), ("id = {} AND name = 'n1'", i), ("opt IS NULL AND id = {}", i), ("lower(name) = {}", f"n{i}"), ("name LIKE {}", f"n{i}"), ("gen = {}", 2 * i)))
 
     def value(self, value):
         if isinstance(value, bool):
             return str(value).lower()
+        if isinstance(value, list):
+            return "'{" + ",".join("NULL" if one is None else '"' + str(one).replace('"', '\\"') + '"' for one in value) + "}'"
         return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
 
     def read(self):
@@ -91,14 +104,14 @@ class Drawer:
         i = self.id()
         text, value = self.random.choice((
             (f"SELECT id, n, gen, name FROM a WHERE {condition} ORDER BY id", value), (f"SELECT n FROM a WHERE {condition} ORDER BY id", value), (f"SELECT count(*) FROM a WHERE {condition}", value),
-            (f"SELECT max(n) FROM a WHERE {condition}", value), (f"SELECT a.n, c.n FROM a JOIN child c ON c.a_id = a.id WHERE a.{condition if condition.startswith(('id = {}', 'small', 'big', 'opt = ')) else 'id = 1 AND ' + str(self.value(value)) + ' = {}'} ORDER BY 1, 2",
+            (f"SELECT max(n) FROM a WHERE {condition}", value), (f"SELECT a.n, c.n FROM a JOIN child c ON c.a_id = a.id WHERE a.{condition if condition.startswith(('id = {}', 'small', 'big', 'opt = ')) else 'id = 1 AND ' + self.value(value).replace('{', '{{').replace('}', '}}') + ' = {}'} ORDER BY 1, 2",
              value), (f"SELECT EXISTS (SELECT FROM a WHERE {condition})", value), (f"SELECT (SELECT n FROM a WHERE {condition} ORDER BY id LIMIT 1)", value),
             ("SELECT z, s FROM b WHERE x = {} AND y = 4", i), ("SELECT z FROM b WHERE x = 1 AND y = {}", i), ("SELECT x, y FROM b WHERE z = {}", i * 10), ("SELECT x FROM b WHERE lower(s) = {}", f"s{i}"), ("SELECT y FROM b WHERE x = {} AND z > 50 ORDER BY y", i),
             ("SELECT n, a_name FROM child WHERE a_id = {} ORDER BY id", i), ("SELECT n, a_id FROM child WHERE a_name = {} ORDER BY id", f"n{i}"), ("SELECT n FROM child WHERE id = {}", i), ("SELECT a.n FROM a LEFT JOIN child c ON c.a_id = a.id WHERE a.id = {} ORDER BY 1", i),
             ("SELECT c.n FROM a LEFT JOIN child c ON c.a_id = a.id AND c.id = {} ORDER BY a.id, 1", i), ("SELECT a.n, b.z FROM a, b WHERE a.id = {} AND b.x = 1 AND b.y = 4", i), ("SELECT n FROM logged WHERE id = {}", i), ("SELECT n FROM log WHERE id = {}", i),
             ("SELECT n FROM part WHERE id = {} AND k = 2", i), ("SELECT n FROM part_2 WHERE id = {} ORDER BY k", i), ("SELECT n FROM parent WHERE id = {} ORDER BY 1", i), ("SELECT n FROM ONLY parent WHERE id = {}", i), ("SELECT n FROM heir WHERE id = {}", i),
             ("SELECT name, n FROM a_flagged WHERE id = {}", i), ("SELECT child_n FROM joined WHERE id = {} ORDER BY 1", i), ("SELECT sum(n) FROM a WHERE id > {}", i), ("WITH one AS (SELECT n FROM a WHERE id = {}) SELECT n FROM one", i),
-            ("SELECT n FROM a WHERE id = {} UNION ALL SELECT n FROM logged WHERE id = 2", i), ("SELECT x.n FROM (SELECT id, n FROM a) AS x WHERE x.id = {}", i), ("SELECT n FROM a WHERE id = {} FOR SHARE", i)))
+            *((join, i) for join in JOINS), ("SELECT n FROM a WHERE id = {} UNION ALL SELECT n FROM logged WHERE id = 2", i), ("SELECT x.n FROM (SELECT id, n FROM a) AS x WHERE x.id = {}", i), ("SELECT n FROM a WHERE id = {} FOR SHARE", i)))
         form = self.random.choice(("simple", "simple", "text", "text", "binary", "prepared"))
         return (text, value, form)
 

@@ -107,3 +107,63 @@ TEST_CASE("text is known by its bytes where they are those that are stored") {
     CHECK(constant(text("abc "), kVarchar, {true, true, true}, 3, true) == "?");   // the blank is cut off
     CHECK(constant(text("abc "), kVarchar, {true, true, true}, 3, false) != "?");  // but compared
 }
+
+namespace {
+
+constexpr Oid kInt4Array = 1007, kInt8Array = 1016, kTextArray = 1009, kUuidArray = 2951, kNumericArray = 1231;
+
+// The values of the elements of $1, declared as `declared`, where the column is of `type`; "?" if they are not known.
+std::string elements(Bytes value, Oid declared, Oid type, bool is_binary = false, bool stands_once = false, std::size_t elements_max = 4) {
+    sql::Facts facts;
+    facts.parameter_uses = {static_cast<std::uint8_t>(stands_once ? 1 : 2)};
+    sql::Value array{sql::Value::Kind::parameter, 1, {}};
+    array.is_array = true;
+    const auto part = key_part(array, key_type(type), -1, false, facts, {true, true, true});
+    std::string out;
+    REQUIRE(part);
+    CHECK_FALSE(append_value(out, *part, {{declared, is_binary, value}}));
+    const auto found = array_elements(*part, {{declared, is_binary, value}}, elements_max);
+    if (!found) return "?";
+    out.clear();
+    for (const auto& element : *found) out += element;
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("the elements of an array are values") {
+    const auto seven = constant(integer(7), kInt4), eight = constant(integer(8), kInt4);
+    CHECK(elements("{7,8}", kInt4Array, kInt4) == seven + eight);
+    CHECK(elements("{7,8}", kInt8Array, kInt4) == seven + eight);
+    CHECK(elements("{7}", 0, kInt4, false, true) == seven);
+    CHECK(elements("{}", kInt4Array, kInt4).empty());
+    CHECK(elements("{NULL,7,null}", kInt4Array, kInt4) == seven);
+    CHECK(elements("{\"7\"}", kInt4Array, kInt4) == seven);
+    CHECK(elements("{1,2,3,4}", kInt4Array, kInt4) != "?");
+    const auto of_text = [](const std::string& value) { return constant(text(value), kText); };
+    CHECK(elements(R"({a,"b c","d\"\\","","NULL"})", kTextArray, kText, false, false, 5) ==
+          of_text("a") + of_text("b c") + of_text("d\"\\") + of_text("") + of_text("NULL"));
+    CHECK(elements("{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}", kUuidArray, kUuid) ==
+          constant(text("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"), kUuid));
+    const auto binary = "\0\0\0\1\0\0\0\1\0\0\0\x17\0\0\0\3\0\0\0\1\0\0\0\4\0\0\0\7\xFF\xFF\xFF\xFF\0\0\0\4\0\0\0\x08"s;
+    CHECK(elements(binary, kInt4Array, kInt4, true) == seven + eight);
+    CHECK(elements("\0\0\0\0\0\0\0\0\0\0\0\x17"s, kInt4Array, kInt4, true).empty());
+    for (std::size_t size = 0; size < binary.size(); ++size) CHECK(elements(Bytes(binary).substr(0, size), kInt4Array, kInt4, true) == "?");
+    CHECK(elements(binary + "\0"s, kInt4Array, kInt4, true) == "?");
+}
+
+TEST_CASE("arrays that are not written as PostgreSQL would, or of something else, are not known") {
+    for (const char* value :
+         {"",     "{",         "}",           "7",     "{7",       "7}",     "{7,}",  "{,7}", "{7,,8}", "{ 7}",
+          "{7 }", "{{7},{8}}", "[0:1]={7,8}", "{\"7}", "{\"7\"8}", "{\"7\\", "{7;8}", "{07}", "{\\7}",  "{1,2,3,4,5}"}) {
+        INFO(value);
+        CHECK(elements(value, kInt4Array, kInt4) == "?");
+    }
+    CHECK(elements("{7}", kNumericArray, kInt4) == "?");
+    CHECK(elements("{7}", kInt4, kInt4) == "?");
+    CHECK(elements("{7}", kTextArray, kInt4) == "?");
+    CHECK(elements("{7}", 0, kInt4) == "?");
+    CHECK(elements("\0\0\0\2\0\0\0\0\0\0\0\x17\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\4\0\0\0\7"s, kInt4Array, kInt4, true) == "?");
+    CHECK(elements("\0\0\0\1\0\0\0\0\0\0\0\x19\0\0\0\1\0\0\0\1\0\0\0\4\0\0\0\7"s, kInt4Array, kInt4, true) == "?");
+    CHECK(elements("\0\0\0\1\0\0\0\0\0\0\0\x17\xFF\xFF\xFF\xFF\0\0\0\1"s, kInt4Array, kInt4, true) == "?");
+}

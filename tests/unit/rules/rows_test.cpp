@@ -45,6 +45,7 @@ std::string show(const RowRef& row) {
     std::string out = show(row.key) + "[";
     for (const auto& part : row.parts) {
         if (&part != &row.parts.front()) out += ",";
+        if (part.is_array) out += "each of ";
         if (part.parameter != 0) out += "$" + std::to_string(part.parameter);
         else if (part.type == KeyType::integer) out += std::to_string(*reinterpret_cast<const std::int64_t*>(part.bytes.data()));
         else out += part.bytes;
@@ -89,6 +90,11 @@ TEST_CASE("reads restricted to values of a key depend on rows") {
         {"SELECT * FROM users WHERE email = $1::varchar", "1.1[$1]+1"},
         {"SELECT * FROM users WHERE id IN (1, 2)", "1.0[1] 1.0[2]+2"},
         {"SELECT * FROM users WHERE id = ANY (ARRAY[1, 2])", "1.0[1] 1.0[2]+2"},
+        {"SELECT * FROM users WHERE id = ANY ($1)", "1.0[each of $1]+1"},
+        {"SELECT * FROM users WHERE email = ANY ($1::text[])", "1.1[each of $1]+1"},
+        {"SELECT * FROM users WHERE email = ANY ($1::int[])", "1"},
+        {"SELECT u.n FROM users u JOIN child c ON c.user_id = u.id WHERE u.id = ANY ($1)", "1.0[each of $1]~ 3.1[each of $1]~"},
+        {"SELECT * FROM member WHERE b = ANY ($1) AND a = 1", "2.0[1,each of $1]+1"},
         {"SELECT * FROM users WHERE email = 'a'", "1.1[a]+1"},
         {"SELECT * FROM users WHERE city = 'a'", "1.2[a]~"},
         {"SELECT * FROM users WHERE city = 'a' AND id = 7", "1.0[7]+1"},
@@ -100,8 +106,20 @@ TEST_CASE("reads restricted to values of a key depend on rows") {
         {"SELECT u.count FROM users u WHERE u.id = 7", "1.0[7]~"},
         {"SELECT u.n FROM users u JOIN child c ON c.user_id = u.id WHERE u.id = 7 AND c.id = 8", "1.0[7]+1 3.0[8]+1"},
         {"SELECT u.n FROM users u JOIN child c ON c.user_id = u.id WHERE u.id IN (7, 8) AND c.id = 8", "1.0[7] 1.0[8]~ 3.0[8]+1"},
-        {"SELECT u.n FROM users u JOIN child c ON c.user_id = u.id WHERE u.id = 7", "3 1.0[7]+1"},
-        {"SELECT u.n FROM users u LEFT JOIN child c ON c.user_id = u.id WHERE u.id = 7 AND c.id = 8", "3 1.0[7]+1"},
+        {"SELECT u.n FROM users u JOIN child c ON c.user_id = u.id WHERE u.id = 7", "1.0[7]+1 3.1[7]~"},
+        {"SELECT u.n FROM users u JOIN child c ON c.user_id = u.id WHERE c.user_id = 7", "1.0[7]+1 3.1[7]~"},
+        {"SELECT u.n FROM users u LEFT JOIN child c ON c.user_id = u.id WHERE u.id = $1", "1.0[$1]+1 3.1[$1]~"},
+        {"SELECT u.n FROM users u LEFT JOIN child c ON c.user_id = u.id WHERE u.id = 7 AND c.id = 8", "1.0[7]+1 3.0[8]~"},
+        {"SELECT u.n FROM child c LEFT JOIN users u ON u.id = c.user_id WHERE c.user_id = 7", "3.1[7]~ 1.0[7]~"},
+        {"SELECT u.n FROM users u JOIN boss b ON b.id = u.id JOIN child c ON c.user_id = b.id WHERE u.id IN (7, 8)",
+         "1.0[7] 1.0[8]~ 7.0[7] 7.0[8]~ 3.1[7] 3.1[8]~"},
+        {"SELECT 1 FROM users JOIN boss USING (id) WHERE id = 7", "1.0[7]+1 7.0[7]+1"},
+        // A join hands on nothing where nothing is restricted, or where values of the two columns do not compare as bytes.
+        {"SELECT u.n FROM users u JOIN child c ON c.user_id = u.id", "1 3"},
+        {"SELECT u.n FROM users u LEFT JOIN child c ON c.user_id = u.id WHERE c.id = 8", "1 3.0[8]~"},
+        {"SELECT u.n FROM users u JOIN odd o ON o.price = u.id WHERE o.price = 7", "1 9"},
+        {"SELECT u.n FROM users u JOIN odd o ON o.name = u.email WHERE o.name = 'a'", "1 9"},
+        {"SELECT u.n FROM users u JOIN child c ON c.missing = u.id WHERE u.id = 7", "3 1.0[7]+1"},
         {"SELECT id FROM users WHERE id = 7 UNION SELECT id FROM users WHERE id = 8", "1.0[7]~ 1.0[8]~"},
         {"SELECT id, (SELECT n FROM users WHERE id = 8) FROM users WHERE id = 7", "1.0[7]+1 1.0[8]~"},
         {"WITH x AS (SELECT * FROM users WHERE id = 7) SELECT * FROM x", "1.0[7]~"},

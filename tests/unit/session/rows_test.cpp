@@ -288,3 +288,26 @@ TEST_CASE("what was parsed or bound under another encoding is not known") {
         CHECK(is_query_hit(reader, "select n from r where email = 'x'"));
     }
 }
+
+TEST_CASE("an array parameter depends on the rows of its elements") {
+    World world;
+    Client writer(world), reader(world);
+    const auto both = batch("select n from r where id = any ($1)", "{1,3}");
+    const auto rows = batch_answer(data_row("1") + data_row("3"), "SELECT 2");
+    CHECK_FALSE(is_hit(reader, both, rows));
+    CHECK(is_hit(reader, both));
+    write(writer, "update r set n = 2 where id = 2");
+    CHECK(is_hit(reader, both));
+    write(writer, "insert into r (n) values (9)");  // both rows were found: another has another id
+    CHECK(is_hit(reader, both));
+    write(writer, "update r set n = 2 where id = 3");
+    CHECK_FALSE(is_hit(reader, both, batch_answer(data_row("1"), "SELECT 1")));
+    CHECK(is_hit(reader, both));
+    write(writer, "insert into r (n) values (9)");  // one of them was not
+    CHECK_FALSE(is_hit(reader, both, rows));
+    const auto other = batch("select n from r where id = any ($1)", "{{1,3}}");  // not followed: the table counts
+    CHECK_FALSE(is_hit(reader, other, rows));
+    CHECK(is_hit(reader, other));
+    write(writer, "update r set n = 2 where id = 2");
+    CHECK_FALSE(is_hit(reader, other, rows));
+}

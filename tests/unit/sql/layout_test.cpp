@@ -37,7 +37,7 @@ TEST_CASE("every struct of a query has its fields where the headers say") {
         {"r: w: f:f g o: t: v:", "SELECT f(VARIADIC g())"},
         {"r: w: f:f g h i o: t: v:", "SELECT f() OVER (PARTITION BY g() ORDER BY h() ROWS i() PRECEDING)"},
         // RangeVar, Alias, JoinExpr
-        {"r:ONLY s.a:x b? w: f: o:= t: v:", "SELECT * FROM ONLY db.s.a AS x LEFT JOIN b USING (c)"},
+        {"r:ONLY s.a:x b w: f: o:= t: v:", "SELECT * FROM ONLY db.s.a AS x LEFT JOIN b USING (c)"},
         {"r:a:y? b:z? w: f:f o: t: v:", "SELECT * FROM (a y FULL JOIN b z ON f()) AS j"},
         // RangeSubselect, RangeFunction, RangeTableSample, RangeTableFunc and its columns
         {"r:a w: f: o: t: v:", "SELECT * FROM LATERAL (SELECT * FROM a) AS x(b, c)"},

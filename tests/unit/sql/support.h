@@ -44,6 +44,7 @@ inline std::string show(const Value& plain) {
         return show(value) + "::" + (plain.is_catalog_type ? "" : "?") + plain.cast;
     }
     const Value& value = plain;
+    if (value.is_array) return "each of $" + std::to_string(value.integer);
     switch (value.kind) {
     case Value::Kind::integer: return std::to_string(value.integer);
     case Value::Kind::string: return "'" + value.text + "'";

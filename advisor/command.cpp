@@ -1,5 +1,6 @@
 #include "advisor/command.h"
 
+#include <algorithm>
 #include <charconv>
 #include <istream>
 #include <map>
@@ -104,10 +105,14 @@ Asked read_question(const std::string& line) {
     const auto* sql = object.if_contains("sql");
     if (!sql || !sql->is_string()) return asked.problem = "the line has no \"sql\"", asked;
     asked.question.sql = sql->get_string();
-    if (const auto* parameters = object.if_contains("params"); parameters && parameters->is_array()) {
+    if (const auto* parameters = object.if_contains("params"); parameters && !parameters->is_null()) {
+        if (!parameters->is_array()) return asked.problem = "\"params\" is not a list", asked;
         for (const auto& parameter : parameters->get_array()) asked.question.parameters.push_back(parameter_of(parameter));
     }
-    if (const auto* calls = object.if_contains("calls_per_min"); calls && calls->is_number()) {
+    const auto has_nul = [](const Value& parameter) { return parameter && parameter->find('\0') != std::string::npos; };
+    if (std::any_of(asked.question.parameters.begin(), asked.question.parameters.end(), has_nul)) return asked.problem = "a parameter holds a NUL, which no text of PostgreSQL can", asked;
+    if (const auto* calls = object.if_contains("calls_per_min"); calls && !calls->is_null()) {
+        if (!calls->is_number()) return asked.problem = "\"calls_per_min\" is not a number", asked;
         asked.question.calls_per_minute = calls->to_number<double>();
     }
     return asked;

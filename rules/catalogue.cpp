@@ -112,6 +112,14 @@ Catalogue::FunctionVerdict Catalogue::operator_code(const sql::Name& name) const
     return find_verdict(impl_->operators, name, Reason::user_operator);
 }
 
+std::vector<std::string> Catalogue::operator_schemas(const std::string& name) const {
+    std::vector<std::string> schemas;
+    const auto found = impl_->operators.find(name);
+    if (found == impl_->operators.end()) return schemas;
+    for (const auto& [schema, verdict] : found->second.by_schema) schemas.push_back(schema);
+    return schemas;
+}
+
 Catalogue::FunctionVerdict Catalogue::type_code(const sql::Name& name) const {
     auto verdict = find_verdict(impl_->types, name, Reason::user_type);
     if (verdict.reason != Reason::none) return verdict;

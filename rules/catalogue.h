@@ -207,6 +207,8 @@ public:
 
     FunctionVerdict operator_code(const sql::Name& name) const;
     FunctionVerdict type_code(const sql::Name& name) const;
+    // The schemas that have operators of this name which are not PostgreSQL's own, and not harmless ones of an extension.
+    std::vector<std::string> operator_schemas(const std::string& name) const;
     Reason operator_verdict(const sql::Name& name) const;
     Reason type_verdict(const sql::Name& name) const;
     // Code that is not understood may run in any expression: nothing of this database is cached, so that its writes need no mark.

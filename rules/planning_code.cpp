@@ -10,6 +10,14 @@ bool is_refused(const Catalogue::FunctionVerdict& code) { return code.may_write 
 
 std::string shown(const sql::Name& name) { return name.schema.empty() ? name.name : name.schema + "." + name.name; }
 
+// Whose it may be: anybody with a schema can make an operator by any name.
+std::string where_else(const sql::Name& name, const Catalogue& catalogue) {
+    if (!name.schema.empty()) return {};
+    std::string schemas;
+    for (const auto& schema : catalogue.operator_schemas(name.name)) schemas += (schemas.empty() ? " (there is one in schema " : ", ") + schema;
+    return schemas.empty() ? schemas : schemas + ")";
+}
+
 // The first name that is to blame; empty if none is.
 std::string why_not_called(const sql::Facts& facts, const Catalogue& catalogue) {
     static const std::vector<std::string> kNoPath;
@@ -24,7 +32,7 @@ std::string why_not_called(const sql::Facts& facts, const Catalogue& catalogue) 
         if (is_refused(catalogue.field_verdict(name, false)) || is_refused(catalogue.type_code({{}, name}))) return of_own("it names " + name);
     }
     for (const auto& name : facts.operators) {
-        if (is_refused(catalogue.operator_code(name))) return of_own("it uses the operator " + shown(name));
+        if (is_refused(catalogue.operator_code(name))) return of_own("it uses the operator " + shown(name) + where_else(name, catalogue));
     }
     for (const auto& name : facts.types) {
         if (is_refused(catalogue.type_code(name))) return of_own("it names the type " + shown(name));

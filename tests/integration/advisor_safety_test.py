@@ -208,6 +208,7 @@ class SafetyTest(unittest.TestCase):
         self.assert_nothing_ran()
         self.assertEqual(answers[0]["kind"], "btree_single")
         self.assertIn("code of the database's own", answers[1]["why"])
+        self.assertIn("there is one in schema mallory", answers[1]["why"])
 
     def test_the_difference_of_a_range_is_not_run(self):
         with contextlib.closing(self.cluster.server.connect("postgres", user="mallory")) as mallory:

@@ -105,6 +105,9 @@ def check_the_command_line(uri):
     assert [answer["id"] for answer in odd] == [None, None, 2, "x", 4]
     assert all(answer["kind"] == "none" and answer["ddl"] == [] and answer["rewrite"] is None and answer["others"] == [] for answer in odd[:3])
     assert odd[4]["kind"] == "btree_single" and 0.5 < odd[4]["gain"] <= 1
+    wrong = advise(uri, {"id": 1, "sql": "SELECT $1", "params": {"a": 1}}, {"id": 2, "sql": "SELECT $1", "params": ["a\0b"]}, {"id": 3, "sql": "SELECT 1", "calls_per_min": "often"},
+                   {"id": 4, "sql": "SELECT * FROM orders WHERE total = 5", "params": None, "calls_per_min": None})
+    assert ["is not a list" in wrong[0]["why"], "NUL" in wrong[1]["why"], "is not a number" in wrong[2]["why"], wrong[3]["kind"] == "btree_single"] == [True] * 4, wrong
     text = advise(uri, "SELECT *\nFROM orders WHERE total = 5;\nSELECT 1;", arguments=())
     assert "CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_total_idx ON public.orders (total)" in text and "Nothing to do" in text
     assert "DROP INDEX CONCURRENTLY public.orders_total_idx" in text and "costs most" in text

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "proxy/backoff.h"
 #include "proxy/pg_connection.h"
 #include "proxy/shared.h"
 
@@ -47,7 +48,7 @@ private:
         std::int32_t checked_instance = 0;     // under which the connection was found to be with the right server
         Instant used, retry_at, poll_at;
         Instant check_at, files_at;            // not before these, however much the change feed wants it
-        std::chrono::milliseconds backoff{0};
+        Backoff backoff{std::chrono::milliseconds{100}, std::chrono::milliseconds{30'000}};
         Status status;
     };
 

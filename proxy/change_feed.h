@@ -85,6 +85,7 @@ private:
     std::optional<CommitQueue> queue_;
     CommitEffects effects_;
     std::int32_t instance_ = 0;          // the incarnation that this stream belongs to
+    std::string system_;                 // the identifier of its cluster
     bool is_asked_ = false, is_caught_up_ = false;
     Instant asked_, answered_, last_mark_;
     Instant begun_, passed_;             // the stream; when the newest place was asked for that all before it has been dealt with

@@ -6,6 +6,7 @@ Each write is made directly, behind a read that is proven to be a hit, and then 
 """
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -90,6 +91,48 @@ WRITES = {
     "COPY": ("SELECT count(*) FROM children", "COPY children FROM PROGRAM 'echo 500,1000' CSV"),
     "unlogged table": ("SELECT n FROM fast", "UPDATE fast SET n = n + 1"),
 }
+
+
+class Fork:
+    """A port behind which replication is another server than all else."""
+
+    def __init__(self, port, replication_port):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port, self.ports = self.listener.getsockname()[1], (port, replication_port)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.carry, args=(client,), daemon=True).start()
+
+    def carry(self, client):
+        with client:
+            begin = client.recv(65536)
+            if begin[4:8] == b"\x04\xd2\x16\x2f":  # SSLRequest
+                client.sendall(b"N")
+                begin = client.recv(65536)
+            with socket.create_connection(("127.0.0.1", self.ports[b"replication\0" in begin])) as server:
+                server.sendall(begin)
+                back = threading.Thread(target=self.pipe, args=(server, client), daemon=True)
+                back.start()
+                self.pipe(client, server)
+                back.join()
+
+    @staticmethod
+    def pipe(source, target):
+        try:
+            while piece := source.recv(65536):
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.listener.close()
 
 
 @unittest.skipIf(DIRECT, "PostgreSQL needs no feed")
@@ -340,6 +383,41 @@ class FeedTest(unittest.TestCase):
                 connection = self.reader()
                 self.assertEqual(self.ask(connection, read), [(old[0][0] + 1,)])
                 wait_for_hit(self.larder, lambda: self.ask(connection, read))
+
+    def test_log_that_was_removed_before_it_was_read(self):
+        self.cluster.run("ALTER SYSTEM SET wal_keep_size = 0", "ALTER SYSTEM SET max_wal_size = '32MB'", "ALTER SYSTEM SET min_wal_size = '32MB'", "SELECT pg_reload_conf()")
+        self.start()
+        connection, read = self.reader(), "SELECT n FROM items WHERE id = 1"
+        wait_for_hit(self.larder, lambda: self.ask(connection, read))
+        pid, streams = self.walsender(), int(self.feed()["streams"])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            self.write("UPDATE items SET n = 78 WHERE id = 1")
+            first = self.cluster.run("SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0]
+
+            def is_removed():
+                self.cluster.run("SELECT txid_current()", "SELECT pg_switch_wal()", "CHECKPOINT")
+                return self.cluster.run(f"SELECT count(*) FROM pg_ls_waldir() WHERE name = '{first}'") == [(0,)]
+            eventually(is_removed, "the log is gone")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        eventually(lambda: int(self.feed()["streams"]) == streams + 1 and self.state() == "current", "the stream is there again")
+        self.assertEqual(self.ask(connection, read), [(78,)])
+        log = self.larder.last_output()
+        self.assertEqual(log.count("wal_keep_size"), 1, log)
+        wait_for_hit(self.larder, lambda: self.ask(connection, read))
+        self.write("UPDATE items SET n = 79 WHERE id = 1")
+        eventually(lambda: self.ask(connection, read) == [(79,)], "what is written now is seen")
+
+    def test_a_stream_of_another_cluster(self):
+        other = OwnCluster()
+        self.addCleanup(other.remove)
+        fork = Fork(self.cluster.server.port, other.server.port)
+        self.addCleanup(fork.close)
+        self.larder = Larder(self.cluster.server.at(fork.port), LONG)
+        self.addCleanup(self.larder.stop)
+        wait_until_serving(self.larder)
+        eventually(lambda: self.state() == "waiting" and "another cluster" in (self.feed()["why"] or ""), "the stream is refused")
 
     def test_a_stream_that_stands_still_is_not_relied_on(self):
         self.start("freshness.others_ttl_max=10ms", "feed.lag_max=200ms")

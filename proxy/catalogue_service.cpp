@@ -117,10 +117,19 @@ void CatalogueService::visit(Database& database) {
     if (at < database.retry_at) return;
     const bool lacks_files = shared_.upstream.own_transactions.are_wanted() && database.state->files() == nullptr;
     if ((lacks_files || database.state->are_files_wanted()) && at >= database.files_at) load_files(database);
-    if (database.state->take_facts_wanted()) return void(load(database, false));
+    if (database.state->take_facts_wanted()) return load_anew(database);
     if (at >= database.check_at && database.state->facts() != nullptr && database.state->take_check_wanted()) return check(database);
     const bool is_in_use = database.state->facts() != nullptr && shared_.clients.load(std::memory_order_relaxed) > 0;
     if (is_in_use && at >= database.poll_at) load(database, true);
+}
+
+// A load that begins after somebody wrote to the catalogue is a look at it as well.
+void CatalogueService::load_anew(Database& database) {
+    const bool is_check = database.state->take_check_wanted();
+    load(database, false);
+    if (!is_check) return;
+    if (database.state->valid_facts() == nullptr) database.state->want_check();
+    database.state->check_ended();
 }
 
 // Somebody wrote to the catalogue. What keeps it from being looked at must not end the wish.

@@ -59,6 +59,7 @@ private:
     enum class Look { made, in_flight, unreachable };
     Look load(Database& database, bool is_poll);
     void load_files(Database& database);
+    void load_anew(Database& database);
     void check(Database& database);
     bool connect(Database& database, std::string& error);
     static void close(Database& database);

@@ -76,9 +76,17 @@ public:
     void publish(std::shared_ptr<const RelationFiles> files);
     void want_files() { files_wanted_.store(true, std::memory_order_release); }
     void want_check() { check_wanted_.store(true, std::memory_order_release); }
-    bool are_files_wanted() const { return files_wanted_.load(std::memory_order_acquire); }
+    // Or are being read: what is known of them may be of another database, that was dropped and had its name. (In the order of is_check_owed().)
+    bool are_files_wanted() const {
+        return files_wanted_.load(std::memory_order_acquire) || are_files_read_.load(std::memory_order_acquire) ||
+               files_wanted_.load(std::memory_order_acquire);
+    }
     bool is_check_wanted() const { return check_wanted_.load(std::memory_order_acquire); }
-    bool take_files_wanted() { return files_wanted_.exchange(false, std::memory_order_acq_rel); }
+    // The wish has been heard: they are being read until they are published.
+    void take_files_wanted() {
+        are_files_read_.store(true, std::memory_order_release);
+        files_wanted_.store(false, std::memory_order_release);
+    }
     // The wish has been heard: the check is under way until it is said to have ended.
     bool take_check_wanted() {
         if (!check_wanted_.load(std::memory_order_acquire)) return false;
@@ -101,7 +109,8 @@ private:
     cache::ServerCounters& server_;
     cache::DatabaseCounters& counters_;
     DatabaseGate gate_;
-    std::atomic<bool> wanted_{false}, files_wanted_{false}, check_wanted_{false}, is_checked_{false}, may_ask_{false};
+    std::atomic<bool> wanted_{false}, files_wanted_{false}, are_files_read_{false}, check_wanted_{false}, is_checked_{false},
+        may_ask_{false};
     void forget_repeats() LARDER_REQUIRES(mutex_);
     static constexpr std::size_t kUnjudgedMax = 10'000;
     mutable Mutex mutex_;

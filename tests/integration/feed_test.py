@@ -419,6 +419,63 @@ class FeedTest(unittest.TestCase):
         wait_until_serving(self.larder)
         eventually(lambda: self.state() == "waiting" and "another cluster" in (self.feed()["why"] or ""), "the stream is refused")
 
+    def test_a_name_that_stood_before_another_for_a_moment(self):
+        """What was kept meanwhile is of the relation that is gone, and no comparison finds anything."""
+        self.start()
+        self.cluster.run("CREATE SCHEMA first", "CREATE TABLE first.spare AS SELECT -1 AS n", "CREATE SCHEMA spare", "CREATE TABLE spare.items AS SELECT -1 AS n")
+        connection, writer = self.reader(), self.cluster.server.connect("postgres")
+        self.addCleanup(writer.close)
+        with connection.cursor() as cursor:
+            cursor.execute("SET search_path = ahead, first, public")
+        moments = {"table": ("CREATE TABLE first.items AS SELECT -1 AS n", "DROP TABLE first.items"),
+                   "rename": ("ALTER TABLE first.spare RENAME TO items", "ALTER TABLE first.items RENAME TO spare"),
+                   "other schema": ("ALTER TABLE spare.items SET SCHEMA first", "ALTER TABLE first.items SET SCHEMA spare"),
+                   "schema": ("ALTER SCHEMA spare RENAME TO ahead", "ALTER SCHEMA ahead RENAME TO spare"),
+                   "view": ("CREATE VIEW first.items AS SELECT -1 AS n", "DROP VIEW first.items")}
+        for name, (begins, ends) in moments.items():
+            with self.subTest(name):
+                reads = []
+                for number in range(40):
+                    read = f"SELECT min(n) FROM items /* {name} {number} */"
+                    wait_for_hit(self.larder, lambda: self.ask(connection, "SELECT min(n) FROM public.items"))
+                    with writer.cursor() as cursor:
+                        cursor.execute(begins)
+                        self.assertIn(self.ask(connection, read), ([(-1,)], [(0,)]))
+                        cursor.execute(ends)
+                    reads.append(read)
+                commits = int(self.feed()["commits"])
+                self.write("INSERT INTO audit VALUES (7, 7)")
+                eventually(lambda commits=commits: int(self.feed()["commits"]) > commits, "a later commit was dealt with")
+                self.assertEqual([read for read in reads if self.ask(connection, read) != [(0,)]], [])
+
+    def test_temporary_tables_of_others_drop_nothing(self):
+        self.start()
+        connection, read = self.reader(), "SELECT n FROM items WHERE id = 1"
+        for statement in ("CREATE TEMP TABLE passing (id serial PRIMARY KEY, body text DEFAULT 'x', CHECK (id > 0))", "CREATE TEMP TABLE passing AS SELECT n, 'x' AS t FROM items"):
+            with self.subTest(statement):
+                self.write(statement)  # the first page of a catalogue after a checkpoint is an image, which is not read
+                commits = int(self.feed()["commits"])
+                self.write("INSERT INTO audit VALUES (7, 7)")
+                eventually(lambda commits=commits: int(self.feed()["commits"]) > commits, "a later commit was dealt with")
+                wait_for_hit(self.larder, lambda: self.ask(connection, read))
+                loads, hits, commits = self.larder.metric("larder_catalogue_loads_total"), self.larder.hits(), int(self.feed()["commits"])
+                self.write(statement)
+                eventually(lambda commits=commits: int(self.feed()["commits"]) > commits + 1, "it was made, and dropped with its session")
+                self.ask(connection, read)
+                self.assertEqual((self.larder.hits(), self.larder.metric("larder_catalogue_loads_total")), (hits + 1, loads))
+
+    def test_a_database_that_was_made_again_under_its_name(self):
+        self.start()
+        read = "SELECT n FROM things WHERE id = 1"
+        for number in (1, 2, 3):
+            self.cluster.run("DROP DATABASE IF EXISTS shop WITH (FORCE)", "CREATE DATABASE shop")
+            self.cluster.run("CREATE TABLE things (id int PRIMARY KEY, n int)", f"INSERT INTO things VALUES (1, {number})", database="shop")
+            connection = self.larder.server.connect("shop")
+            self.assertEqual(wait_for_hit(self.larder, lambda connection=connection: self.ask(connection, read)), [(number,)])
+            self.cluster.run("UPDATE things SET n = n + 100", database="shop")
+            eventually(lambda number=number, connection=connection: self.ask(connection, read) == [(number + 100,)], "the write is seen")
+            connection.close()
+
     def test_a_stream_that_stands_still_is_not_relied_on(self):
         self.start("freshness.others_ttl_max=10ms", "feed.lag_max=200ms")
         connection = self.reader()

@@ -101,6 +101,8 @@ void ChangeFeed::ended(const std::string& why) {
     const bool was_current = shared_.upstream.is_feed_current();
     shared_.upstream.set_feed_current(false);
     shared_.upstream.own_transactions.set_wanted(false);
+    shared_.barrier.close();
+    questions_.reset();
     queue_.reset();
     marks_.clear();
     is_asked_ = is_caught_up_ = false;
@@ -125,9 +127,10 @@ void ChangeFeed::stream() {
         read_answer();
         const Instant at = now();
         for (const auto& seen : queue_->take(at)) effects_.apply(seen);
+        pass_barrier();
         if (!log_->report(at)) throw FeedError("the server closed the stream");
         const bool asks_again = queue_->has_invisible() && at - answered_ >= kAskAgain;
-        if (!is_asked_ && (queue_->has_new() || asks_again || at - answered_ >= heartbeat())) ask();
+        if (!is_asked_ && (queue_->has_new() || asks_again || shared_.barrier.is_wanted() || at - answered_ >= heartbeat())) ask();
         judge();
     }
 }
@@ -166,6 +169,7 @@ void ChangeFeed::begin() {
     begun_ = now();
     marks_.clear();
     flushed_ = identity->flushed;
+    shared_.barrier.open();
     ask();
 }
 
@@ -199,9 +203,10 @@ milliseconds ChangeFeed::heartbeat() const {
 }
 
 void ChangeFeed::wait_for_something() {
-    pollfd descriptors[3] = {{log_->socket(), POLLIN, 0}, {PQsocket(probe_->raw()), POLLIN, 0}, {stop_wakeup_.descriptor(), POLLIN, 0}};
+    pollfd descriptors[4] = {{log_->socket(), POLLIN, 0}, {PQsocket(probe_->raw()), POLLIN, 0}, {stop_wakeup_.descriptor(), POLLIN, 0}, {shared_.barrier.wakeup().descriptor(), POLLIN, 0}};
+    const nfds_t count = is_asked_ ? 3 : 4;  // one question at a time: a wait that begins meanwhile belongs to the next
     const bool hurries = queue_->wants_decision() || queue_->has_invisible();
-    ::poll(descriptors, 3, hurries ? 1 : static_cast<int>(heartbeat().count()));
+    ::poll(descriptors, count, hurries ? 1 : static_cast<int>(heartbeat().count()));
 }
 
 void ChangeFeed::read_log() {
@@ -221,6 +226,7 @@ void ChangeFeed::read_log() {
 
 void ChangeFeed::ask() {
     queue_->asking();
+    questions_.asking(shared_.barrier.take());
     if (PQsendQueryPrepared(probe_->raw(), "larder_probe", 0, nullptr, nullptr, nullptr, 0) == 0) throw FeedError(first_line(PQerrorMessage(probe_->raw())));
     is_asked_ = true;
     asked_ = now();
@@ -242,11 +248,16 @@ void ChangeFeed::read_answer() {
         answered_ = now();
         flushed_ = *flushed;
         queue_->answered(*snapshot, answered_);
+        questions_.answered(*flushed);
         if (marks_.size() < kMarksMax && (marks_.empty() || (asked_ - last_mark_ >= kMarkInterval && *flushed > marks_.back().flushed))) {
             marks_.push_back({*flushed, asked_});
             last_mark_ = asked_;
         }
     }
+}
+
+void ChangeFeed::pass_barrier() {
+    if (const auto wait = questions_.passed(reader_->position(), *queue_); wait != 0) shared_.barrier.pass(wait);
 }
 
 // How long ago the log ended where all before it has been dealt with; what was dealt with since is not known before the next answer.

@@ -171,6 +171,9 @@ public:
     std::int64_t ttl_us_max(bool is_seen_by_feed = true) const {
         return is_seen_by_feed && is_feed_current() ? 0 : ttl_us_max_.load(std::memory_order_relaxed);
     }
+    // freshness.writers = "others": what nobody tells of may be written at any time. Set before the first session; until then true.
+    bool has_writers_elsewhere() const { return has_writers_elsewhere_; }
+    void set_writers_elsewhere(bool are_there) { has_writers_elsewhere_ = are_there; }
     void set_ttl_us_max(std::int64_t us) { ttl_us_max_.store(us, std::memory_order_relaxed); }
 
     // Written by the feed. Acquire and release: whoever sees that it is there sees that all older answers were dropped.
@@ -185,6 +188,7 @@ private:
     std::atomic<bool> foreign_server_{false};
     std::atomic<std::int64_t> ttl_us_max_{0};
     std::atomic<bool> is_feed_current_{false};
+    bool has_writers_elsewhere_ = true;
     mutable Mutex mutex_;
     std::vector<std::unique_ptr<DatabaseState>> databases_ LARDER_GUARDED_BY(mutex_);
     bool are_all_paused_ LARDER_GUARDED_BY(mutex_) = false;

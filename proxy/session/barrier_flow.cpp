@@ -8,12 +8,6 @@
 
 namespace larder::session {
 
-// The comment goes before the session's setting, and that before the rules.
-bool Session::Impl::wants_barrier(const rules::Plan& plan) const {
-    const auto level = plan.comment_freshness ? *plan.comment_freshness : own.values().freshness.value_or(plan.freshness);
-    return level == FreshnessLevel::barrier && context.upstream.has_writers_elsewhere();
-}
-
 // Why no wait would make an answer of the cache as new as it has to be. Asked before the lookup: a comparison of the catalogue that
 // ends in between has moved `catalogue`, if there was anything to find.
 rules::Reason Session::Impl::barrier_obstacle(const rules::Plan& plan) const {

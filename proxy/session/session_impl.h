@@ -219,7 +219,11 @@ struct Session::Impl {
     void trace_hit(const cache::CachedResult& result, Outputs& out);
 
     // --- barrier_flow.cpp
-    bool wants_barrier(const rules::Plan& plan) const;
+    // The comment goes before the session's setting, and that before the rules.
+    bool wants_barrier(const rules::Plan& plan) const {
+        const auto level = plan.comment_freshness ? *plan.comment_freshness : own.values().freshness.value_or(plan.freshness);
+        return level == FreshnessLevel::barrier && context.upstream.has_writers_elsewhere();
+    }
     rules::Reason barrier_obstacle(const rules::Plan& plan) const;
     ReadStep await_barrier();
     void barrier_ended(BarrierOutcome outcome, std::chrono::microseconds waited);

@@ -16,6 +16,15 @@ rules::Reason Session::Impl::barrier_obstacle(const rules::Plan& plan) const {
     return barrier != Barrier::refused && is_told ? rules::Reason::none : rules::Reason::barrier_blind;
 }
 
+// Nothing: the lookup may be made, or waited for.
+std::optional<Session::Impl::ReadStep> Session::Impl::bypasses_barrier(const rules::Plan& plan, Outputs& out) {
+    const auto reason = barrier_obstacle(plan);
+    if (reason == rules::Reason::none) return std::nullopt;
+    if (needs_server(true)) return ReadStep::pause;  // first, or it would be counted again
+    count_bypass(reason, out);
+    return ReadStep::fetch;
+}
+
 Session::Impl::ReadStep Session::Impl::await_barrier() {
     pause = Pause::barrier;
     needs.await_barrier = true;

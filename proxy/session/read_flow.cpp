@@ -214,7 +214,7 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
                                                    cache::ResultRef& result, std::unique_ptr<Capture>& capture, Outputs& out) {
     const bool is_by_barrier = wants_barrier(resolved.plan);
     if (is_by_barrier) {
-        if (const auto reason = barrier_obstacle(resolved.plan); reason != rules::Reason::none) return count_bypass(reason, out), ReadStep::fetch;
+        if (const auto step = bypasses_barrier(resolved.plan, out)) return *step;
     }
     Flight taken_flight;
     if (flight.state != Flight::State::none) taken_flight = std::exchange(flight, {});

@@ -225,6 +225,7 @@ struct Session::Impl {
         return level == FreshnessLevel::barrier && context.upstream.has_writers_elsewhere();
     }
     rules::Reason barrier_obstacle(const rules::Plan& plan) const;
+    std::optional<ReadStep> bypasses_barrier(const rules::Plan& plan, Outputs& out);
     ReadStep await_barrier();
     void barrier_ended(BarrierOutcome outcome, std::chrono::microseconds waited);
 

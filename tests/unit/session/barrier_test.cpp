@@ -236,6 +236,44 @@ TEST_CASE("a hit in a block that the server does not know of waits as well") {
     }
 }
 
+TEST_CASE("where connections are shared, a hit that waits takes none, and what is late is counted once") {
+    World world;
+    world.context.pool_mode = PoolMode::automatic;
+    world.upstream.set_feed_current(true);
+    Client client(world);
+    const auto released = [&] {
+        REQUIRE(std::exchange(client.needs.release_server, false));
+        return client.session->take_link();
+    };
+    auto link = released();
+    client.says(query(kBarrierRead));
+    REQUIRE(std::exchange(client.needs.acquire_server, false));
+    client.lend(std::move(link));
+    client.says("").server(answer("1"));
+    CHECK(client.got() == answer("1"));
+    client.server_got();
+    link = released();
+    client.says(query(kBarrierRead));
+    CHECK(std::exchange(client.needs.await_barrier, false));
+    CHECK_FALSE(client.needs.acquire_server);
+    if (GENERATE(true, false)) {
+        client.session->on_barrier(BarrierOutcome::passed, 5us);
+        client.says("");
+        CHECK(client.got() == answer("1"));
+        CHECK_FALSE(client.needs.acquire_server);
+    } else {
+        client.session->on_barrier(BarrierOutcome::late, 5us);
+        client.says("");
+        CHECK(std::exchange(client.needs.acquire_server, false));
+        client.lend(std::move(link));
+        client.says("");
+        CHECK(client.server_got() == query(kBarrierRead));
+        CHECK(world.bypasses(rules::Reason::barrier_late) == 1);
+        client.server(answer("2"));
+        CHECK(client.got() == answer("2"));
+    }
+}
+
 TEST_CASE_METHOD(Fixture, "the comment goes before the session's setting, and that before the rule") {
     config::Rule rule;
     rule.name = "as new as can be";

@@ -8,11 +8,12 @@ ConsoleReply show_feed(SnapshotSource& source) {
     const auto feed = source.snapshot().feed;
     ConsoleReply reply;
     reply.columns = {"state", "why", "lag_seconds", "lag_max_seconds", "received_lsn", "applied_lsn", "flushed_lsn", "pending", "commits", "own_commits",
-                     "dropped_relations", "dropped_databases", "catalogue_checks", "streams"};
+                     "dropped_relations", "dropped_databases", "catalogue_checks", "streams", "barrier_waits", "barrier_late", "barrier_questions"};
     const auto text = [](const std::string& value) { return value.empty() ? std::nullopt : std::optional(value); };
     reply.rows.push_back({feed.state, text(feed.why), number(feed.lag_seconds, 6), number(feed.lag_seconds_max, 3), text(feed.received), text(feed.applied),
                           text(feed.flushed), number(feed.pending), number(feed.commits), number(feed.own_commits), number(feed.dropped_relations),
-                          number(feed.dropped_databases), number(feed.catalogue_checks), number(feed.streams)});
+                          number(feed.dropped_databases), number(feed.catalogue_checks), number(feed.streams), number(feed.barrier_waits()),
+                          number(feed.barrier_late), number(feed.barrier_questions)});
     return reply;
 }
 
@@ -33,6 +34,9 @@ json::object feed_object(const Snapshot& snapshot) {
         {"dropped_databases", feed.dropped_databases},
         {"catalogue_checks", feed.catalogue_checks},
         {"streams", feed.streams},
+        {"barrier_waits", feed.barrier_waits()},
+        {"barrier_late", feed.barrier_late},
+        {"barrier_questions", feed.barrier_questions},
     };
 }
 

@@ -1,5 +1,6 @@
 #include "admin/metrics.h"
 
+#include <limits>
 #include <sstream>
 
 #include <prometheus/metric_family.h>
@@ -24,6 +25,19 @@ public:
     }
     void counter(const char* name, const char* help, double value) { put(add(name, help, MetricType::Counter), {}, value); }
     void gauge(const char* name, const char* help, double value) { put(add(name, help, MetricType::Gauge), {}, value); }
+
+    // `by_bucket`: in the buckets of DurationCounts.
+    void histogram(const char* name, const char* help, const std::vector<std::uint64_t>& by_bucket, double sum) {
+        ClientMetric metric;
+        for (const auto count : by_bucket) {
+            const auto i = metric.histogram.bucket.size();
+            metric.histogram.sample_count += count;
+            const bool is_last = i == DurationCounts::kBoundsUs.size();
+            metric.histogram.bucket.push_back({metric.histogram.sample_count, is_last ? std::numeric_limits<double>::infinity() : static_cast<double>(DurationCounts::kBoundsUs[i]) / 1e6});
+        }
+        metric.histogram.sample_sum = sum;
+        add(name, help, MetricType::Histogram).metric.push_back(std::move(metric));
+    }
 
     static void put(MetricFamily& family, std::vector<ClientMetric::Label> labels, double value) {
         ClientMetric metric;
@@ -91,6 +105,8 @@ void add_feed(Families& out, const Snapshot& s) {
     out.counter("larder_feed_dropped_databases_total", "Times that it dropped all of a database, since it could not tell what was written.", real(feed.dropped_databases));
     out.counter("larder_feed_catalogue_checks_total", "Times that it had the catalogue compared.", real(feed.catalogue_checks));
     out.counter("larder_feed_streams_total", "Times that the stream was begun; each time all that was kept is dropped.", real(feed.streams));
+    out.histogram("larder_barrier_wait_seconds", "How long hits waited for the change feed, where freshness is barrier.", feed.barrier_waits_by_time, real(feed.barrier_wait_us) / 1e6);
+    out.counter("larder_barrier_questions_total", "Questions to the server for such waits; one serves all that have begun.", real(feed.barrier_questions));
 }
 
 void add_connections(Families& out, const Snapshot& s) {

@@ -5,11 +5,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/duration_counts.h"
 
 namespace larder {
 
@@ -27,6 +30,13 @@ struct Snapshot {
         std::string received, applied, flushed;  // places in the write-ahead log; empty: there is no stream
         std::uint64_t pending = 0;         // commits that are not visible yet
         std::uint64_t commits = 0, own_commits = 0, dropped_relations = 0, dropped_databases = 0, catalogue_checks = 0, streams = 0;
+        // Hits that waited for it (freshness barrier): by how long, in the buckets of DurationCounts; those for which it took too long; how
+        // many questions to the server that took.
+        std::vector<std::uint64_t> barrier_waits_by_time = std::vector<std::uint64_t>(DurationCounts::kBuckets);
+        std::uint64_t barrier_wait_us = 0, barrier_late = 0, barrier_questions = 0;
+        std::uint64_t barrier_waits() const {
+            return std::accumulate(barrier_waits_by_time.begin(), barrier_waits_by_time.end(), std::uint64_t{0});
+        }
     } feed;
     bool has_upstream_login = false;       // without one everything is passed through
     bool is_upstream_reachable = false;    // by the control connection

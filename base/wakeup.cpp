@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -18,6 +19,11 @@ void Wakeup::wake() {
     const std::uint64_t one = 1;
     // Fails only if it is woken already.
     [[maybe_unused]] const ssize_t written = ::write(descriptor_, &one, sizeof one);
+}
+
+void Wakeup::wait(std::chrono::milliseconds at_most) const {
+    pollfd descriptor{descriptor_, POLLIN, 0};
+    ::poll(&descriptor, 1, static_cast<int>(at_most.count()));
 }
 
 void Wakeup::drain() {

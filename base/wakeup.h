@@ -3,6 +3,8 @@
 // Threads: any.
 #pragma once
 
+#include <chrono>
+
 namespace larder {
 
 class Wakeup {
@@ -13,6 +15,8 @@ public:
     Wakeup& operator=(const Wakeup&) = delete;
     void wake();
     void drain();
+    // Returns when it has been woken, or so much time has passed.
+    void wait(std::chrono::milliseconds at_most) const;
     // To be waited for with POLLIN.
     int descriptor() const { return descriptor_; }
 

@@ -94,6 +94,7 @@ bool Cache::store(const KeyView& key, ResultRef result, Instant now) {
 }
 
 Join Cache::join(const KeyView& key, const Note& note, FlightWaiter* waiter) { return impl_->flights.join(key, note, waiter); }
+bool Cache::is_under_way(const KeyView& key) { return impl_->flights.is_under_way(key); }
 void Cache::lead(const KeyView& key, const Note& note) { impl_->flights.lead(key, note); }
 void Cache::land(const KeyView& key, const ResultRef& result) { impl_->flights.land(key, result); }
 void Cache::fail(const KeyView& key, bool hand_over) { impl_->flights.fail(key, hand_over); }

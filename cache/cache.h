@@ -110,6 +110,9 @@ public:
     // flight's note if the caller leads. An empty note means it was refused: such a flight takes no waiters.
     Join join(const KeyView& key, const Note& note, FlightWaiter* waiter);
 
+    // Somebody fetches this key now, and began before this call.
+    bool is_under_way(const KeyView& key);
+
     // A waiter that was told to lead has taken its own note and is about to send: from now on others may join again. Those
     // who wait already get an answer that is newer than they asked for.
     void lead(const KeyView& key, const Note& note);

@@ -60,6 +60,12 @@ Join Flights::join(const KeyView& key, const Note& note, FlightWaiter* waiter) {
     return Join::leads;
 }
 
+bool Flights::is_under_way(const KeyView& key) {
+    Shard& shard = shard_of(key);
+    Lock lock(shard.mutex);
+    return shard.find(key) != nullptr;
+}
+
 void Flights::lead(const KeyView& key, const Note& note) {
     Shard& shard = shard_of(key);
     Lock lock(shard.mutex);

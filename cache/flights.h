@@ -28,6 +28,7 @@ public:
 
     // As documented in cache.h.
     Join join(const KeyView& key, const Note& note, FlightWaiter* waiter);
+    bool is_under_way(const KeyView& key);
     void lead(const KeyView& key, const Note& note);
     void land(const KeyView& key, const ResultRef& result);
     void fail(const KeyView& key, bool hand_over);

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/freshness_level.h"
+
 namespace larder::config {
 
 using std::chrono::milliseconds;
@@ -83,6 +85,7 @@ struct Freshness {
     milliseconds others_ttl_max{1'000};     // writers = others and no feed: no entry lives longer
     bool serve_when_down = false;
     milliseconds catalogue_poll{5'000};     // how often the catalogue is compared for DDL from elsewhere
+    FreshnessLevel level = FreshnessLevel::strict;  // where no rule, session or comment says otherwise
 };
 
 enum class FeedMode : std::uint8_t { automatic, off };
@@ -90,6 +93,7 @@ enum class FeedMode : std::uint8_t { automatic, off };
 struct Feed {
     FeedMode mode = FeedMode::automatic;    // automatic: with writers = others, where the server allows it
     milliseconds lag_max{1'000};            // a feed that is further behind is not relied on
+    milliseconds barrier_limit{50};         // a hit that has waited so long for the feed is none: the server is asked
 };
 
 struct Advisor {
@@ -127,6 +131,7 @@ struct Rule {
     std::optional<bool> cache;
     std::optional<milliseconds> ttl;
     std::optional<milliseconds> max_stale;  // so old may an answer be that a write has made old; 0: none is given
+    std::optional<FreshnessLevel> freshness;
     std::vector<std::string> tags;
     int line = 0;
 };

@@ -119,6 +119,16 @@ struct FreshnessWriters {
     static std::string print(const Config& config) { return config.freshness.writers == Writers::others ? "\"others\"" : "\"only-larder\""; }
 };
 
+struct FreshnessLevelName {
+    static std::string set(Config& config, std::string_view text) {
+        const auto level = parse_freshness_level(text);
+        if (!level) return "must be strict, bounded or barrier";
+        config.freshness.level = *level;
+        return {};
+    }
+    static std::string print(const Config& config) { return toml_string(name(config.freshness.level)); }
+};
+
 struct FeedModeName {
     static std::string set(Config& config, std::string_view text) {
         if (text == "auto") config.feed.mode = FeedMode::automatic;
@@ -231,8 +241,10 @@ constexpr std::array kOptions{
     option<Duration<MEMBER(freshness.others_ttl_max), 0, 60'000>>("freshness", "others_ttl_max", duration, false, "from 0 to 1min", "with writers = others and no change feed: no answer is given that is older"),
     option<ServeWhenDown>("freshness", "serve_when_down", boolean, false, "false", "serve from the cache while PostgreSQL cannot be reached"),
     option<Duration<MEMBER(freshness.catalogue_poll), 100, 3'600'000>>("freshness", "catalogue_poll", duration, false, "from 100ms to 1h", "how often the catalogue is compared, for DDL that went round Larder"),
+    option<FreshnessLevelName>("freshness", "level", choice, false, "strict, bounded or barrier", "how fresh hits are where no rule, session or comment says otherwise; barrier: also what others committed before the request came is seen, for the price of a wait (docs/feed.md)"),
     option<FeedModeName>("feed", "mode", choice, true, "auto or off", "auto: with writers = others, the server's replication stream tells of their writes if it can be had (PostgreSQL 15, a login with REPLICATION)"),
     option<Duration<MEMBER(feed.lag_max), 10, 60'000>>("feed", "lag_max", duration, true, "from 10ms to 1min", "a feed that is further behind is not relied on: others_ttl_max counts until it has caught up"),
+    option<Duration<MEMBER(feed.barrier_limit), 1, 10'000>>("feed", "barrier_limit", duration, false, "from 1ms to 10s", "with freshness barrier: what has waited so long for the feed is asked of the server"),
     option<Boolean<MEMBER(advisor.enabled)>>("advisor", "enabled", boolean, true, "", "whether statements are counted by shape, and slow ones looked at"),
     option<Integer<MEMBER(advisor.statements_max), 100, 100'000>>("advisor", "statements_max", integer, true, "from 100 to 100000", "shapes of statements that each worker counts; the one used longest ago is dropped"),
     option<Duration<MEMBER(advisor.slow), 0, kDayMs>>("advisor", "slow", duration, true, "from 0ms to 1d", "a statement whose mean time on the server is this is looked at; 0: none for this reason"),

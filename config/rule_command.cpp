@@ -127,7 +127,7 @@ std::string in_quotes(std::string_view text, char quote) {
 }  // namespace
 
 const std::vector<std::string>& rule_option_keys() {
-    static const std::vector<std::string> kKeys{"table", "fingerprint", "regex", "role", "database", "cache", "ttl", "max_stale", "tags"};
+    static const std::vector<std::string> kKeys{"table", "fingerprint", "regex", "role", "database", "cache", "ttl", "max_stale", "freshness", "tags"};
     return kKeys;
 }
 

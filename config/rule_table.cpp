@@ -105,9 +105,10 @@ private:
             rule_.max_stale = parse_duration(text(node, key));
             if (!rule_.max_stale || *rule_.max_stale > kMaxStaleMax) fail(node, "max_stale must be a duration of a day at most, such as \"5s\"");
         } else if (key == "freshness") {
-            fail(node, "freshness is not available in this version");
+            rule_.freshness = parse_freshness_level(text(node, key));
+            if (!rule_.freshness) fail(node, "freshness must be strict, bounded or barrier; for answers that may be old there is max_stale");
         } else {
-            unknown(node, key, {"name", "match", "cache", "ttl", "max_stale", "tags"});
+            unknown(node, key, {"name", "match", "cache", "ttl", "max_stale", "freshness", "tags"});
         }
     }
 
@@ -186,6 +187,7 @@ RuleOptions options_of(const Rule& rule) {
     if (rule.cache) add("cache", *rule.cache ? "true" : "false");
     if (rule.ttl) add("ttl", print_duration(*rule.ttl));
     if (rule.max_stale) add("max_stale", print_duration(*rule.max_stale));
+    if (rule.freshness) add("freshness", std::string(name(*rule.freshness)));
     std::string tags;
     for (const auto& tag : rule.tags) tags += (tags.empty() ? "" : ", ") + tag;
     add("tags", tags);
@@ -209,6 +211,7 @@ std::string print_rule(const Rule& rule) {
     if (rule.cache) out += std::string("cache = ") + (*rule.cache ? "true" : "false") + "\n";
     if (rule.ttl) out += "ttl = " + toml_string(print_duration(*rule.ttl)) + "\n";
     if (rule.max_stale) out += "max_stale = " + toml_string(print_duration(*rule.max_stale)) + "\n";
+    if (rule.freshness) out += "freshness = " + toml_string(name(*rule.freshness)) + "\n";
     if (!rule.tags.empty()) {
         out += "tags = [";
         for (std::size_t i = 0; i < rule.tags.size(); ++i) out += (i == 0 ? "" : ", ") + toml_string(rule.tags[i]);

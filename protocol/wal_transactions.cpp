@@ -10,6 +10,7 @@ namespace {
 enum Manager : std::uint8_t { kXact = 1, kRelmap = 7, kStandby = 8, kHeap2 = 9, kHeap = 10, kGeneric = 20, kLastOwn = 21, kFirstCustom = 128 };
 constexpr std::uint8_t kOperation = 0x70;  // of info; 0x80 says something else
 constexpr std::uint8_t kRunningXacts = 0x10;
+constexpr std::uint8_t kInsert = 0x00, kUpdate = 0x20, kHotUpdate = 0x40;  // of heap
 enum Outcome : std::uint8_t { kCommit = 0x00, kPrepare = 0x10, kAbort = 0x20, kCommitPrepared = 0x30, kAbortPrepared = 0x40, kAssignment = 0x50, kInvalidations = 0x60 };
 // Which parts an outcome has, in the order of the record.
 enum Part : std::uint32_t { kDatabase = 1, kSubxacts = 2, kDroppedFiles = 4, kMessages = 8, kTwoPhase = 16, kDroppedStatistics = 256 };
@@ -20,26 +21,41 @@ std::uint32_t little32(ByteReader& in) { return __builtin_bswap32(in.u32()); }
 // Numbers go round: PostgreSQL's TransactionIdPrecedes.
 bool precedes(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) < 0; }
 
-template <class T>
-void add_once(std::vector<T>& list, const T& value) {
-    if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
+// Once each, with all that is said of it.
+void add_written(std::vector<WalWritten>& list, const WalWritten& file) {
+    const auto known = std::find(list.begin(), list.end(), file);
+    if (known == list.end()) return list.push_back(file);
+    known->has_update |= file.has_update;
+    known->has_lasting_relation |= file.has_lasting_relation;
+    known->has_lasting_type |= file.has_lasting_type;
 }
 
+// Of block 0.
+struct BlockParts {
+    std::size_t image_bytes = 0, data_bytes = 0, hole_begin = 0;
+    bool is_compressed = false;
+    Bytes image, data;  // one of them stands for what the record does
+};
 struct RecordParts {
     std::optional<WalFile> block0;
+    BlockParts block;
     Bytes main;
 };
 
 // Skips one block header; the file of block 0 is kept. False if it has none of its own (it must then follow one that has).
 bool read_block(ByteReader& in, std::uint8_t id, RecordParts& parts, std::size_t& data_bytes) {
     const auto flags = static_cast<std::uint8_t>(in.byte());
-    data_bytes += little16(in);
+    BlockParts block;
+    block.data_bytes = little16(in);
     if ((flags & 0x10) != 0) {
-        data_bytes += little16(in);
-        little16(in);  // where the hole is
+        block.image_bytes = little16(in);
+        block.hole_begin = little16(in);
         const auto image = static_cast<std::uint8_t>(in.byte());
-        if ((image & 0x01) != 0 && (image & 0x1C) != 0) little16(in);  // compressed, with a hole: its length
+        block.is_compressed = (image & 0x1C) != 0;
+        if ((image & 0x01) != 0 && block.is_compressed) little16(in);  // the length of the hole
     }
+    data_bytes += block.data_bytes + block.image_bytes;
+    if (id == 0) parts.block = block;
     if ((flags & 0x80) == 0) {
         little32(in);  // tablespace
         const Oid database = little32(in);
@@ -74,8 +90,57 @@ Decoded<RecordParts> read_parts(Bytes body) {
     }
     if (!in.failed() && in.left() != data_bytes) in.fail(DecodeError::truncated);
     const Bytes data = in.rest();
-    if (!in.failed()) parts.main = data.substr(data.size() - main_bytes);
+    if (!in.failed()) {
+        parts.main = data.substr(data.size() - main_bytes);
+        parts.block.image = data.substr(0, parts.block.image_bytes);
+        parts.block.data = data.substr(parts.block.image_bytes, parts.block.data_bytes);
+    }
     return in.finish(parts);
+}
+
+constexpr std::size_t kRowHeader = 23;  // without the bitmap of NULLs that follows; its last byte says where the columns begin
+
+Bytes columns_of(Bytes after_header, std::uint8_t begin) {
+    return begin < kRowHeader || after_header.size() < begin - kRowHeader ? Bytes() : after_header.substr(begin - kRowHeader);
+}
+
+// From the image of the page, without its hole: the main data name the row's pointer, of which 15 bits say where it is and two that it is one.
+Bytes row_in_image(const RecordParts& parts) {
+    constexpr std::size_t kPointers = 24, kPointerBytes = 4;
+    constexpr std::uint32_t kPlace = 0x7FFF, kIsRow = 1;
+    const Bytes image = parts.block.image;
+    if (parts.block.is_compressed || image.size() > kWalPageBytes || parts.main.size() < 2) return {};
+    const std::size_t number = static_cast<std::uint8_t>(parts.main[0]) | static_cast<std::size_t>(static_cast<std::uint8_t>(parts.main[1])) << 8;
+    const std::size_t at = kPointers + (number - 1) * kPointerBytes, hole_bytes = kWalPageBytes - image.size();
+    if (number == 0 || at + kPointerBytes > image.size() || (hole_bytes > 0 && at + kPointerBytes > parts.block.hole_begin)) return {};
+    ByteReader in(image.substr(at, kPointerBytes));
+    const std::uint32_t pointer = little32(in);
+    std::size_t place = pointer & kPlace;
+    if (hole_bytes > 0 && place >= parts.block.hole_begin) place -= std::min(place, hole_bytes);
+    if ((pointer >> 15 & 3) != kIsRow || place > image.size()) return {};
+    const Bytes row = image.substr(place, pointer >> 17);
+    return row.size() < kRowHeader ? Bytes() : columns_of(row.substr(kRowHeader), static_cast<std::uint8_t>(row[kRowHeader - 1]));
+}
+
+// The columns of the row that an insert brings; of its header only the last five bytes are in the log. Empty: it cannot be read.
+Bytes inserted_row(const RecordParts& parts) {
+    constexpr std::size_t kLogged = 5;
+    const Bytes data = parts.block.data;
+    if (data.empty()) return row_in_image(parts);
+    return data.size() < kLogged ? Bytes() : columns_of(data.substr(kLogged), static_cast<std::uint8_t>(data[kLogged - 1]));
+}
+
+// The columns that both catalogues begin with have one length each, so that these two stand where they stand. Many rows in one record are
+// not read; PostgreSQL writes none to these catalogues.
+WalWritten written_by(const RecordParts& parts, bool are_many, std::uint8_t operation) {
+    constexpr std::size_t kRelpersistence = 114, kTyptype = 79;
+    WalWritten written{*parts.block0};
+    written.has_update = !are_many && (operation == kUpdate || operation == kHotUpdate);
+    if (!are_many && operation != kInsert) return written;
+    const Bytes row = are_many ? Bytes() : inserted_row(parts);
+    written.has_lasting_relation = row.size() <= kRelpersistence || row[kRelpersistence] != 't';
+    written.has_lasting_type = row.size() <= kTyptype || (row[kTyptype] != 'c' && row[kTyptype] != 'b');
+    return written;
 }
 
 // A count in front of items of `item_bytes` each; a count that the record cannot hold is an error.
@@ -166,7 +231,7 @@ Decoded<std::optional<WalCommit>> WalTransactions::add_rows(const WalRecord& rec
     if (record.resource_manager == kHeap && operation == 0x30) return std::optional<WalCommit>{};
     if (!parts->block0) return DecodeError::bad_value;
     if (mine->files.size() >= kWalFilesMax) mine->is_anything = true;
-    else add_once(mine->files, *parts->block0);
+    else add_written(mine->files, written_by(*parts, record.resource_manager == kHeap2, operation));
     return std::optional<WalCommit>{};
 }
 
@@ -193,7 +258,7 @@ void WalTransactions::close_into(std::uint32_t transaction, WalCommit& commit) {
     const auto found = open_.find(transaction);
     if (found == open_.end()) return;
     commit.is_anything |= found->second.is_anything;
-    for (const WalFile& file : found->second.files) add_once(commit.written, file);
+    for (const WalWritten& file : found->second.files) add_written(commit.written, file);
     open_.erase(found);
 }
 

@@ -32,6 +32,14 @@ struct WalFile {
     friend bool operator==(const WalFile&, const WalFile&) = default;
 };
 
+// A file that was written, and what can be told of its rows if it is that of a catalogue.
+struct WalWritten : WalFile {
+    bool has_update = false;            // some were changed, not only made or deleted
+    bool has_lasting_relation = false;  // if it is pg_class: one is not of a temporary relation, or cannot be read
+    bool has_lasting_type =
+        false;  // if it is pg_type: one is neither a row's type nor an array's, which temporary tables have, or cannot be read
+};
+
 struct WalRelation {
     Oid database;   // 0: shared
     Oid relation;   // 0: all of the database
@@ -44,7 +52,7 @@ struct WalCommit {
     bool is_anything = false;              // then the lists may lack what it changed, in any database
     bool was_prepared = false;             // COMMIT PREPARED, by whomever
     bool moves_catalogue_files = false;    // a mapped catalogue has another file now
-    std::vector<WalFile> written;          // without repeats
+    std::vector<WalWritten> written;       // files without repeats
     std::vector<WalFile> dropped;          // their numbers may come again
     std::vector<WalRelation> invalidated;  // sorted, without repeats: relations whose definition or file changed
 };
@@ -70,7 +78,7 @@ public:
 
 private:
     struct Open {
-        std::vector<WalFile> files;
+        std::vector<WalWritten> files;
         bool is_anything = false;
     };
     Decoded<std::optional<WalCommit>> add_outcome(const WalRecord& record);

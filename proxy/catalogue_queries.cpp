@@ -210,19 +210,23 @@ const char* const kDatabaseQuery =
 #define LARDER_HASH_ROWS(what, from) "(SELECT count(*) || ':' || coalesce(sum(hashtextextended(" what ", 0)), 0) FROM " from ")"
 #define LARDER_HASH_XMIN(table) LARDER_HASH_ROWS("oid || ' ' || xmin::text", table " WHERE oid >= 16384")
 
+// Temporary tables come and go with the work of others; nothing that is kept depends on them.
+#define LARDER_NOT_TEMPORARY(relation) relation " NOT IN (SELECT oid FROM pg_class WHERE relpersistence = 't')"
+
 const char* const kStateDigestQuery =
     "SELECT md5(concat_ws(' '," LARDER_HASH_ROWS("concat_ws(' ', oid, relname, relnamespace, relkind, relpersistence, relowner, reltype, relrowsecurity,"
                                                  " relforcerowsecurity, relispartition, relacl, reloptions)", "pg_class WHERE relpersistence <> 't' AND relkind NOT IN ('t', 'i', 'I')") ", "
     LARDER_HASH_ROWS("concat_ws(' ', indrelid, indexprs, indpred)", "pg_index WHERE indexprs IS NOT NULL OR indpred IS NOT NULL") ", "
-    LARDER_HASH_ROWS("concat_ws(' ', indrelid, indkey, indnkeyatts, indclass, indcollation)", "pg_index WHERE indrelid >= 16384 AND indisunique AND indisvalid") ", "
+    LARDER_HASH_ROWS("concat_ws(' ', indrelid, indkey, indnkeyatts, indclass, indcollation)", "pg_index WHERE indrelid >= 16384 AND indisunique AND indisvalid AND " LARDER_NOT_TEMPORARY("indrelid")) ", "
     LARDER_HASH_ROWS("attrelid || ' ' || attnum || ' ' || a.xmin::text", "pg_attribute a JOIN pg_class c ON c.oid = attrelid"
                      " WHERE attrelid >= 16384 AND attnum > 0 AND relpersistence <> 't' AND relkind IN ('r', 'p', 'v', 'm', 'f', 'c')") ", "
     LARDER_HASH_ROWS("attrelid || ' ' || attnum || ' ' || attacl::text", "pg_attribute WHERE attacl IS NOT NULL") ", "
     LARDER_HASH_ROWS("oid || ' ' || xmin::text", "pg_namespace WHERE nspname NOT LIKE 'pg\\_temp\\_%' AND nspname NOT LIKE 'pg\\_toast\\_temp\\_%'") ", "
     LARDER_HASH_ROWS("oid || ' ' || proacl::text", "pg_proc WHERE oid < 16384 AND proacl IS NOT NULL") ", "
     LARDER_HASH_ROWS("oid || ' ' || xmin::text || ' ' || typnamespace", "pg_type WHERE oid >= 16384 AND typtype <> 'c' AND typelem = 0") ", "
-    LARDER_HASH_XMIN("pg_proc") ", " LARDER_HASH_XMIN("pg_operator") ", " LARDER_HASH_XMIN("pg_cast") ", " LARDER_HASH_XMIN("pg_constraint") ", "
-    LARDER_HASH_XMIN("pg_attrdef") ", " LARDER_HASH_XMIN("pg_rewrite") ", " LARDER_HASH_XMIN("pg_policy") ", " LARDER_HASH_XMIN("pg_enum") ", "
+    LARDER_HASH_XMIN("pg_proc") ", " LARDER_HASH_XMIN("pg_operator") ", " LARDER_HASH_XMIN("pg_cast") ", "
+    LARDER_HASH_ROWS("oid || ' ' || xmin::text", "pg_constraint WHERE oid >= 16384 AND " LARDER_NOT_TEMPORARY("conrelid")) ", "
+    LARDER_HASH_ROWS("oid || ' ' || xmin::text", "pg_attrdef WHERE oid >= 16384 AND " LARDER_NOT_TEMPORARY("adrelid")) ", " LARDER_HASH_XMIN("pg_rewrite") ", " LARDER_HASH_XMIN("pg_policy") ", " LARDER_HASH_XMIN("pg_enum") ", "
     LARDER_HASH_XMIN("pg_collation") ", " LARDER_HASH_XMIN("pg_conversion") ", " LARDER_HASH_XMIN("pg_ts_config") ", " LARDER_HASH_XMIN("pg_ts_dict") ", "
     LARDER_HASH_XMIN("pg_opclass") ", " LARDER_HASH_XMIN("pg_amproc") ", " LARDER_HASH_XMIN("pg_amop") ", " LARDER_HASH_XMIN("pg_extension") ", " LARDER_HASH_XMIN("pg_event_trigger") ", " LARDER_HASH_XMIN("pg_statistic_ext") ", "
     LARDER_HASH_XMIN("pg_language") ", " LARDER_HASH_XMIN("pg_foreign_server") ", "

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
@@ -17,8 +16,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kInterval{5};
 constexpr milliseconds kIdleInterval{100};  // without clients: a machine that has nothing to do shall sleep
 constexpr milliseconds kQueryTimeout{10'000};
-constexpr milliseconds kBackoffFirst{100};
-constexpr milliseconds kBackoffMax{30'000};
 // Databases beyond these are loaded all the same, but their connection is opened anew each time.
 constexpr std::size_t kConnectionsMax = 8;
 // A poll of a large catalogue may take this part of the loader's time.
@@ -63,9 +60,7 @@ std::vector<CatalogueService::Status> CatalogueService::status() const {
 void CatalogueService::run() {
     Instant before = now();
     while (!stopping_.load()) {
-        pollfd descriptor{stop_wakeup_.descriptor(), POLLIN, 0};
-        const auto interval = shared_.clients.load(std::memory_order_relaxed) > 0 ? kInterval : kIdleInterval;
-        ::poll(&descriptor, 1, static_cast<int>(interval.count()));
+        stop_wakeup_.wait(shared_.clients.load(std::memory_order_relaxed) > 0 ? kInterval : kIdleInterval);
         const Instant at = now();
         for (session::DatabaseState* state : shared_.upstream.databases()) {
             Database& database = databases_[state];
@@ -122,10 +117,19 @@ void CatalogueService::visit(Database& database) {
     if (at < database.retry_at) return;
     const bool lacks_files = shared_.upstream.own_transactions.are_wanted() && database.state->files() == nullptr;
     if ((lacks_files || database.state->are_files_wanted()) && at >= database.files_at) load_files(database);
-    if (database.state->take_facts_wanted()) return void(load(database, false));
+    if (database.state->take_facts_wanted()) return load_anew(database);
     if (at >= database.check_at && database.state->facts() != nullptr && database.state->take_check_wanted()) return check(database);
     const bool is_in_use = database.state->facts() != nullptr && shared_.clients.load(std::memory_order_relaxed) > 0;
     if (is_in_use && at >= database.poll_at) load(database, true);
+}
+
+// A load that begins after somebody wrote to the catalogue is a look at it as well.
+void CatalogueService::load_anew(Database& database) {
+    const bool is_check = database.state->take_check_wanted();
+    load(database, false);
+    if (!is_check) return;
+    if (database.state->valid_facts() == nullptr) database.state->want_check();
+    database.state->check_ended();
 }
 
 // Somebody wrote to the catalogue. What keeps it from being looked at must not end the wish.
@@ -190,7 +194,7 @@ CatalogueService::Look CatalogueService::load(Database& database, bool is_poll) 
 
 void CatalogueService::note_success(Database& database, Instant begun) {
     database.status.load_error.clear();
-    database.backoff = milliseconds{0};
+    database.backoff.reset();
     const auto took = std::chrono::duration_cast<milliseconds>(now() - begun);
     database.check_at = now() + took * kPollPartOfTime;
     database.poll_at = std::max(now() + shared_.reloadable.catalogue_poll.load(), database.check_at);
@@ -273,8 +277,7 @@ void CatalogueService::note_failure(Database& database, const std::string& error
     if (database.status.load_error != error)
         log_warn("the catalogue cannot be loaded; nothing of this database is cached", {{"database", printable(database.state->name())}, {"error", error}});
     database.status.load_error = error;
-    database.backoff = std::clamp(database.backoff * 2, kBackoffFirst, kBackoffMax);
-    database.retry_at = now() + database.backoff;
+    database.retry_at = now() + database.backoff.next();
 }
 
 }  // namespace larder::proxy

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "proxy/backoff.h"
 #include "proxy/pg_connection.h"
 #include "proxy/shared.h"
 
@@ -47,7 +48,7 @@ private:
         std::int32_t checked_instance = 0;     // under which the connection was found to be with the right server
         Instant used, retry_at, poll_at;
         Instant check_at, files_at;            // not before these, however much the change feed wants it
-        std::chrono::milliseconds backoff{0};
+        Backoff backoff{std::chrono::milliseconds{100}, std::chrono::milliseconds{30'000}};
         Status status;
     };
 
@@ -58,6 +59,7 @@ private:
     enum class Look { made, in_flight, unreachable };
     Look load(Database& database, bool is_poll);
     void load_files(Database& database);
+    void load_anew(Database& database);
     void check(Database& database);
     bool connect(Database& database, std::string& error);
     static void close(Database& database);

@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include "base/log.h"
+#include "proxy/backoff.h"
 #include "proxy/lsn.h"
 
 namespace larder::proxy {
@@ -32,11 +33,6 @@ public:
     explicit FeedError(const std::string& why, bool refused = false) : std::runtime_error(why), is_refused(refused) {}
     const bool is_refused;
 };
-
-std::string first_line(std::string text) {
-    if (const auto end = text.find('\n'); end != std::string::npos) text.resize(end);
-    return text;
-}
 
 std::string number_at(const PgRows& rows, std::size_t column) { return rows.at(0, column).value_or(""); }
 
@@ -72,7 +68,7 @@ ChangeFeed::Status ChangeFeed::status() const {
 }
 
 void ChangeFeed::run() {
-    milliseconds backoff = kBackoffFirst;
+    Backoff backoff(kBackoffFirst, kBackoffMax);
     while (!stopping_.load()) {
         bool is_refused = false;
         const auto streams_before = streams_;
@@ -88,16 +84,15 @@ void ChangeFeed::run() {
         }
         log_.reset();
         probe_.reset();
-        backoff = streams_ != streams_before ? kBackoffFirst : std::min(backoff * 2, kBackoffMax);
-        pause(backoff);
+        if (streams_ != streams_before) backoff.reset();
+        pause(backoff.next());
     }
     ended("");
 }
 
 // False: the process ends.
 bool ChangeFeed::pause(milliseconds time) {
-    pollfd descriptor{stop_wakeup_.descriptor(), POLLIN, 0};
-    ::poll(&descriptor, 1, static_cast<int>(time.count()));
+    stop_wakeup_.wait(time);
     return !stopping_.load();
 }
 
@@ -106,6 +101,8 @@ void ChangeFeed::ended(const std::string& why) {
     const bool was_current = shared_.upstream.is_feed_current();
     shared_.upstream.set_feed_current(false);
     shared_.upstream.own_transactions.set_wanted(false);
+    shared_.barrier.close();
+    questions_.reset();
     queue_.reset();
     marks_.clear();
     is_asked_ = is_caught_up_ = false;
@@ -130,9 +127,10 @@ void ChangeFeed::stream() {
         read_answer();
         const Instant at = now();
         for (const auto& seen : queue_->take(at)) effects_.apply(seen);
+        pass_barrier();
         if (!log_->report(at)) throw FeedError("the server closed the stream");
         const bool asks_again = queue_->has_invisible() && at - answered_ >= kAskAgain;
-        if (!is_asked_ && (queue_->has_new() || asks_again || at - answered_ >= heartbeat())) ask();
+        if (!is_asked_ && (queue_->has_new() || asks_again || shared_.barrier.is_wanted() || at - answered_ >= heartbeat())) ask();
         judge();
     }
 }
@@ -150,6 +148,7 @@ void ChangeFeed::begin() {
     const auto identity = log_->identify(error);
     if (!identity) throw FeedError(first_line(error));
     const protocol::Lsn start = identity->flushed / protocol::kWalPageBytes * protocol::kWalPageBytes;
+    if (identity->system != system_) throw FeedError("the replication stream is that of another cluster than the control connection's");
     const PgRows number = probe_->query("select pg_catalog.pg_current_xact_id()::text, pg_catalog.pg_current_snapshot()::text", kQueryTimeout);
     if (!number.ok) throw FeedError(number.error);
     const auto snapshot = protocol::Snapshot::parse(number_at(number, 1));
@@ -170,6 +169,7 @@ void ChangeFeed::begin() {
     begun_ = now();
     marks_.clear();
     flushed_ = identity->flushed;
+    shared_.barrier.open();
     ask();
 }
 
@@ -187,12 +187,13 @@ void ChangeFeed::check_server() {
     instance_ = shared_.upstream.instance_number();
     const PgRows server = probe_->query("select pg_catalog.current_setting('server_version_num')::int / 10000, pg_catalog.pg_is_in_recovery(),"
                                         " exists (select from pg_catalog.pg_locks where locktype = 'advisory' and objsubid = 2 and granted and classid = " +
-                                            std::to_string(session::kInstanceLockClass) + " and objid = " + std::to_string(instance_) + ")", kQueryTimeout);
+                                            std::to_string(session::kInstanceLockClass) + " and objid = " + std::to_string(instance_) + "), (select system_identifier from pg_catalog.pg_control_system())", kQueryTimeout);
     if (!server.ok || server.rows.size() != 1) throw FeedError(server.error);
     if (number_at(server, 0) != std::to_string(kVersion))
         throw FeedError("it reads the log of PostgreSQL " + std::to_string(kVersion) + " alone, and this server is PostgreSQL " + number_at(server, 0), true);
     if (server.is_true(0, 1)) throw FeedError("the server is in recovery (a standby)");
     if (!server.is_true(0, 2)) throw FeedError("this connection reached another server than the control connection");
+    system_ = number_at(server, 3);
 }
 
 // A commit that nothing tells of is found by it, so the lag is seen late by so much.
@@ -202,9 +203,10 @@ milliseconds ChangeFeed::heartbeat() const {
 }
 
 void ChangeFeed::wait_for_something() {
-    pollfd descriptors[3] = {{log_->socket(), POLLIN, 0}, {PQsocket(probe_->raw()), POLLIN, 0}, {stop_wakeup_.descriptor(), POLLIN, 0}};
+    pollfd descriptors[4] = {{log_->socket(), POLLIN, 0}, {PQsocket(probe_->raw()), POLLIN, 0}, {stop_wakeup_.descriptor(), POLLIN, 0}, {shared_.barrier.wakeup().descriptor(), POLLIN, 0}};
+    const nfds_t count = is_asked_ ? 3 : 4;  // one question at a time: a wait that begins meanwhile belongs to the next
     const bool hurries = queue_->wants_decision() || queue_->has_invisible();
-    ::poll(descriptors, 3, hurries ? 1 : static_cast<int>(heartbeat().count()));
+    ::poll(descriptors, count, hurries ? 1 : static_cast<int>(heartbeat().count()));
 }
 
 void ChangeFeed::read_log() {
@@ -224,6 +226,7 @@ void ChangeFeed::read_log() {
 
 void ChangeFeed::ask() {
     queue_->asking();
+    questions_.asking(shared_.barrier.take());
     if (PQsendQueryPrepared(probe_->raw(), "larder_probe", 0, nullptr, nullptr, nullptr, 0) == 0) throw FeedError(first_line(PQerrorMessage(probe_->raw())));
     is_asked_ = true;
     asked_ = now();
@@ -245,11 +248,16 @@ void ChangeFeed::read_answer() {
         answered_ = now();
         flushed_ = *flushed;
         queue_->answered(*snapshot, answered_);
+        questions_.answered(*flushed);
         if (marks_.size() < kMarksMax && (marks_.empty() || (asked_ - last_mark_ >= kMarkInterval && *flushed > marks_.back().flushed))) {
             marks_.push_back({*flushed, asked_});
             last_mark_ = asked_;
         }
     }
+}
+
+void ChangeFeed::pass_barrier() {
+    if (const auto wait = questions_.passed(reader_->position(), *queue_); wait != 0) shared_.barrier.pass(wait);
 }
 
 // How long ago the log ended where all before it has been dealt with; what was dealt with since is not known before the next answer.

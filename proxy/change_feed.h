@@ -7,6 +7,8 @@
 // While the feed is there and not too far behind, answers live as long as nothing writes what they depend on. When it is lost, or behind by
 // more than feed.lag_max, freshness.others_ttl_max counts again, at once; and when it comes back, all that was kept is dropped.
 //
+// Hits that have to be as new as any commit wait here until the feed has dealt with what was committed before (read_barrier.h); the same question serves them.
+//
 // Why nothing is missed at the beginning: the stream begins at a place S of the log. After S is known the server is asked for a new
 // transaction number N and for a snapshot, and only then everything is dropped. Whoever notes an answer after that misses only commits that are
 // in the stream, or those from before S that were not visible in the snapshot yet: these have numbers below N, and each of them that ends drops all.
@@ -24,6 +26,7 @@
 #include "base/thread_annotations.h"
 #include "proxy/commit_effects.h"
 #include "proxy/commit_queue.h"
+#include "proxy/read_barrier.h"
 #include "proxy/replication_stream.h"
 #include "proxy/shared.h"
 
@@ -66,6 +69,7 @@ private:
     void read_log();
     void read_answer();
     void ask();
+    void pass_barrier();
     void judge();
     void ended(const std::string& why);
     bool pause(std::chrono::milliseconds time);
@@ -84,7 +88,9 @@ private:
     std::optional<protocol::WalTransactions> transactions_;
     std::optional<CommitQueue> queue_;
     CommitEffects effects_;
+    BarrierQuestions questions_;
     std::int32_t instance_ = 0;          // the incarnation that this stream belongs to
+    std::string system_;                 // the identifier of its cluster
     bool is_asked_ = false, is_caught_up_ = false;
     Instant asked_, answered_, last_mark_;
     Instant begun_, passed_;             // the stream; when the newest place was asked for that all before it has been dealt with

@@ -268,6 +268,7 @@ void ClientConnection::carry_out_needs() {
     if (needs.login_refused) is_counted_ = false;  // ServerPool::login_failed() does that
     if (needs.close_server) drop_server();
     carry_out_pool_needs(needs);
+    if (needs.await_barrier) await_barrier();
     // A client that cancels waits for the end of its connection, and only then may rely on it that no later statement is hit.
     if (needs.close_client && !is_routing_cancel_) close_client_when_flushed();
 }

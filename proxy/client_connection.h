@@ -49,6 +49,7 @@ public:
     void on_lent(PooledServerRef server);
     void on_may_connect(const std::string& key);
     void on_wait_deadline(std::uint64_t number);
+    void on_barrier(std::uint64_t number, session::BarrierOutcome outcome, std::chrono::microseconds waited);
     void on_resumed();                                 // its database may not be paused any more
     void reconsider();
     void on_cancel_routed();                           // our own CancelRequest has been delivered: the client may go
@@ -104,6 +105,7 @@ private:
     bool is_held_up();                                 // its database is paused: on_resumed() will come
     void open_server();                                // counted from now on
     void acquire_server();
+    void await_barrier();
     void take_lent(const PooledServerRef& server);
     void release_server();
     void wait_for_server();
@@ -131,6 +133,7 @@ private:
     Instant request_at_;                               // when something came from the client last
     Instant waiting_since_;                            // with is_waiting_
     std::uint64_t wait_number_ = 0;
+    std::uint64_t barrier_number_ = 0;                 // of the newest wait for the change feed
     bool is_waiting_ = false;                          // a deadline for wait_number_ is set
     bool is_held_ = false;                             // its database is paused, and its login needs the server
     bool wants_user_ = false;                          // with is_held_: to look its user up, and not yet a connection of its own

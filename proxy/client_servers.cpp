@@ -43,6 +43,21 @@ void ClientConnection::drop_server() {
     stop_counting();
 }
 
+// --- a hit that waits for the change feed
+
+void ClientConnection::await_barrier() {
+    if (!worker_.await_barrier(id_, ++barrier_number_))
+        session_->on_barrier(session::BarrierOutcome::refused, std::chrono::microseconds{0});
+}
+
+void ClientConnection::on_barrier(std::uint64_t number, session::BarrierOutcome outcome, std::chrono::microseconds waited) {
+    if (is_over_ || is_broken_ || is_closing_ || number != barrier_number_) return;
+    worker_.note_activity();
+    guarded([&] { session_->on_barrier(outcome, waited); });
+    rest_is_due_ = rest_is_due_ || !client_->rest.empty();
+    pump();
+}
+
 // --- a paused database
 
 // The login's connection. That of a console login counts nowhere, and is not held up: who resumes has to come in first.

@@ -7,6 +7,7 @@ namespace larder::proxy {
 namespace {
 
 constexpr Oid kFirstUserOid = 16384;
+constexpr Oid kTypes = 1247, kRelations = 1259, kSchemas = 2615;  // pg_type, pg_class, pg_namespace
 
 // Catalogues that hold statistics and large objects: no fact and no answer that is kept depends on them.
 bool is_without_facts(Oid catalogue) {
@@ -16,7 +17,7 @@ bool is_without_facts(Oid catalogue) {
 
 // Those that are written to when a temporary table is made. They are compared with the facts; at all others the facts are dropped at once.
 bool is_of_temporary_tables(Oid catalogue) {
-    constexpr Oid kCatalogues[] = {1247, 1249, 1259, 2604, 2606, 2608, 2609, 2610, 2611, 2615, 2224};  // type, attribute, class, attrdef, constraint, depend, description, index, inherits, namespace, sequence
+    constexpr Oid kCatalogues[] = {kTypes, 1249, kRelations, 2604, 2606, 2608, 2609, 2610, 2611, kSchemas, 2224};  // type, attribute, class, attrdef, constraint, depend, description, index, inherits, namespace, sequence
     return std::find(std::begin(kCatalogues), std::end(kCatalogues), catalogue) != std::end(kCatalogues);
 }
 
@@ -38,17 +39,28 @@ void CommitEffects::apply(const SeenCommit& seen) {
     if (commit.written.empty() && !is_ddl && !commit.is_anything) return;  // a row lock, a sequence, an unlogged table
     ++counts_.commits;
     counts_.own_commits += is_own ? 1 : 0;
-    for (auto* database : upstream_.databases()) {
-        if (is_ddl || commit.is_anything) database->want_files();
+    look_at_databases();
+    for (const auto& known : databases_) {
+        if (is_ddl || commit.is_anything) known.database->want_files();
     }
     if (commit.is_anything && !is_own) return drop_everything();
     if (!is_own) {
+        definitions_changed(commit);
         for (const auto& file : commit.written) written(file);
         for (const auto& relation : commit.invalidated) invalidated(relation);
         if (commit.moves_catalogue_files) check_all();
     }
     for (const auto& file : commit.dropped) {
-        if (auto* database = database_of(file.database)) files_of(*database).dropped.insert(file.file);
+        if (const auto* known = database_of(file.database)) files_of(*known).dropped.insert(file.file);
+    }
+}
+
+// What was known before the commit: it may be more by the time that the last of its files is looked at, and must be the same for all.
+void CommitEffects::look_at_databases() {
+    databases_.clear();
+    for (auto* database : upstream_.databases()) {
+        const bool is_in_doubt = database->are_files_wanted();  // before the look: if it is not, these are the files of now
+        databases_.push_back({database, is_in_doubt, database->files()});
     }
 }
 
@@ -91,36 +103,80 @@ void CommitEffects::check_all() {
     for (auto* database : upstream_.databases()) check(*database);
 }
 
-void CommitEffects::written(const protocol::WalFile& file) {
+void CommitEffects::written(const protocol::WalWritten& file) {
     if (file.database == 0) return shared_catalogue_written(file.file);
-    auto* database = database_of(file.database);
-    if (database == nullptr) {
-        for (auto* candidate : upstream_.databases()) {
-            if (candidate->files() != nullptr && !candidate->are_files_wanted()) continue;  // it is another one
-            candidate->want_files();
-            drop(*candidate);
-            check(*candidate);
+    const auto* known = database_of(file.database);
+    if (known == nullptr) {
+        for (const auto& other : databases_) {
+            if (other.files != nullptr && !other.is_in_doubt && !other.database->are_files_wanted()) continue;  // it is another one
+            other.database->want_files();
+            drop(*other.database);
+            check(*other.database);
         }
         return;
     }
-    auto& files = files_of(*database);
+    auto& database = *known->database;
+    auto& files = files_of(*known);
     const auto found = files.known->relations.find(file.file);
     if (found == files.known->relations.end() || found->second == session::RelationFiles::kSeveral || files.dropped.contains(file.file)) {
-        database->want_files();
-        drop(*database);
-        check(*database);
+        database.want_files();
+        drop(database);
+        check(database);
     } else if (found->second >= kFirstUserOid) {
         // A relation that is newer than the facts may be what a name in them stands for now.
-        if (!drop(*database, found->second)) drop(*database);
-    } else if (is_of_temporary_tables(found->second)) {
-        check(*database);
-    } else if (!is_without_facts(found->second)) {
-        // A trigger, a policy, a function: it may be gone again before anybody has compared.
-        ++counts_.checks;
-        database->want_files();
-        database->counters().catalogue.move();
-        database->want_facts();
+        if (!drop(database, found->second)) drop(database);
+    } else {
+        catalogue_written(database, found->second, file);
     }
+}
+
+// What lasts may be gone again before anybody has compared: a trigger, a policy, a function; a relation or a type whose name stood before another's.
+void CommitEffects::catalogue_written(session::DatabaseState& database, Oid catalogue, const protocol::WalWritten& file) {
+    if (is_without_facts(catalogue)) return;
+    bool lasts = !is_of_temporary_tables(catalogue);
+    if (catalogue == kRelations) lasts = file.has_lasting_relation;
+    if (catalogue == kTypes) lasts = file.has_lasting_type || file.has_update;
+    if (catalogue == kSchemas) lasts = file.has_update;
+    if (lasts) end_facts(database);
+    else check(database);
+}
+
+void CommitEffects::end_facts(session::DatabaseState& database) {
+    ++counts_.checks;
+    database.want_files();
+    database.counters().catalogue.move();
+    database.want_facts();
+}
+
+// Whoever writes to pg_class and has a relation's definition read anew, without giving it another file, may have given it another name or
+// another owner: as with what lasts, that may be undone before anybody has compared.
+void CommitEffects::definitions_changed(const protocol::WalCommit& commit) {
+    for (const auto& known : databases_) {
+        if (known.files == nullptr) continue;
+        const bool is_written = std::any_of(commit.written.begin(), commit.written.end(), [&](const auto& file) {
+            if (file.database != known.files->database) return false;
+            const auto found = known.files->relations.find(file.file);
+            return found != known.files->relations.end() && found->second == kRelations;
+        });
+        if (is_written && gives_no_file(commit, known)) end_facts(*known.database);
+    }
+}
+
+// It has the definition read anew of a relation that the facts know, and drops no file of it; nor one that is not known, which may be that
+// of an index: TRUNCATE, REINDEX and the like are no change of a name.
+bool CommitEffects::gives_no_file(const protocol::WalCommit& commit, const Known& known) const {
+    const auto facts = known.database->facts();
+    if (facts == nullptr) return false;
+    std::unordered_set<Oid> with_file;
+    for (const auto& file : commit.dropped) {
+        if (file.database != known.files->database) continue;
+        const auto found = known.files->relations.find(file.file);
+        if (found == known.files->relations.end()) return false;
+        with_file.insert(found->second);
+    }
+    return std::any_of(commit.invalidated.begin(), commit.invalidated.end(), [&](const protocol::WalRelation& relation) {
+        return relation.database == known.files->database && !with_file.contains(relation.relation) && facts->catalogue->find_relation(relation.relation) != nullptr;
+    });
 }
 
 // Roles, memberships, databases, their settings: whoever lost a right has lost it by now.
@@ -135,26 +191,25 @@ void CommitEffects::shared_catalogue_written(std::uint32_t file) {
 // TRUNCATE, ALTER, REFRESH and the like give a relation another file; ANALYZE and VACUUM say this as well.
 void CommitEffects::invalidated(const protocol::WalRelation& relation) {
     if (relation.database == 0) return;  // a shared catalogue, whose rows are in its file
-    auto* database = database_of(relation.database);
-    if (database == nullptr) return;     // its files come first, and dropped all
+    const auto* known = database_of(relation.database);
+    if (known == nullptr) return;        // its files come first, and dropped all
     if (relation.relation == 0) {
-        drop(*database);
-        check(*database);
+        drop(*known->database);
+        check(*known->database);
     } else {
-        drop(*database, relation.relation);
+        drop(*known->database, relation.relation);
     }
 }
 
-CommitEffects::Files& CommitEffects::files_of(session::DatabaseState& database) {
-    auto& files = files_[&database];
-    if (auto known = database.files(); known != files.known) files = {std::move(known), {}};
+CommitEffects::Files& CommitEffects::files_of(const Known& known) {
+    auto& files = files_[known.database];
+    if (known.files != files.known) files = {known.files, {}};
     return files;
 }
 
-session::DatabaseState* CommitEffects::database_of(Oid oid) {
-    for (auto* database : upstream_.databases()) {
-        const auto files = database->files();
-        if (files != nullptr && files->database == oid) return database;
+const CommitEffects::Known* CommitEffects::database_of(Oid oid) const {
+    for (const auto& known : databases_) {
+        if (known.files != nullptr && known.files->database == oid) return &known;
     }
     return nullptr;
 }

@@ -1,34 +1,43 @@
 #include "proxy/commit_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace larder::proxy {
 
 void CommitQueue::add(protocol::WalCommit commit) {
-    pending_.push_back({.commit = std::move(commit)});
-    has_new_ = true;
+    auto& added = pending_.emplace_back();
+    added.commit = std::move(commit);
+    // It may have been over already when the log came here, and the last snapshot says so.
+    look_at(added);
+    has_new_ |= !added.is_visible;
 }
 
-void CommitQueue::asking() {
-    for (auto& pending : pending_) pending.is_asked = true;
-    has_new_ = false;
+// Is it over in the last snapshot?
+void CommitQueue::look_at(Pending& pending) {
+    if (!snapshot_) return;
+    if (!pending.is_visible) {
+        pending.transaction = snapshot_->widen(pending.commit.transaction);
+        pending.is_visible = snapshot_->is_over(pending.transaction);
+        pending.newest_ask = newest_ask_;
+        pending.seen = answered_;
+    }
+    (pending.is_visible ? has_undecided_ : has_invisible_) = true;
 }
 
 void CommitQueue::answered(const protocol::Snapshot& snapshot, Instant now) {
     has_invisible_ = has_undecided_ = false;
     has_running_ended_ |= std::erase_if(running_, [&](std::uint64_t transaction) { return snapshot.is_over(transaction); }) > 0;
-    const std::uint64_t newest_ask = own_.newest();
-    for (auto& pending : pending_) {
-        if (!pending.is_asked) continue;
-        if (!pending.is_visible) {
-            pending.transaction = snapshot.widen(pending.commit.transaction);
-            pending.is_visible = snapshot.is_over(pending.transaction);
-            pending.newest_ask = newest_ask;
-            pending.seen = now;
-        }
-        if (pending.is_visible) has_undecided_ = true;
-        else has_invisible_ = true;
-    }
+    snapshot_ = snapshot;
+    // Whoever sent a transaction that is over in it had asked for its number before.
+    newest_ask_ = own_.newest();
+    answered_ = now;
+    for (auto& pending : pending_) look_at(pending);
+    has_new_ &= has_invisible_;  // what came meanwhile was over already
+}
+
+bool CommitQueue::has_visible_before(protocol::Lsn place) const {
+    return std::any_of(pending_.begin(), pending_.end(), [place](const Pending& pending) { return pending.is_visible && pending.commit.lsn < place; });
 }
 
 std::vector<SeenCommit> CommitQueue::take(Instant now) {

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <random>
 
-#include <poll.h>
-
 #include "base/log.h"
+#include "proxy/backoff.h"
 
 namespace larder::proxy {
 namespace {
@@ -70,13 +69,13 @@ std::string Control::server_version() const {
 }
 
 void Control::run() {
-    milliseconds backoff = kBackoffFirst;
+    Backoff backoff(kBackoffFirst, kBackoffMax);
     while (!stopping_.load()) {
         std::string error;
         try {
             connection_ = PgConnection::open(shared_.config.upstream, shared_.config.upstream.database, "larder_control", stop_wakeup_, error);
             if (connection_) {
-                backoff = kBackoffFirst;
+                backoff.reset();
                 serve();
             } else {
                 decide(rules::Reason::no_upstream, "the control connection cannot be opened: " + error);
@@ -85,17 +84,11 @@ void Control::run() {
             lost(e.what());
         }
         if (stopping_.load()) break;
-        pause(backoff);
-        backoff = std::min(backoff * 2, kBackoffMax);
+        stop_wakeup_.wait(backoff.next());
     }
     shared_.upstream.set_not_serving(rules::Reason::no_upstream);
     is_connected_.store(false);
     connection_.reset();
-}
-
-void Control::pause(milliseconds time) {
-    pollfd descriptor{stop_wakeup_.descriptor(), POLLIN, 0};
-    ::poll(&descriptor, 1, static_cast<int>(time.count()));
 }
 
 void Control::serve() {

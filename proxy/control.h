@@ -45,7 +45,6 @@ private:
     bool settle_outcomes();
     void decide(rules::Reason reason, const std::string& why);
     void lost(const std::string& why);
-    void pause(std::chrono::milliseconds time);
 
     Shared& shared_;
     KeptOutcomes& outcomes_;

@@ -40,13 +40,12 @@ bool wait_for(int socket, short events, int stop, Clock::time_point deadline) {
     }
 }
 
-std::string first_line(const char* text) {
-    std::string line = text == nullptr ? "" : text;
-    if (const auto end = line.find('\n'); end != std::string::npos) line.resize(end);
-    return printable(line);
-}
-
 }  // namespace
+
+std::string first_line(std::string text) {
+    if (const auto end = text.find('\n'); end != std::string::npos) text.resize(end);
+    return printable(text);
+}
 
 std::unique_ptr<PgConnection> PgConnection::open(const config::Upstream& upstream, const std::string& database, const char* application_name,
                                                  const Wakeup& stop, std::string& error, bool is_replication) {

@@ -17,6 +17,9 @@
 
 namespace larder::proxy {
 
+// Of a message of libpq, for a log line or a page: without what follows, and printable.
+std::string first_line(std::string text);
+
 struct PgRows {
     bool ok = false;
     std::string error, sqlstate;                                  // ok == false; never holds a password

@@ -147,6 +147,13 @@ void add_counts(Snapshot& out, const session::SessionMetrics& m) {
     out.login_failures += m.login_failures.value();
     out.protocol_errors += m.protocol_errors.value();
     out.broken_invariants += m.broken_invariants.value();
+    for (std::size_t i = 0; i < DurationCounts::kBuckets; ++i) out.feed.barrier_waits_by_time[i] += m.barrier_waits.count(i);
+    out.feed.barrier_wait_us += m.barrier_waits.sum_us();
+}
+
+void add_barrier(Snapshot& out, const ReadBarrier& barrier, const std::vector<std::uint64_t>& bypasses) {
+    out.feed.barrier_questions = barrier.questions();
+    out.feed.barrier_late = bypasses[static_cast<std::size_t>(rules::Reason::barrier_late)];
 }
 
 }  // namespace
@@ -166,6 +173,7 @@ Proxy::Proxy(const config::Config& config, std::string rules_file) : shared_(con
     shared_.client_tls.set(client_tls(config.listen));
     shared_.connector.set(std::make_shared<ServerConnector>(config.upstream));
     shared_.upstream.set_ttl_us_max(ttl_bound_us(config.freshness));
+    shared_.upstream.set_writers_elsewhere(config.freshness.writers == config::Writers::others);
 }
 
 Proxy::~Proxy() { stop(); }
@@ -326,6 +334,7 @@ Snapshot Proxy::snapshot() const {
         for (std::size_t i = 0; i < bypasses.size(); ++i) bypasses[i] += m.bypasses[i].value();
         for (std::size_t i = 0; i < pinned.size(); ++i) pinned[i] += m.pinned[i].value();
     }
+    add_barrier(out, shared_.barrier, bypasses);
     for (std::size_t i = 0; i < pinned.size(); ++i) out.pinned.emplace_back(session::name(static_cast<session::Pin>(i)), pinned[i]);
     add_pools(out, shared_.servers.rows(now()));
     const auto shapes = statement_totals();

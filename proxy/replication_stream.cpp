@@ -46,6 +46,7 @@ std::optional<ReplicationStream::Identity> ReplicationStream::identify(std::stri
     const PgRows segment = connection_->query("SHOW wal_segment_size", kQueryTimeout);
     if (!segment.ok || segment.rows.size() != 1) return error = segment.error, std::nullopt;
     Identity identity;
+    identity.system = system.at(0, 0).value_or("");
     const std::string timeline = system.at(0, 1).value_or("");
     std::from_chars(timeline.data(), timeline.data() + timeline.size(), identity.timeline);
     const auto flushed = parse_lsn(system.at(0, 2).value_or(""));
@@ -81,7 +82,7 @@ Bytes ReplicationStream::next(std::string& error) {
         PQfreemem(message_);
         message_ = nullptr;
         const int length = PQgetCopyData(raw, &message_, 1);
-        if (length < 0) return error = "the server ended the stream", Bytes{};
+        if (length < 0) return error = why_ended(length), Bytes{};
         if (length == 0) {
             if (std::exchange(has_read, true)) return {};
             if (PQconsumeInput(raw) == 0) return error = PQerrorMessage(raw), Bytes{};
@@ -90,6 +91,24 @@ Bytes ReplicationStream::next(std::string& error) {
         Bytes log;
         if (!take_message({message_, static_cast<std::size_t>(length)}, log, error) || !log.empty()) return log;
     }
+}
+
+// libpq: -1 is the end of the copy, whose result may be an error of the server; -2 is an error of the connection.
+std::string ReplicationStream::why_ended(int length) {
+    PGconn* raw = connection_->raw();
+    std::string why;
+    if (length == -1 && PQisBusy(raw) == 0) {
+        const Result result(PQgetResult(raw), PQclear);
+        why = PQresultErrorMessage(result.get());
+    } else {
+        why = PQerrorMessage(raw);
+    }
+    // It is read again from where the log ends then, and all that was kept is dropped.
+    constexpr std::string_view kRemoved = "has already been removed";
+    if (why.find(kRemoved) != std::string::npos)
+        return "the server has removed log that was not read yet; a larger wal_keep_size keeps it for longer (" +
+               first_line(std::move(why)) + ")";
+    return why.empty() ? "the server ended the stream" : "the server ended the stream: " + first_line(std::move(why));
 }
 
 // False: it is not what may come now.

@@ -20,6 +20,7 @@ namespace larder::proxy {
 class ReplicationStream {
 public:
     struct Identity {
+        std::string system;  // the cluster's system identifier, as the server writes it
         std::uint32_t timeline = 0;
         protocol::Lsn flushed = 0;   // the log that is on disk ends here
         std::size_t segment_bytes = 0;
@@ -35,13 +36,15 @@ public:
     bool start(protocol::Lsn from, std::uint32_t timeline, std::string& error);
 
     int socket() const;
-    // The next piece of log, good until the next call. Empty: nothing has come yet, or the stream has ended (`error` is set then).
+    // The next piece of log, good until the next call. Empty: nothing has come yet, or the stream has ended (`error` is set then, in the server's
+    // words if it said why).
     Bytes next(std::string& error);
     // Tells the server how far the stream was read, if it asked or has not heard of it for long. False: the connection is lost.
     bool report(Instant now);
 
 private:
     explicit ReplicationStream(std::unique_ptr<PgConnection> connection);
+    std::string why_ended(int length);
     bool take_message(Bytes message, Bytes& log, std::string& error);
 
     std::unique_ptr<PgConnection> connection_;

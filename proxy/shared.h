@@ -13,6 +13,7 @@
 #include "cache/cache.h"
 #include "config/config.h"
 #include "proxy/cancel_registry.h"
+#include "proxy/read_barrier.h"
 #include "proxy/server_connector.h"
 #include "proxy/server_pool.h"
 #include "proxy/statistics.h"
@@ -53,11 +54,12 @@ struct Reloadable {
         login_clients_max = config.listen.login_clients_max;
         login_timeout = config.listen.login_timeout;
         catalogue_poll = config.freshness.catalogue_poll;
+        barrier_limit = config.feed.barrier_limit;
     }
 
     std::atomic<bool> is_cache_enabled;
     std::atomic<int> clients_max, login_clients_max;
-    std::atomic<std::chrono::milliseconds> login_timeout, catalogue_poll;
+    std::atomic<std::chrono::milliseconds> login_timeout, catalogue_poll, barrier_limit;
 };
 
 struct Shared {
@@ -70,6 +72,7 @@ struct Shared {
     cache::Cache cache;
     rules::EnvironmentPool environments;
     CancelRegistry cancels;
+    ReadBarrier barrier;  // open while there is a change feed
     ServerPool servers;
     Statistics statistics;
     session::UnknownOutcomes* unknown_outcomes = nullptr;

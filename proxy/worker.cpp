@@ -219,6 +219,28 @@ void Worker::wait_for_server(std::uint64_t connection, std::uint64_t number) {
     waiting_.push_back({context_.now + shared_.config.pool.max_wait, connection, number});
 }
 
+bool Worker::await_barrier(std::uint64_t connection, std::uint64_t number) {
+    const Instant since = now();
+    const auto wait = shared_.barrier.begin_wait(*this);
+    if (wait != 0) barrier_waits_.push_back({wait, connection, number, since});
+    return wait != 0;
+}
+
+void Worker::post_barrier(std::uint64_t wait, bool has_passed) {
+    asio::post(io_, [this, wait, has_passed] {
+        const Instant at = now();
+        while (!barrier_waits_.empty() && barrier_waits_.front().wait <= wait)
+            end_barrier_wait(has_passed ? session::BarrierOutcome::passed : session::BarrierOutcome::refused, at);
+    });
+}
+
+// The oldest.
+void Worker::end_barrier_wait(session::BarrierOutcome outcome, Instant at) {
+    const BarrierWait ended = barrier_waits_.front();
+    barrier_waits_.pop_front();
+    if (ClientConnection* found = find(ended.connection)) found->on_barrier(ended.number, outcome, at - ended.since);
+}
+
 void Worker::reconsider() {
     std::unordered_set<std::uint64_t> ids;
     ids.swap(to_reconsider_);
@@ -356,7 +378,7 @@ void Worker::speed_up() {
 void Worker::tick() {
     ticks.add();
     context_.now = now();
-    is_slow_ = !is_active_;
+    is_slow_ = !is_active_ && barrier_waits_.empty();
     is_active_ = false;
     schedule_tick(is_slow_ ? kTickIdle : kTickBusy);
     begin_grace();
@@ -396,6 +418,9 @@ void Worker::serve_deadlines() {
         waiting_.pop_front();
         if (ClientConnection* found = find(due.connection)) found->on_wait_deadline(due.number);
     }
+    const auto barrier_limit = shared_.reloadable.barrier_limit.load(std::memory_order_relaxed);
+    while (!barrier_waits_.empty() && barrier_waits_.front().since + barrier_limit <= context_.now)
+        end_barrier_wait(session::BarrierOutcome::late, context_.now);
     while (!lingering_.empty() && lingering_.front().at <= context_.now) {
         const std::uint64_t id = lingering_.front().connection;
         lingering_.pop_front();

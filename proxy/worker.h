@@ -19,6 +19,7 @@
 #include "proxy/asio.h"
 #include "proxy/client_connection.h"
 #include "proxy/forwarding_waiter.h"
+#include "proxy/read_barrier.h"
 #include "proxy/session/context.h"
 #include "proxy/session/known_login.h"
 #include "proxy/session/statement_memo.h"
@@ -26,7 +27,7 @@
 
 namespace larder::proxy {
 
-class Worker final : public PoolClient {
+class Worker final : public PoolClient, public BarrierListener {
 public:
     Worker(Shared& shared, int index);
     ~Worker();
@@ -48,6 +49,7 @@ public:
     void post_cancel_routed(std::uint64_t connection);
     void post_lent(std::uint64_t connection, PooledServerRef server) override;
     void post_may_connect(std::uint64_t connection, const std::string& key) override;
+    void post_barrier(std::uint64_t wait, bool has_passed) override;
     void post_rules(std::shared_ptr<const rules::UserRules> rules);
     void post_login_rules(std::shared_ptr<const protocol::LoginRules> rules);
     void post_users(std::shared_ptr<const protocol::UserFile> users);
@@ -75,6 +77,8 @@ public:
     void wait_for_server(std::uint64_t connection, std::uint64_t number);
     void reconsider_later(std::uint64_t connection) { to_reconsider_.insert(connection); }
     void hold(std::uint64_t connection) { held_.push_back(connection); }   // until post_resumed()
+    // Begins a wait for the change feed; `number` is the connection's own, which it will be told with the end. False: there is no feed.
+    bool await_barrier(std::uint64_t connection, std::uint64_t number);
     void expect_login(std::uint64_t connection);       // within listen.login_timeout from now
     void cancel_sent(std::uint64_t connection, std::uint64_t link_number);
     // The connection has ended. It is deleted after a period of grace: calls of its waiter that are under way in other
@@ -93,6 +97,11 @@ private:
         std::uint64_t number = 0;
     };
 
+    struct BarrierWait {
+        std::uint64_t wait, connection, number;
+        Instant since;                                 // as the clock says, for it is measured in fractions of a tick
+    };
+
     void run();
     ClientConnection* find(std::uint64_t connection);
     void admit(int descriptor, int family, std::string address);
@@ -100,6 +109,7 @@ private:
     void speed_up();
     void tick();
     void serve_deadlines();
+    void end_barrier_wait(session::BarrierOutcome outcome, Instant at);
     void probe_ends();
     void reconsider();
     void publish_rows();
@@ -121,6 +131,7 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<ClientConnection>> buried_;
     std::vector<std::uint64_t> without_grace_;         // buried since the last begin_grace()
     std::deque<Deadline> waiting_;                     // for a server connection
+    std::deque<BarrierWait> barrier_waits_;            // in order
     std::unordered_set<std::uint64_t> to_reconsider_;
     std::deque<Deadline> logins_;                      // since when: a reload may change how long they have
     std::deque<Deadline> lingering_;                   // in order, since it has one constant timeout

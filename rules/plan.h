@@ -5,10 +5,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/freshness_level.h"
 #include "rules/catalogue.h"
 #include "rules/reason.h"
 #include "rules/session_env.h"
@@ -73,6 +75,8 @@ struct Plan {
     std::vector<RowRead> row_reads;        // for reason none
     std::chrono::milliseconds ttl{0};      // for reason none: after defaults, rule and hint
     std::chrono::milliseconds max_stale{0};  // the same: so old may an answer be that a write made old; 0: none is given
+    FreshnessLevel freshness = FreshnessLevel::strict;  // the same: as the rule says, or the configuration
+    std::optional<FreshnessLevel> comment_freshness;    // the same: as its comment says, which goes before the session's setting, as that before the rule
     bool reads_unlogged = false;           // for reason none: a table whose writes are not in the write-ahead log
     std::string rule;                      // the [[rule]] that matched, if any
     std::vector<std::string> tags;

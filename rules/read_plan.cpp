@@ -65,12 +65,15 @@ Reason judge_relations(Plan& plan, const sql::Facts& facts, const Scope& scope, 
 Reason apply_rules(Plan& plan, const PlanInput& input, const std::vector<std::string>& tables) {
     const auto& hints = input.facts.hints;
     plan.ttl = input.rules.default_ttl();
+    plan.freshness = input.rules.default_freshness();
+    plan.comment_freshness = hints.freshness;
     const auto* rule = input.rules.match({input.text, input.fingerprint, input.env->database, input.env->current_user, tables});
     if (rule != nullptr) {
         plan.rule = rule->name;
         plan.tags = rule->tags;
         if (rule->ttl) plan.ttl = *rule->ttl;
         if (rule->max_stale) plan.max_stale = *rule->max_stale;
+        if (rule->freshness) plan.freshness = *rule->freshness;
         if (rule->cache == false && !hints.ttl) return Reason::rule_off;
     }
     if (hints.ttl) plan.ttl = *hints.ttl;

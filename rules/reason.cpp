@@ -50,6 +50,8 @@ constexpr std::array kTexts{
     Text{Reason::protocol_shape, "protocol_shape", "the messages came in an order that cannot be served"},
     Text{Reason::old_statement, "old_statement", "it was prepared before the schema last changed, and the server decides whether it still holds"},
     Text{Reason::replica, "replica", "the server is a standby"},
+    Text{Reason::barrier_blind, "barrier_blind", "it has to see what others have committed, and no change feed tells of that now"},
+    Text{Reason::barrier_late, "barrier_late", "it has to see what others have committed, and the change feed was not there in time"},
     Text{Reason::in_flight, "in_flight", "a write of what it reads was under way"},
     Text{Reason::too_large, "too_large", "the answer is too large"},
     Text{Reason::had_notice, "had_notice", "the answer came with a notice"},

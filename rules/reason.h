@@ -45,6 +45,8 @@ enum class Reason : std::uint8_t {
     protocol_shape,       // a message sequence that cannot be served
     old_statement,        // it was prepared before the last change of the schema: the server decides whether it still holds
     replica,
+    barrier_blind,        // a read barrier was asked for, and there is none: no change feed, or not of what it reads
+    barrier_late,         // … and took longer than feed.barrier_limit
     in_flight,            // a write of what it reads was in flight when it was noted
     too_large,
     had_notice,           // the answer carried a notice

@@ -65,6 +65,7 @@ struct UserRules::Impl {
     std::vector<CompiledRule> rules;
     bool needs_fingerprint = false;
     std::chrono::milliseconds default_ttl = config::CacheConfig{}.ttl;
+    FreshnessLevel default_freshness = FreshnessLevel::strict;
 };
 
 UserRules::UserRules() : impl_(std::make_unique<Impl>()) {}
@@ -74,6 +75,7 @@ UserRules& UserRules::operator=(UserRules&&) noexcept = default;
 
 UserRules::UserRules(const config::Config& config) : UserRules() {
     impl_->default_ttl = config.cache.ttl;
+    impl_->default_freshness = config.freshness.level;
     impl_->rules.reserve(config.rules.size());
     for (const auto& rule : config.rules) {
         impl_->rules.push_back(compile(rule));
@@ -91,5 +93,6 @@ const config::Rule* UserRules::match(const RuleMatchInput& input) const {
 bool UserRules::empty() const { return impl_->rules.empty(); }
 bool UserRules::needs_fingerprint() const { return impl_->needs_fingerprint; }
 std::chrono::milliseconds UserRules::default_ttl() const { return impl_->default_ttl; }
+FreshnessLevel UserRules::default_freshness() const { return impl_->default_freshness; }
 
 }  // namespace larder::rules

@@ -35,6 +35,7 @@ public:
     bool needs_fingerprint() const;   // some rule matches by fingerprint
 
     std::chrono::milliseconds default_ttl() const;
+    FreshnessLevel default_freshness() const;
 
 private:
     struct Impl;

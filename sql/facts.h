@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "base/freshness_level.h"
+
 namespace larder::sql {
 
 // A possibly qualified name, folded to lower case where it was not quoted, as PostgreSQL does.
@@ -193,6 +195,7 @@ struct Hints {
     bool is_present = false;
     std::optional<std::chrono::milliseconds> ttl;
     std::optional<std::chrono::milliseconds> max_stale;
+    std::optional<FreshnessLevel> freshness;
     std::vector<std::string> tags;
     std::string error;  // not empty: the hint could not be read, and why
 };

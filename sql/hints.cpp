@@ -175,6 +175,10 @@ void read_item(Bytes item, Hints& hints) {
         read_duration_up_to(kHintTtlMax, value, hints.ttl, "ttl wants a number and a unit (ms, s, min, h, d) and at most a year", hints);
     } else if (equals_folded(key, "max_stale")) {
         read_duration_up_to(kHintMaxStaleMax, value, hints.max_stale, "max_stale wants a number and a unit (ms, s, min, h, d) and at most a day", hints);
+    } else if (equals_folded(key, "freshness")) {
+        const auto level = parse_freshness_level(value);
+        if (level) hints.freshness = level;
+        else hints.error = "freshness wants strict, bounded or barrier";
     } else if (equals_folded(key, "tag")) {
         if (!is_tag(value)) {
             hints.error = "tag wants up to 64 letters, digits, or any of _ - . : /";
@@ -186,7 +190,7 @@ void read_item(Bytes item, Hints& hints) {
             }
         }
     } else {
-        hints.error = "unknown hint, known are off, ttl=…, max_stale=… and tag=…";
+        hints.error = "unknown hint, known are off, ttl=…, max_stale=…, freshness=… and tag=…";
     }
 }
 

@@ -1,8 +1,8 @@
 // Hints: what a statement's comments ask of Larder.
 //
 // A hint is a comment, block or line, whose text begins with `larder:`, followed by items with commas or blanks between
-// them: `off`, `ttl=60s`, `max_stale=5s`, `tag=home`. It may stand anywhere but inside a literal or a quoted name, before or after other
-// comments. Units of durations: ms, s, min or m, h, d. Several hints add up; of several ttl, and of several max_stale, the last one counts.
+// them: `off`, `ttl=60s`, `max_stale=5s`, `freshness=barrier`, `tag=home`. It may stand anywhere but inside a literal or a quoted name, before or after other
+// comments. Units of durations: ms, s, min or m, h, d. Several hints add up; of several ttl, max_stale or freshness the last one counts.
 #pragma once
 
 #include "base/bytes.h"

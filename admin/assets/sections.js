@@ -99,7 +99,7 @@ export const memory = (list, purge) => {
 };
 
 const matchOf = rule => ["table", "fingerprint", "regex", "role", "database"].filter(key => rule[key]).map(key => `${key} ${rule[key]}`).join(", ") || "everything";
-const effectOf = rule => ["cache", "ttl", "max_stale", "tags"].filter(key => rule[key] !== undefined).map(key => `${key} ${rule[key]}`).join(", ");
+const effectOf = rule => ["cache", "ttl", "max_stale", "freshness", "tags"].filter(key => rule[key] !== undefined).map(key => `${key} ${rule[key]}`).join(", ");
 
 export const rules = list => table("Rules", [
   { title: "Name", cell: rule => rule.name },

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/console.h"
+#include "base/duration_counts.h"
 #include "base/metrics.h"
 #include "cache/cache.h"
 #include "proxy/session/pin.h"
@@ -31,6 +32,7 @@ class TrafficRecords;
 // Written by the worker, read by whoever scrapes.
 struct SessionMetrics {
     Count hits, misses, stored, joined_flights;
+    DurationCounts barrier_waits;                        // for the change feed, before a hit
     Count stale_hits;                                    // of the hits, those that a write had made old (max_stale)
     std::array<Count, static_cast<std::size_t>(rules::Reason::count_)> bypasses;    // by reason
     Count hit_bytes, saved_server_us;                    // what hits spared the server

@@ -121,7 +121,8 @@ std::vector<std::string> explain(const Statement& statement, const ResolvedPlan&
     if (may_be_kept) {
         add_reads(resolved, names, lines);
         lines.push_back(state.ttl.count() > 0 ? "  lives " + age(state.ttl) + " at most" : "  lives until one of these moves");
-        if (plan.max_stale.count() > 0) lines.push_back("  may be up to " + age(plan.max_stale) + " old although one of these moved (max_stale), but for this session's own writes");
+        if (plan.max_stale.count() > 0 && !state.waits_for_feed) lines.push_back("  may be up to " + age(plan.max_stale) + " old although one of these moved (max_stale), but for this session's own writes");
+        if (state.waits_for_feed) lines.emplace_back("  waits until the change feed has told of all that was committed before (freshness barrier); nothing old is given");
         for (const auto& tag : plan.tags) lines.push_back("  tag " + tag);
         if (state.has_parameters)
             lines.emplace_back("  each set of parameters has an answer of its own");

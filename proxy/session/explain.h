@@ -18,6 +18,7 @@ Bytes explained_statement(Bytes text);
 struct ExplainedState {
     rules::Reason obstacle = rules::Reason::none;  // why this session is not served now, whatever the statement
     std::chrono::microseconds ttl{0};              // 0: until something that it depends on moves
+    bool waits_for_feed = false;                   // freshness barrier
     bool is_kept_now = false;                      // an answer is in the cache, and still valid
     bool has_parameters = false;                   // then it is not known which answer is meant
 };

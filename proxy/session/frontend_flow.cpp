@@ -67,6 +67,8 @@ std::size_t Session::Impl::on_ready_bytes(Bytes in, Outputs& out) {
         if (!used) break;
         consumed += *used;
     }
+    // What ended without the server, a hit that was waited for, ends here for a Larder that stops.
+    if (shutdown_wanted && is_idle()) fail_client(out, "57P01", "terminating connection because Larder is shutting down");
     if (pool != nullptr) give_back(out);  // a message that was answered without what it had asked for
     return phase == Phase::closed ? in.size() : consumed;
 }
@@ -118,7 +120,7 @@ std::optional<std::size_t> Session::Impl::on_frame_start(Bytes in, Outputs& out)
             case Match::yes:
                 if (batch.has_row_limit && !is_batch_answered_here(batch)) break;
                 if (!on_batch(batch, in.substr(0, batch.bytes), out)) return std::nullopt;
-                is_counted = false;
+                message_done();
                 return batch.bytes;
             case Match::no: break;
         }
@@ -126,7 +128,7 @@ std::optional<std::size_t> Session::Impl::on_frame_start(Bytes in, Outputs& out)
     }
     const Frame frame{header->type, in.substr(protocol::kHeaderBytes, total - protocol::kHeaderBytes), in.substr(0, total)};
     if (!on_frontend_frame(frame, out)) return std::nullopt;
-    is_counted = false;
+    message_done();
     return phase == Phase::closed ? in.size() : total;
 }
 
@@ -425,7 +427,7 @@ void Session::Impl::run_own_command(const LarderCommand& command, bool simple, c
     if (!simple && batch->parse) text.append(protocol::kParseComplete);
     if (!simple) text.append(protocol::kBindComplete);
     if (!outcome.sqlstate.empty()) {
-        protocol::append_error(text, {protocol::severity::kError, outcome.sqlstate, outcome.error, {}, "Larder knows larder.cache, larder.trace and larder.max_age."});
+        protocol::append_error(text, {protocol::severity::kError, outcome.sqlstate, outcome.error, {}, "Larder knows larder.cache, larder.trace, larder.max_age and larder.freshness."});
         if (status == 'T') {
             make_block_real(nullptr, out);
             // The server's block must fail as well: let it fail in its own way, and swallow how.
@@ -464,6 +466,8 @@ std::vector<std::string> Session::Impl::explain_statement(const LarderCommand& c
     ExplainedState state;
     // Whatever else stands against it: without the environment the plan says so itself.
     if (env != nullptr && statement->looks_cacheable()) state.obstacle = obstacle();
+    state.waits_for_feed = wants_barrier(resolved.plan);
+    if (state.waits_for_feed && state.obstacle == rules::Reason::none && resolved.plan.reason == rules::Reason::none) state.obstacle = barrier_obstacle(resolved.plan);
     state.ttl = std::chrono::microseconds(std::max<std::int64_t>(0, ttl_us(resolved.plan)));
     state.has_parameters = statement->facts().is_single() && statement->facts().statements.front().parameters_max > 0;
     if (env != nullptr && resolved.plan.reason == rules::Reason::none && !state.has_parameters) {

@@ -53,7 +53,7 @@ std::string age_text(std::chrono::microseconds age) {
 
 std::string bool_text(bool value) { return value ? "on" : "off"; }
 
-bool is_known(std::string_view name) { return name == "cache" || name == "trace" || name == "max_age"; }
+bool is_known(std::string_view name) { return name == "cache" || name == "trace" || name == "max_age" || name == "freshness"; }
 
 // False: `value` is not one for this setting.
 bool assign(OwnSettings::Values& values, std::string_view name, std::string_view value) {
@@ -61,6 +61,11 @@ bool assign(OwnSettings::Values& values, std::string_view name, std::string_view
         const auto age = parse_age(value);
         if (age) values.max_age = *age;
         return age.has_value();
+    }
+    if (name == "freshness") {
+        const auto level = parse_freshness_level(value);
+        if (level) values.freshness = level;
+        return level.has_value();
     }
     const auto flag = parse_bool(value);
     if (flag) (name == "cache" ? values.cache : values.trace) = *flag;
@@ -70,12 +75,14 @@ bool assign(OwnSettings::Values& values, std::string_view name, std::string_view
 void reset(OwnSettings::Values& values, std::string_view name) {
     const OwnSettings::Values defaults;
     if (name == "max_age") values.max_age = defaults.max_age;
+    else if (name == "freshness") values.freshness = defaults.freshness;
     else if (name == "cache") values.cache = defaults.cache;
     else values.trace = defaults.trace;
 }
 
 std::string show(const OwnSettings::Values& values, std::string_view name) {
     if (name == "max_age") return age_text(values.max_age);
+    if (name == "freshness") return values.freshness ? std::string(larder::name(*values.freshness)) : "default";
     return bool_text(name == "cache" ? values.cache : values.trace);
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/freshness_level.h"
 #include "proxy/session/statement_memo.h"
 
 namespace larder::session {
@@ -18,6 +19,7 @@ public:
         bool cache = true;                                            // larder.cache
         bool trace = false;                                           // larder.trace
         std::chrono::microseconds max_age = std::chrono::microseconds::max();  // larder.max_age; max(): no bound
+        std::optional<FreshnessLevel> freshness;                               // larder.freshness; nothing: as the rules say
     };
 
     const Values& values() const { return values_; }

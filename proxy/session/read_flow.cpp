@@ -212,6 +212,10 @@ ReadNote Session::Impl::note_read(const ResolvedPlan& resolved, const protocol::
 
 Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved, bool needs_row_description, const protocol::Bind* bind, Bytes types,
                                                    cache::ResultRef& result, std::unique_ptr<Capture>& capture, Outputs& out) {
+    const bool is_by_barrier = wants_barrier(resolved.plan);
+    if (is_by_barrier) {
+        if (const auto step = bypasses_barrier(resolved.plan, out)) return *step;
+    }
     Flight taken_flight;
     if (flight.state != Flight::State::none) taken_flight = std::exchange(flight, {});
     const bool is_for_this_key = taken_flight.state != Flight::State::none && taken_flight.key == key;
@@ -223,7 +227,11 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
     }
     const cache::KeyView view{key, is_for_this_key ? taken_flight.hash : cache::hash_key(key)};
     if (!is_for_this_key) {
-        auto found = context.cache.find(view, context.now, bounds_of(resolved.plan), needs_row_description);
+        auto bounds = bounds_of(resolved.plan);
+        if (is_by_barrier) bounds.max_stale = {};
+        auto found = context.cache.find(view, context.now, bounds, needs_row_description);
+        // A fetch that somebody else begins from now on is as new as the request.
+        if (is_by_barrier && barrier != Barrier::passed && (found.result || context.cache.is_under_way(view))) return await_barrier();
         result = std::move(found.result);
         if (found.is_stale) context.metrics.stale_hits.add();
         if (result) return ReadStep::hit;
@@ -319,6 +327,7 @@ void Session::Impl::served(const cache::ResultRef& result, Outputs& out) {
 void Session::Impl::trace_hit(const cache::CachedResult& result, Outputs& out) {
     std::string text = "hit, stored " + age_text(context.now - result.stored()) + " ago, saved " + std::to_string(result.cost().server_us) + " us of server time";
     if (!result.is_fresh()) text += "; a write has made it old since, within its max_stale";
+    if (barrier == Barrier::passed) text += "; barrier waited " + std::to_string(barrier_waited.count() / 1'000) + '.' + std::to_string(barrier_waited.count() / 100 % 10) + " ms";
     trace(out, text);
 }
 

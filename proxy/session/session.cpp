@@ -217,11 +217,16 @@ void Session::on_flight(cache::ResultRef result, bool leads) {
     if (s.pause == Impl::Pause::flight) s.pause = Impl::Pause::none;
 }
 
+void Session::on_barrier(BarrierOutcome outcome, std::chrono::microseconds waited) { impl_->barrier_ended(outcome, waited); }
+
 void Session::on_cancel(Outputs&) {
     auto& s = *impl_;
     if (s.console_waits) return s.cancel_console();
     if (s.pause == Impl::Pause::flight) {
         if (!s.leave_flight()) return;  // its answer is here already
+        s.cancelled = true;
+        s.pause = Impl::Pause::none;
+    } else if (s.pause == Impl::Pause::barrier) {
         s.cancelled = true;
         s.pause = Impl::Pause::none;
     } else if (s.pause == Impl::Pause::server) {
@@ -304,6 +309,7 @@ void Needs::merge(const Needs& more) {
     leave_queue |= more.leave_queue;
     pinned |= more.pinned;
     reconsider |= more.reconsider;
+    await_barrier |= more.await_barrier;
     close_client |= more.close_client;
 }
 
@@ -354,7 +360,7 @@ std::string_view Session::state_name() const {
         case Impl::Phase::closed: return "closed";
         case Impl::Phase::ready: break;
     }
-    if (s.pause == Impl::Pause::flight || s.pause == Impl::Pause::server) return "waiting";
+    if (s.pause == Impl::Pause::flight || s.pause == Impl::Pause::server || s.pause == Impl::Pause::barrier) return "waiting";
     if (!s.owed.empty() || s.batch_is_open) return "active";
     return s.status == 'I' ? "idle" : "idle in transaction";
 }

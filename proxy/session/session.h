@@ -10,6 +10,7 @@
 // calls again, also after any event if is_paused() has become false.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -46,10 +47,11 @@ struct Needs {
     bool leave_queue = false;        // the connection that was asked for is not needed any more
     bool pinned = false;             // pinned_by() says why: it will not be given back soon
     bool reconsider = false;         // call reconsider() in a while
+    bool await_barrier = false;      // begin a wait for the change feed now, and say by on_barrier() how it ended
     bool close_client = false;       // after Outputs.client is flushed
     bool any() const {
         return start_client_tls || look_up_user || connect_server || route_cancel || cancel_server || close_server || close_client || release_server || acquire_server ||
-               login_refused || leave_queue || pinned || reconsider;
+               login_refused || leave_queue || pinned || reconsider || await_barrier;
     }
     void merge(const Needs& more);
 };
@@ -64,6 +66,9 @@ struct ClientInfo {
     protocol::CancelKey key;         // what Larder gives the client in BackendKeyData (pid, 4-byte secret; longer for 3.2)
     std::string key_secret_long;     // 32 random bytes for protocol 3.2 clients
 };
+
+// Of a wait for the change feed: it has told of all that was committed before the wait began; it took too long; there is no feed any more.
+enum class BarrierOutcome : std::uint8_t { passed, late, refused };
 
 class Session {
 public:
@@ -101,6 +106,9 @@ public:
     void on_client_closed(Outputs& out);       // EOF or error: the server is told to stop, marks go where they must
     // The flight that this session waited for has ended (from FlightWaiter, on the session's thread).
     void on_flight(cache::ResultRef result, bool leads);
+    // The wait of Needs.await_barrier has ended. Nothing happens if it was given up meanwhile (by a cancel): a later wait must
+    // not be told of the end of an earlier one.
+    void on_barrier(BarrierOutcome outcome, std::chrono::microseconds waited);
     // A CancelRequest with this session's key came.
     void on_cancel(Outputs& out);
     // Larder stops: 57P01 if the session is idle now, else when it is.

@@ -4,6 +4,7 @@
 //   login_flow.cpp     logins by Larder's user file: the client's, and then the one at the server
 //   frontend_flow.cpp  the client's messages: forward them in order, and remember what they will change
 //   read_flow.cpp      a cacheable read: lookup, flight, capture
+//   barrier_flow.cpp   … that waits for the change feed first
 //   backend_flow.cpp   the server's messages: to whom they belong, what they settle
 //   pool_flow.cpp      in the pooled modes: when a server connection is asked for, and when it is given back
 //   carry_flow.cpp     what a session takes with it from one server connection to the next
@@ -56,7 +57,9 @@ struct Session::Impl {
         closed,         // nothing more is read or answered
     };
     // Why the client's next message has to wait.
-    enum class Pause : std::uint8_t { none, flight, environment, owed, server, leftovers };
+    enum class Pause : std::uint8_t { none, flight, environment, owed, server, leftovers, barrier };
+    // Of the message in hand: what came of its wait for the change feed, if it had to.
+    enum class Barrier : std::uint8_t { none, passed, late, refused };
     // Who waits for whom.
     struct Flight {
         enum class State : std::uint8_t { none, waiting, landed, leads, alone } state = State::none;
@@ -217,6 +220,17 @@ struct Session::Impl {
     std::int64_t ttl_us(const rules::Plan& plan) const;
     void served(const cache::ResultRef& result, Outputs& out);
     void trace_hit(const cache::CachedResult& result, Outputs& out);
+
+    // --- barrier_flow.cpp
+    // The comment goes before the session's setting, and that before the rules.
+    bool wants_barrier(const rules::Plan& plan) const {
+        const auto level = plan.comment_freshness ? *plan.comment_freshness : own.values().freshness.value_or(plan.freshness);
+        return level == FreshnessLevel::barrier && context.upstream.has_writers_elsewhere();
+    }
+    rules::Reason barrier_obstacle(const rules::Plan& plan) const;
+    std::optional<ReadStep> bypasses_barrier(const rules::Plan& plan, Outputs& out);
+    ReadStep await_barrier();
+    void barrier_ended(BarrierOutcome outcome, std::chrono::microseconds waited);
 
     // --- backend_flow.cpp
     std::size_t on_reply(Bytes in, Outputs& out);
@@ -410,6 +424,12 @@ struct Session::Impl {
 
     Pause pause = Pause::none;
     bool is_counted = false;                           // the message in hand was looked at before, and had to wait
+    Barrier barrier = Barrier::none;                   // the same
+    std::chrono::microseconds barrier_waited{0};       // how long, if it had to
+    void message_done() {
+        is_counted = false;
+        barrier = Barrier::none;
+    }
     Flight flight;
     bool cancelled = false;                            // while it waited: the message in hand is answered with 57014
     std::string key;                                   // scratch of the read in hand

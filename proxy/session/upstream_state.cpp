@@ -27,6 +27,7 @@ std::shared_ptr<const RelationFiles> DatabaseState::files() const {
 void DatabaseState::publish(std::shared_ptr<const RelationFiles> files) {
     const Lock lock(mutex_);
     files_ = std::move(files);
+    are_files_read_.store(false, std::memory_order_release);
 }
 
 Registered DatabaseState::add_unjudged(std::shared_ptr<Unjudged> statement, std::uint64_t generation) {

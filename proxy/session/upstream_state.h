@@ -76,9 +76,17 @@ public:
     void publish(std::shared_ptr<const RelationFiles> files);
     void want_files() { files_wanted_.store(true, std::memory_order_release); }
     void want_check() { check_wanted_.store(true, std::memory_order_release); }
-    bool are_files_wanted() const { return files_wanted_.load(std::memory_order_acquire); }
+    // Or are being read: what is known of them may be of another database, that was dropped and had its name. (In the order of is_check_owed().)
+    bool are_files_wanted() const {
+        return files_wanted_.load(std::memory_order_acquire) || are_files_read_.load(std::memory_order_acquire) ||
+               files_wanted_.load(std::memory_order_acquire);
+    }
     bool is_check_wanted() const { return check_wanted_.load(std::memory_order_acquire); }
-    bool take_files_wanted() { return files_wanted_.exchange(false, std::memory_order_acq_rel); }
+    // The wish has been heard: they are being read until they are published.
+    void take_files_wanted() {
+        are_files_read_.store(true, std::memory_order_release);
+        files_wanted_.store(false, std::memory_order_release);
+    }
     // The wish has been heard: the check is under way until it is said to have ended.
     bool take_check_wanted() {
         if (!check_wanted_.load(std::memory_order_acquire)) return false;
@@ -101,7 +109,8 @@ private:
     cache::ServerCounters& server_;
     cache::DatabaseCounters& counters_;
     DatabaseGate gate_;
-    std::atomic<bool> wanted_{false}, files_wanted_{false}, check_wanted_{false}, is_checked_{false}, may_ask_{false};
+    std::atomic<bool> wanted_{false}, files_wanted_{false}, are_files_read_{false}, check_wanted_{false}, is_checked_{false},
+        may_ask_{false};
     void forget_repeats() LARDER_REQUIRES(mutex_);
     static constexpr std::size_t kUnjudgedMax = 10'000;
     mutable Mutex mutex_;
@@ -166,6 +175,9 @@ public:
     std::int64_t ttl_us_max(bool is_seen_by_feed = true) const {
         return is_seen_by_feed && is_feed_current() ? 0 : ttl_us_max_.load(std::memory_order_relaxed);
     }
+    // freshness.writers = "others": what nobody tells of may be written at any time. Set before the first session; until then true.
+    bool has_writers_elsewhere() const { return has_writers_elsewhere_; }
+    void set_writers_elsewhere(bool are_there) { has_writers_elsewhere_ = are_there; }
     void set_ttl_us_max(std::int64_t us) { ttl_us_max_.store(us, std::memory_order_relaxed); }
 
     // Written by the feed. Acquire and release: whoever sees that it is there sees that all older answers were dropped.
@@ -180,6 +192,7 @@ private:
     std::atomic<bool> foreign_server_{false};
     std::atomic<std::int64_t> ttl_us_max_{0};
     std::atomic<bool> is_feed_current_{false};
+    bool has_writers_elsewhere_ = true;
     mutable Mutex mutex_;
     DatabaseState strangers_;
     std::vector<std::unique_ptr<DatabaseState>> databases_ LARDER_GUARDED_BY(mutex_);

@@ -6,6 +6,7 @@ Each write is made directly, behind a read that is proven to be a hit, and then 
 """
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -90,6 +91,48 @@ WRITES = {
     "COPY": ("SELECT count(*) FROM children", "COPY children FROM PROGRAM 'echo 500,1000' CSV"),
     "unlogged table": ("SELECT n FROM fast", "UPDATE fast SET n = n + 1"),
 }
+
+
+class Fork:
+    """A port behind which replication is another server than all else."""
+
+    def __init__(self, port, replication_port):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port, self.ports = self.listener.getsockname()[1], (port, replication_port)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.carry, args=(client,), daemon=True).start()
+
+    def carry(self, client):
+        with client:
+            begin = client.recv(65536)
+            if begin[4:8] == b"\x04\xd2\x16\x2f":  # SSLRequest
+                client.sendall(b"N")
+                begin = client.recv(65536)
+            with socket.create_connection(("127.0.0.1", self.ports[b"replication\0" in begin])) as server:
+                server.sendall(begin)
+                back = threading.Thread(target=self.pipe, args=(server, client), daemon=True)
+                back.start()
+                self.pipe(client, server)
+                back.join()
+
+    @staticmethod
+    def pipe(source, target):
+        try:
+            while piece := source.recv(65536):
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.listener.close()
 
 
 @unittest.skipIf(DIRECT, "PostgreSQL needs no feed")
@@ -340,6 +383,94 @@ class FeedTest(unittest.TestCase):
                 connection = self.reader()
                 self.assertEqual(self.ask(connection, read), [(old[0][0] + 1,)])
                 wait_for_hit(self.larder, lambda: self.ask(connection, read))
+
+    def test_log_that_was_removed_before_it_was_read(self):
+        self.cluster.run("ALTER SYSTEM SET wal_keep_size = 0", "ALTER SYSTEM SET max_wal_size = '32MB'", "ALTER SYSTEM SET min_wal_size = '32MB'", "SELECT pg_reload_conf()")
+        self.start()
+        connection, read = self.reader(), "SELECT n FROM items WHERE id = 1"
+        wait_for_hit(self.larder, lambda: self.ask(connection, read))
+        pid, streams = self.walsender(), int(self.feed()["streams"])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            self.write("UPDATE items SET n = 78 WHERE id = 1")
+            first = self.cluster.run("SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0]
+
+            def is_removed():
+                self.cluster.run("SELECT txid_current()", "SELECT pg_switch_wal()", "CHECKPOINT")
+                return self.cluster.run(f"SELECT count(*) FROM pg_ls_waldir() WHERE name = '{first}'") == [(0,)]
+            eventually(is_removed, "the log is gone")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        eventually(lambda: int(self.feed()["streams"]) == streams + 1 and self.state() == "current", "the stream is there again")
+        self.assertEqual(self.ask(connection, read), [(78,)])
+        log = self.larder.last_output()
+        self.assertEqual(log.count("wal_keep_size"), 1, log)
+        wait_for_hit(self.larder, lambda: self.ask(connection, read))
+        self.write("UPDATE items SET n = 79 WHERE id = 1")
+        eventually(lambda: self.ask(connection, read) == [(79,)], "what is written now is seen")
+
+    def test_a_stream_of_another_cluster(self):
+        other = OwnCluster()
+        self.addCleanup(other.remove)
+        fork = Fork(self.cluster.server.port, other.server.port)
+        self.addCleanup(fork.close)
+        self.larder = Larder(self.cluster.server.at(fork.port), LONG)
+        self.addCleanup(self.larder.stop)
+        wait_until_serving(self.larder)
+        eventually(lambda: self.state() == "waiting" and "another cluster" in (self.feed()["why"] or ""), "the stream is refused")
+
+    def test_a_name_that_stood_before_another_for_a_moment(self):
+        """What was kept meanwhile is of the relation that is gone, and no comparison finds anything."""
+        self.start()
+        self.cluster.run("CREATE SCHEMA first", "CREATE TABLE first.spare AS SELECT -1 AS n", "CREATE SCHEMA spare", "CREATE TABLE spare.items AS SELECT -1 AS n")
+        connection, writer = self.reader(), self.cluster.server.connect("postgres")
+        self.addCleanup(writer.close)
+        with connection.cursor() as cursor:
+            cursor.execute("SET search_path = ahead, first, public")
+        moments = {"table": ("CREATE TABLE first.items AS SELECT -1 AS n", "DROP TABLE first.items"),
+                   "rename": ("ALTER TABLE first.spare RENAME TO items", "ALTER TABLE first.items RENAME TO spare"),
+                   "other schema": ("ALTER TABLE spare.items SET SCHEMA first", "ALTER TABLE first.items SET SCHEMA spare"),
+                   "schema": ("ALTER SCHEMA spare RENAME TO ahead", "ALTER SCHEMA ahead RENAME TO spare"),
+                   "view": ("CREATE VIEW first.items AS SELECT -1 AS n", "DROP VIEW first.items")}
+        for name, (begins, ends) in moments.items():
+            with self.subTest(name):
+                reads = []
+                for number in range(40):
+                    read = f"SELECT min(n) FROM items /* {name} {number} */"
+                    wait_for_hit(self.larder, lambda: self.ask(connection, "SELECT min(n) FROM public.items"))
+                    with writer.cursor() as cursor:
+                        cursor.execute(begins)
+                        self.assertIn(self.ask(connection, read), ([(-1,)], [(0,)]))
+                        cursor.execute(ends)
+                    reads.append(read)
+                commits = int(self.feed()["commits"])
+                self.write("INSERT INTO audit VALUES (7, 7)")
+                eventually(lambda commits=commits: int(self.feed()["commits"]) > commits, "a later commit was dealt with")
+                self.assertEqual([read for read in reads if self.ask(connection, read) != [(0,)]], [])
+
+    def test_temporary_tables_of_others_drop_nothing(self):
+        self.start()
+        connection, read = self.reader(), "SELECT n FROM items WHERE id = 1"
+        for statement in ("CREATE TEMP TABLE passing (id serial PRIMARY KEY, body text DEFAULT 'x', CHECK (id > 0))", "CREATE TEMP TABLE passing AS SELECT n, 'x' AS t FROM items"):
+            with self.subTest(statement):
+                wait_for_hit(self.larder, lambda: self.ask(connection, read))
+                hits, commits = self.larder.hits(), int(self.feed()["commits"])
+                self.write(statement)
+                eventually(lambda commits=commits: int(self.feed()["commits"]) > commits + 1, "it was made, and dropped with its session")
+                self.ask(connection, read)
+                self.assertEqual(self.larder.hits(), hits + 1)
+
+    def test_a_database_that_was_made_again_under_its_name(self):
+        self.start()
+        read = "SELECT n FROM things WHERE id = 1"
+        for number in (1, 2, 3):
+            self.cluster.run("DROP DATABASE IF EXISTS shop WITH (FORCE)", "CREATE DATABASE shop")
+            self.cluster.run("CREATE TABLE things (id int PRIMARY KEY, n int)", f"INSERT INTO things VALUES (1, {number})", database="shop")
+            connection = self.larder.server.connect("shop")
+            self.assertEqual(wait_for_hit(self.larder, lambda connection=connection: self.ask(connection, read)), [(number,)])
+            self.cluster.run("UPDATE things SET n = n + 100", database="shop")
+            eventually(lambda number=number, connection=connection: self.ask(connection, read) == [(number + 100,)], "the write is seen")
+            connection.close()
 
     def test_a_stream_that_stands_still_is_not_relied_on(self):
         self.start("freshness.others_ttl_max=10ms", "feed.lag_max=200ms")

@@ -22,7 +22,7 @@ SEED = int(os.environ.get("HTTP_FUZZ_SEED", random.SystemRandom().randrange(1 <<
 TOKEN = "token-of-the-test"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "LOCK")
 ODD = ("", "0", "-1", "1", "2", "99999999999999999999", "1e9", "NaN", "null", "true", "public.t", "t", "%", "%00", "%ff%fe", "%zz", "a b", "a;b", "'", '"', "é", "../..", "\\", "x" * 3000)
-KEYS = ("name", "before", "table", "fingerprint", "regex", "role", "database", "cache", "ttl", "max_stale", "tags", "nonsense")
+KEYS = ("name", "before", "table", "fingerprint", "regex", "role", "database", "cache", "ttl", "max_stale", "freshness", "tags", "nonsense")
 VALUES = ("r1", "r2", "", "t", "public.t", "(", "(a+)+$", "[", "10s", "-1s", "1e99", True, False, None, 0, -1, 1.5, [], ["a", "b"], [1], {}, "\0", "x" * 5000, "\ud7ff")
 BODIES = (b"", b"{", b"[]", b"null", b"\xff\xfe", b"{" * 2000, b'{"name": "a", "name": "b"}', b'"' + b"x" * 30000 + b'"')
 

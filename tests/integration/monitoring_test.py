@@ -75,6 +75,7 @@ class Monitoring(unittest.TestCase):
         self.assertEqual(len(told), len(rows), "a metric is there twice")
         kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", self.larder.http("/metrics"), re.MULTILINE))
         labels = self.labels_by_metric()
+        labels |= {name: labels[f"{name}_bucket"] - {"le"} for name, kind in kinds.items() if kind == "histogram"}
         self.assertEqual(told, {name: (kind, labels[name]) for name, kind in kinds.items()})
 
     def assert_asks_for_what_is_there(self, where, expression, legend=""):

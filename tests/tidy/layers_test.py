@@ -47,7 +47,7 @@ FOREIGN = (
     (r"(postgres\.h|pg_query.*|nodes/.*|storage/.*|utils/.*|catalog/.*|parser/.*)", {"sql"}),
     # Sockets, files and processes: what does I/O.
     (r"(unistd|fcntl)\.h", IO | {"advisor", "base"}),  # files: base/durable_file.h
-    (r"poll\.h", IO | {"advisor"}),  # it waits for its server
+    (r"poll\.h", IO | {"advisor", "base"}),  # it waits for its server; base/wakeup.h
     (r"sys/eventfd\.h", {"base"}),  # base/wakeup.h
     (r"(sys|netinet|arpa|linux)/.*\.h|(netdb|unistd|fcntl|poll|signal|pthread|ifaddrs)\.h", IO),
     # Threads and locks of one's own; base/thread_annotations.h has the mutex that the checker sees.

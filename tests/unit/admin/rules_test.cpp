@@ -52,7 +52,7 @@ TEST_CASE_METHOD(World, "SHOW RULES lists them in order") {
     rules.rows.insert(rules.rows.begin(), {"mine", {{"max_stale", "5s"}}, false});
     const auto reply = console.run("show rules;", false);
     REQUIRE(reply.rows.size() == 2);
-    CHECK(reply.columns == std::vector<std::string>{"position", "name", "made_in", "table", "fingerprint", "regex", "role", "database", "cache", "ttl", "max_stale", "tags"});
+    CHECK(reply.columns == std::vector<std::string>{"position", "name", "made_in", "table", "fingerprint", "regex", "role", "database", "cache", "ttl", "max_stale", "freshness", "tags"});
     CHECK(reply.rows[0][1] == "mine");
     CHECK(reply.rows[0][2] == "console");
     CHECK(reply.rows[0][3] == std::nullopt);

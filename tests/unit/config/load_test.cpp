@@ -112,6 +112,18 @@ TEST_CASE("what only the whole can tell") {
     CHECK(holds(error_of("[admin]\naddress = \"127.0.0.1:6432\"\n"), "must differ"));
 }
 
+TEST_CASE("how fresh hits are, and how long one waits for it") {
+    CHECK(read("").freshness.level == larder::FreshnessLevel::strict);
+    CHECK(read("").feed.barrier_limit == std::chrono::milliseconds(50));
+    const auto config = read("[freshness]\nlevel = \"barrier\"\n[feed]\nbarrier_limit = \"2s\"\n[[rule]]\nname = \"a\"\nfreshness = \"bounded\"\n");
+    CHECK(config.freshness.level == larder::FreshnessLevel::barrier);
+    CHECK(config.feed.barrier_limit == std::chrono::milliseconds(2'000));
+    CHECK(config.rules.at(0).freshness == larder::FreshnessLevel::bounded);
+    CHECK(holds(error_of("[freshness]\nlevel = \"ttl\"\n"), "must be strict, bounded or barrier"));
+    CHECK(holds(error_of("[feed]\nbarrier_limit = \"0\"\n"), "from 1ms to 10s"));
+    CHECK(holds(error_of("[[rule]]\nname = \"a\"\nfreshness = \"ttl\"\n"), ":3: rule 'a': freshness must be strict, bounded or barrier"));
+}
+
 TEST_CASE("rules are checked") {
     CHECK(holds(error_of("[[rule]]\nttl = \"1s\"\n"), "needs a name"));
     CHECK(holds(error_of("[[rule]]\nname = \"a\"\n[[rule]]\nname = \"a\"\n"), "two rules named 'a'"));

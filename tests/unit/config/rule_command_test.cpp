@@ -79,7 +79,7 @@ TEST_CASE("what is printed is read again") {
 }
 
 TEST_CASE("a rule from texts, checked as those of a file are") {
-    const RuleOptions options{{"table", "public.orders"}, {"role", "app"}, {"cache", "true"}, {"ttl", "30s"}, {"max_stale", "5s"}, {"tags", "home, front"}};
+    const RuleOptions options{{"table", "public.orders"}, {"role", "app"}, {"cache", "true"}, {"ttl", "30s"}, {"max_stale", "5s"}, {"freshness", "barrier"}, {"tags", "home, front"}};
     const auto rule = make_rule("r", options);
     CHECK(rule.name == "r");
     CHECK(rule.match.table == "public.orders");
@@ -87,10 +87,11 @@ TEST_CASE("a rule from texts, checked as those of a file are") {
     CHECK(rule.cache == true);
     CHECK(rule.ttl == 30s);
     CHECK(rule.max_stale == 5s);
+    CHECK(rule.freshness == larder::FreshnessLevel::barrier);
     CHECK(rule.tags == std::vector<std::string>{"home", "front"});
     CHECK(options_of(rule) == options);
     for (const auto& [wrong, problem] : RuleOptions{{"ttl", "ttl must be a duration"}, {"cache", "cache must be true or false"}, {"tabel", "did you mean 'table'?"},
-                                                    {"name", "unknown key 'name'"}, {"match", "unknown key 'match'"}, {"max_stale", "max_stale must be a duration"}, {"line", "unknown key 'line'"}}) {
+                                                    {"name", "unknown key 'name'"}, {"match", "unknown key 'match'"}, {"max_stale", "max_stale must be a duration"}, {"freshness", "freshness must be strict, bounded or barrier"}, {"line", "unknown key 'line'"}}) {
         INFO(wrong);
         CHECK_THROWS_WITH(make_rule("r", {{wrong, "?"}}), Catch::Contains(problem));
     }

@@ -55,6 +55,26 @@ std::string heap_insert(std::uint32_t file) {
     const std::string block = std::string("\0\0\0\0", 4) + word(1663) + word(5) + word(file) + word(0);
     return block + std::string("\xFF\0", 2);
 }
+// With the row, of which the columns begin behind so many bytes of bitmap.
+std::string heap_insert(const std::string& row, std::size_t bitmap = 1) {
+    const std::string tuple = std::string(4, '\0') + static_cast<char>(23 + bitmap) + std::string(bitmap, '\0') + row;
+    const std::string block = std::string("\0\x20", 2) + static_cast<char>(tuple.size() & 0xFF) + static_cast<char>(tuple.size() >> 8) +
+                              word(1663) + word(5) + word(1259) + word(0);
+    return block + std::string("\xFF\x03", 2) + tuple + "abc";
+}
+// The same as the second row of a page, of which there is an image without the hole.
+std::string heap_insert_by_image(const std::string& row, std::uint8_t image_info = 0x03) {
+    const std::size_t begin = 4'000, hole_begin = 32;
+    std::string page(kWalPageBytes, '\0');
+    const auto tuple = std::string(22, '\0') + static_cast<char>(24) + '\0' + row;
+    page.replace(begin, tuple.size(), tuple);
+    page.replace(28, 4, word(static_cast<std::uint32_t>(begin | 1u << 15 | tuple.size() << 17)));
+    const std::string image = page.substr(0, hole_begin) + page.substr(begin);
+    const auto half = [](std::size_t value) { return std::string{static_cast<char>(value & 0xFF), static_cast<char>(value >> 8)}; };
+    std::string block = std::string("\0\x10\0\0", 4) + half(image.size()) + half(hole_begin) + static_cast<char>(image_info);
+    if ((image_info & 0x1C) != 0) block += half(begin - hole_begin);
+    return block + word(1663) + word(5) + word(1259) + word(0) + std::string("\xFF\x03", 2) + image + std::string("\2\0\0", 3);
+}
 const std::string kEmptyCommit = body_of(std::string(8, '\0'));
 
 WalCommit commit(WalTransactions& transactions, std::uint32_t transaction) {
@@ -78,6 +98,56 @@ TEST_CASE("commits of a recorded log change what pg_waldump says") {
     // Nothing was under way when the log says for the first time what runs: from there on all is known.
     CHECK_FALSE(commits.back().is_anything);
     CHECK_FALSE(commits[commits.size() / 2].is_anything);
+}
+
+TEST_CASE("of rows that come it is told whether they would be temporary tables' in the catalogue") {
+    WalTransactions transactions(700);
+    const auto commit_of = [&](const std::string& body, std::uint8_t manager = 10, std::uint8_t info = 0) {
+        REQUIRE(transactions.add(record(manager, info, 701, body)).has_value());
+        const auto found = commit(transactions, 701);
+        REQUIRE(found.written.size() == 1);
+        return found.written[0];
+    };
+    std::string row(200, '\0');
+    const std::size_t persistence = 114, type = 79, bitmap = GENERATE(1, 5, 9);
+    row[persistence] = 't', row[type] = 'c';
+    CHECK_FALSE(commit_of(heap_insert(row, bitmap)).has_lasting_relation);
+    CHECK_FALSE(commit_of(heap_insert(row, bitmap)).has_lasting_type);
+    row[type] = 'b';
+    CHECK_FALSE(commit_of(heap_insert(row, bitmap)).has_lasting_type);
+    row[persistence] = 'p', row[type] = 'd';
+    CHECK(commit_of(heap_insert(row, bitmap)).has_lasting_relation);
+    CHECK(commit_of(heap_insert(row, bitmap)).has_lasting_type);
+    CHECK_FALSE(commit_of(heap_insert(row, bitmap)).has_update);
+    CHECK(commit_of(heap_insert_by_image(row)).has_lasting_relation);
+    CHECK(commit_of(heap_insert_by_image(row)).has_lasting_type);
+    row[persistence] = 't', row[type] = 'b';
+    CHECK_FALSE(commit_of(heap_insert_by_image(row)).has_lasting_relation);
+    CHECK_FALSE(commit_of(heap_insert_by_image(row)).has_lasting_type);
+    // What cannot be read lasts: a compressed image of the page instead of the row, neither of both, many rows, a row that is too short.
+    CHECK(commit_of(heap_insert_by_image(row, 0x07)).has_lasting_relation);
+    CHECK(commit_of(heap_insert(1259)).has_lasting_relation);
+    CHECK(commit_of(heap_insert(1259)).has_lasting_type);
+    row[persistence] = 't', row[type] = 'c';
+    CHECK(commit_of(heap_insert(row, bitmap), 9, 0x50).has_lasting_relation);
+    CHECK(commit_of(heap_insert(row.substr(0, persistence), bitmap)).has_lasting_relation);
+    CHECK_FALSE(commit_of(heap_insert(row.substr(0, persistence), bitmap)).has_lasting_type);
+    // Changes and deletions of rows say nothing of the kind.
+    const auto update = static_cast<std::uint8_t>(GENERATE(0x20, 0x40));
+    row[persistence] = 'p';
+    CHECK_FALSE(commit_of(heap_insert(row, bitmap), 10, update).has_lasting_relation);
+    CHECK(commit_of(heap_insert(row, bitmap), 10, update).has_update);
+    CHECK_FALSE(commit_of(heap_insert(row, bitmap), 10, 0x10).has_update);
+    // Of several rows one is enough.
+    row[persistence] = 't';
+    REQUIRE(transactions.add(record(10, 0, 701, heap_insert(row))).has_value());
+    row[persistence] = 'p';
+    REQUIRE(transactions.add(record(10, 0, 702, heap_insert(row))).has_value());
+    const std::string with_subtransaction = body_of(std::string(8, '\0') + word(2) + word(1) + word(702));
+    const auto both = transactions.add(record(1, 0x80, 701, with_subtransaction));
+    REQUIRE(both.has_value());
+    REQUIRE((*both)->written.size() == 1);
+    CHECK((*both)->written[0].has_lasting_relation);
 }
 
 TEST_CASE("a transaction that may have begun before the stream is of anything") {

@@ -56,13 +56,16 @@ TEST_CASE("items of a hint") {
     CHECK(find_hints("/* larder: ttl=365d */").ttl == 365 * 24h);
     CHECK(find_hints("/* larder: ttl=1s, ttl=2s */").ttl == 2s);
     CHECK(find_hints("/* larder: ttl=1min max_stale=5s */").max_stale == 5s);
+    CHECK(find_hints("/* larder: Freshness=BARRIER */").freshness == larder::FreshnessLevel::barrier);
+    CHECK(find_hints("/* larder: freshness=barrier freshness=bounded */").freshness == larder::FreshnessLevel::bounded);
+    CHECK_FALSE(find_hints("/* larder: ttl=1min */").freshness);
 }
 
 TEST_CASE("a hint that cannot be read says why and changes nothing") {
     for (const char* text : {"/* larder: */", "/* larder: ttl */", "/* larder: ttl= */", "/* larder: ttl=60 */", "/* larder: ttl=-1s */", "/* larder: ttl=s */",
                              "/* larder: ttl=1.5s */", "/* larder: ttl=1y */", "/* larder: ttl=366d */", "/* larder: ttl=99999999999999999999s */",
                              "/* larder: ttl=9223372036854775807d */", "/* larder: on */", "/* larder: tag= */", "/* larder: tag */", "/* larder: tag=a\"b */",
-                             "/* larder: max_stale=5 */", "/* larder: max_stale=25h */", "/* larder: off=1 */"}) {
+                             "/* larder: max_stale=5 */", "/* larder: freshness=ttl */", "/* larder: freshness */", "/* larder: max_stale=25h */", "/* larder: off=1 */"}) {
         INFO(text);
         const Hints hints = find_hints(text);
         CHECK(hints.is_present);

@@ -43,6 +43,8 @@ enum class PlantedFault : std::uint8_t {
     proved_by_one,              // rows: … all of them
     all_ignored,                // rows: reads by key depend on `all`
     row_ignored,                // rows: and on the row
+    remote_unchecked,           // compare versions on a hit: of what the second level kept
+    remote_key_unchecked,       // a key is compared in full: with the one that the second level gave back
     count_
 };
 

@@ -9,6 +9,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/planted_fault.h"
 #include "cache/flights.h"
 #include "cache/shard.h"
 
@@ -78,7 +79,14 @@ Lookup Cache::find(const KeyView& key, Instant now, const ReadBounds& bounds, bo
     return {std::move(result), Miss::absent, !is_trusted};
 }
 
-bool Cache::store(const KeyView& key, ResultRef result, Instant now) {
+Lookup Cache::judge(const ResultRef& result, Instant now, const ReadBounds& bounds, bool needs_row_description) {
+    if (!result->is_fresh() && !is_planted(PlantedFault::remote_unchecked)) return {{}, Miss::stale};
+    if (now >= result->expires() || now - result->stored() > bounds.max_age) return {{}, Miss::expired};
+    if (needs_row_description && !result->has_row_description()) return {{}, Miss::no_row_description};
+    return {result, Miss::absent};
+}
+
+bool Cache::store(const KeyView& key, ResultRef result, Instant now, Evictions* evictions) {
     if (!result || impl_->limits.bytes_max == 0) return false;
     Shard& shard = impl_->shard_of(key);
     if (result->bytes() > impl_->limits.entry_bytes_max || Shard::charge_of(*result) > shard.entry_charge_max()) {
@@ -90,7 +98,7 @@ bool Cache::store(const KeyView& key, ResultRef result, Instant now) {
         shard.count_stale();
         return false;
     }
-    return shard.store(key, result, now);
+    return shard.store(key, result, now, evictions);
 }
 
 Join Cache::join(const KeyView& key, const Note& note, FlightWaiter* waiter) { return impl_->flights.join(key, note, waiter); }

@@ -60,6 +60,16 @@ struct Lookup {
     bool is_stale = false;  // a hit by ReadBounds::max_stale alone
 };
 
+// Who is given what the memory has no room for: answers that could still be served, one call each, on the thread of the store() that
+// pushed them out and outside all locks. Must not throw; keeps a reference or lets it go.
+class Evictions {
+public:
+    virtual void on_evicted(const ResultRef& result) = 0;
+
+protected:
+    ~Evictions() = default;
+};
+
 // How old an answer its reader takes. Ages count from the moment of the note, so an answer of age a is what PostgreSQL would have
 // said at some moment since then; the clock is the tick of the worker, which may lag by a few milliseconds.
 struct ReadBounds {
@@ -100,11 +110,16 @@ public:
     // old for these bounds, or lacks the row description, stays. The order of the misses is that of `Miss`.
     Lookup find(const KeyView& key, Instant now, const ReadBounds& bounds, bool needs_row_description);
 
+    // The same check of an answer that is not in this cache, but was kept elsewhere: the counters are loaded in here. Call it after the
+    // request was read and the answer has come. It is never given when a write has made it old.
+    static Lookup judge(const ResultRef& result, Instant now, const ReadBounds& bounds, bool needs_row_description);
+
     // Stores unless a noted counter has moved and its stale_until() is over (the spare check), its time is over, the entry is too
     // large, or admission refuses it. Replaces an entry of the same key, but not one that was noted later and can still be given, nor a
     // fresh one with a row description by one without. Returns true if this result is in the cache now. Work is bounded: a large entry that would
     // have to push out thousands of small ones is refused.
-    bool store(const KeyView& key, ResultRef result, Instant now);
+    // `evictions`: is given what goes for it though it could be served, or this result itself if it is worth less; null: nobody is.
+    bool store(const KeyView& key, ResultRef result, Instant now, Evictions* evictions = nullptr);
 
     // Asks to be the one who fetches; `waiter` may be null for one who will not wait. `note` is what the caller noted for its own fetch, before sending: it becomes the
     // flight's note if the caller leads. An empty note means it was refused: such a flight takes no waiters.

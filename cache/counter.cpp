@@ -82,6 +82,7 @@ struct DatabaseCounters::Impl {
 
     mutable Mutex mutex;
     boost::unordered_flat_map<Oid, std::unique_ptr<RelationCounters>> relations LARDER_GUARDED_BY(mutex);
+    std::map<const RelationCounters*, Oid, std::less<>> oids LARDER_GUARDED_BY(mutex);  // of those, by address
     OutstandingWrites outstanding;
     std::atomic<Counter*> rows{nullptr};
     std::unique_ptr<Counter[]> rows_owned LARDER_GUARDED_BY(mutex);
@@ -93,7 +94,10 @@ DatabaseCounters::~DatabaseCounters() = default;
 RelationCounters& DatabaseCounters::relation(Oid root) {
     Lock lock(impl_->mutex);
     auto& counters = impl_->relations[root];
-    if (!counters) counters = std::make_unique<RelationCounters>();
+    if (!counters) {
+        counters = std::make_unique<RelationCounters>();
+        impl_->oids.emplace(counters.get(), root);
+    }
     return *counters;
 }
 
@@ -123,6 +127,61 @@ std::vector<std::pair<Oid, const RelationCounters*>> DatabaseCounters::relations
     return all;
 }
 
+namespace {
+
+// A name: what kind of counter, which of the relation's keys, and the number of the relation or row.
+enum class NameKind : std::uint8_t { catalogue = 1, any, row, scan, all, absent };
+constexpr unsigned kKindShift = 56, kKeyShift = 48;
+constexpr std::uint64_t make_name(NameKind kind, std::uint64_t number, std::size_t key = 0) {
+    return std::uint64_t{static_cast<std::uint8_t>(kind)} << kKindShift | std::uint64_t{key} << kKeyShift | number;
+}
+
+std::optional<std::uint64_t> name_in(const RelationCounters& relation, Oid oid, const Counter* counter) {
+    if (counter == &relation.scan) return make_name(NameKind::scan, oid);
+    for (std::size_t i = 0; i < relation.keys.size(); ++i) {
+        if (counter == &relation.keys[i].all) return make_name(NameKind::all, oid, i);
+        if (counter == &relation.keys[i].absent) return make_name(NameKind::absent, oid, i);
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> DatabaseCounters::name_of(const Counter* counter) const {
+    if (counter == &catalogue) return make_name(NameKind::catalogue, 0);
+    if (counter == &any) return make_name(NameKind::any, 0);
+    const std::less<> before;
+    const Counter* rows = impl_->rows.load(std::memory_order_acquire);
+    if (rows != nullptr && !before(counter, rows) && before(counter, rows + kRowCounters)) return make_name(NameKind::row, static_cast<std::uint64_t>(counter - rows));
+    Lock lock(impl_->mutex);
+    auto at = impl_->oids.upper_bound(static_cast<const void*>(counter));
+    if (at == impl_->oids.begin()) return std::nullopt;
+    --at;
+    return at->first->holds(counter) ? name_in(*at->first, at->second, counter) : std::nullopt;
+}
+
+const Counter* DatabaseCounters::named(std::uint64_t name) const {
+    const std::size_t key = name >> kKeyShift & 0xFF;
+    const std::uint64_t number = name & ((std::uint64_t{1} << kKeyShift) - 1);
+    const auto kind = static_cast<NameKind>(name >> kKindShift);
+    if (kind == NameKind::catalogue || kind == NameKind::any) return key != 0 || number != 0 ? nullptr : kind == NameKind::any ? &any : &catalogue;
+    if (kind == NameKind::row) {
+        const Counter* rows = impl_->rows.load(std::memory_order_acquire);
+        return rows == nullptr || key != 0 || number >= kRowCounters ? nullptr : rows + number;
+    }
+    if (number > UINT32_MAX || key >= kKeysMax) return nullptr;
+    Lock lock(impl_->mutex);
+    const auto at = impl_->relations.find(static_cast<Oid>(number));
+    if (at == impl_->relations.end()) return nullptr;
+    switch (kind) {
+        case NameKind::scan: return key == 0 ? &at->second->scan : nullptr;
+        case NameKind::all: return &at->second->keys[key].all;
+        case NameKind::absent: return &at->second->keys[key].absent;
+        case NameKind::catalogue: case NameKind::any: case NameKind::row: break;
+    }
+    return nullptr;
+}
+
 struct ServerCounters::Impl {
     mutable Mutex mutex;
     std::map<std::string, std::unique_ptr<DatabaseCounters>, std::less<>> databases LARDER_GUARDED_BY(mutex);
@@ -136,6 +195,14 @@ DatabaseCounters& ServerCounters::database(std::string_view name) {
     auto at = impl_->databases.find(name);
     if (at == impl_->databases.end()) at = impl_->databases.emplace(std::string(name), std::make_unique<DatabaseCounters>()).first;
     return *at->second;
+}
+
+const DatabaseCounters* ServerCounters::database_of(const Counter* catalogue) const {
+    Lock lock(impl_->mutex);
+    for (const auto& [name, counters] : impl_->databases) {
+        if (&counters->catalogue == catalogue) return counters.get();
+    }
+    return nullptr;
 }
 
 std::vector<std::pair<std::string, DatabaseCounters*>> ServerCounters::databases() const {

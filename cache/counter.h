@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -137,6 +138,12 @@ public:
     // For the console: every relation known so far, by OID.
     std::vector<std::pair<Oid, const RelationCounters*>> relations() const;
 
+    // A counter's name: what stands for it where its address means nothing. Good for as long as this process lives, since hashes of
+    // rows are seeded anew in each. Nothing: it is none of this database's.
+    std::optional<std::uint64_t> name_of(const Counter* counter) const;
+    // The counter of that name. Null: there is none, or none yet; a relation is not made by its name.
+    const Counter* named(std::uint64_t name) const;
+
 private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
@@ -152,6 +159,9 @@ public:
     alignas(kCacheLineBytes) Counter server;  // its incarnation, roles, memberships, databases, server settings
 
     DatabaseCounters& database(std::string_view name);
+
+    // The database that has this `catalogue`; null: none has.
+    const DatabaseCounters* database_of(const Counter* catalogue) const;
 
     // For the console: every database known so far, by name.
     std::vector<std::pair<std::string, DatabaseCounters*>> databases() const;

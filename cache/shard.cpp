@@ -28,6 +28,7 @@ struct Shard::Entry {
     std::size_t charge;
     std::uint32_t slot = kInWindow;
     std::uint32_t hits = 0;
+    bool is_evicted = false;  // gone, although it could have been served
     Entry* newer = nullptr;  // window only
     Entry* older = nullptr;
     Owned same_hash;
@@ -52,18 +53,24 @@ ResultRef Shard::find(const KeyView& key) {
     return entry->result;
 }
 
-bool Shard::store(const KeyView& key, const ResultRef& result, Instant now) {
+bool Shard::store(const KeyView& key, const ResultRef& result, Instant now, Evictions* evictions) {
     // Several short rounds instead of one long one: between them others get the mutex.
-    for (int round = 0; round < kRoundsMax; ++round) {
-        Garbage garbage;
+    Round outcome = Round::more;
+    for (int round = 0; round < kRoundsMax && outcome == Round::more; ++round) {
+        Garbage garbage;  // outlives the lock
         garbage.reserve(kVictimsPerRound + 1);
-        Lock lock(mutex_);  // declared last: released before the garbage is freed
-        const Round outcome = try_store(key, result, now, garbage);
+        {
+            Lock lock(mutex_);
+            outcome = try_store(key, result, now, garbage);
+        }
         if (outcome == Round::stored) counters_.stored.fetch_add(1, std::memory_order_relaxed);
-        if (outcome != Round::more) return outcome == Round::stored;
+        for (const auto& gone : garbage) {
+            if (evictions != nullptr && gone->is_evicted) evictions->on_evicted(gone->result);
+        }
     }
-    count_refused();
-    return false;
+    if (outcome == Round::more) count_refused();
+    if (outcome != Round::stored && evictions != nullptr) evictions->on_evicted(result);
+    return outcome == Round::stored;
 }
 
 Shard::Round Shard::try_store(const KeyView& key, const ResultRef& result, Instant now, Garbage& garbage) {
@@ -223,7 +230,8 @@ Shard::Owned Shard::unlink(Entry* entry) {
 }
 
 void Shard::bury(Entry* entry, Instant now, Garbage& garbage) {
-    auto& reason = now >= entry->result->expires() ? counters_.expired : entry->result->is_fresh() ? counters_.evicted : counters_.stale;
+    entry->is_evicted = now < entry->result->expires() && entry->result->is_fresh();
+    auto& reason = now >= entry->result->expires() ? counters_.expired : entry->is_evicted ? counters_.evicted : counters_.stale;
     reason.fetch_add(1, std::memory_order_relaxed);
     garbage.push_back(unlink(entry));
 }

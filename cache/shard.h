@@ -44,7 +44,8 @@ public:
     ResultRef find(const KeyView& key);
 
     // Takes the result in if it is worth it. The caller has checked that it is fresh, in time and not too large on its own.
-    bool store(const KeyView& key, const ResultRef& result, Instant now);
+    // `evictions`: as in cache.h.
+    bool store(const KeyView& key, const ResultRef& result, Instant now, Evictions* evictions);
 
     // Drops the entry if it still is this result. Counted as stale or expired.
     void drop(const KeyView& key, const ResultRef& result, bool is_expired);

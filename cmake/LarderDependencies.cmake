@@ -10,6 +10,8 @@ find_package(Catch2 2 REQUIRED)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 find_program(LARDER_PG_CONFIG pg_config PATHS /usr/lib/postgresql/15/bin)
 
 # libpg_query has no CMake file. Its node structs come from PostgreSQL's own server headers, and only

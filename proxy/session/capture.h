@@ -48,6 +48,7 @@ public:
 private:
     bool prove();
     void end_flight(bool hand_over);
+    std::int64_t clock_us() const;
 
     Context& context_;
     std::string key_;
@@ -55,6 +56,7 @@ private:
     ReadNote note_;
     std::int64_t ttl_us_;
     Instant started_;
+    std::int64_t sent_us_;
     std::string row_description_, rows_, complete_;
     std::int64_t row_count_ = 0;
     bool leads_, given_up_ = false;

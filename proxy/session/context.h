@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "cache/cache.h"
 #include "proxy/session/pin.h"
+#include "proxy/session/second_level.h"
 #include "proxy/session/upstream_state.h"
 #include "proxy/session/user_directory.h"
 #include "protocol/login_rules.h"
@@ -34,6 +35,7 @@ struct SessionMetrics {
     Count hits, misses, stored, joined_flights;
     DurationCounts barrier_waits;                        // for the change feed, before a hit
     Count stale_hits;                                    // of the hits, those that a write had made old (max_stale)
+    Count second_level_hits, second_level_misses, second_level_stale;  // of lookups there; its hits are hits, too
     std::array<Count, static_cast<std::size_t>(rules::Reason::count_)> bypasses;    // by reason
     Count hit_bytes, saved_server_us;                    // what hits spared the server
     Count client_connections, logins, login_failures;
@@ -81,6 +83,7 @@ struct Context {
     bool judges_logins() const { return users != nullptr || directory != nullptr || login_rules != nullptr; }   // else they are relayed
     KnownLogins* known_logins = nullptr;          // owned by the worker
     const SharedServers* shared_servers = nullptr;  // null: nobody is let in without the server
+    SecondLevel* second_level = nullptr;          // null: there is none
     DatabaseCountsTable* counts = nullptr;        // null: what clients do is not counted by database
 };
 

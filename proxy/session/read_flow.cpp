@@ -216,6 +216,7 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
     if (is_by_barrier) {
         if (const auto step = bypasses_barrier(resolved.plan, out)) return *step;
     }
+    waits_for_nobody = is_by_barrier && barrier != Barrier::passed && context.second_level != nullptr;
     Flight taken_flight;
     if (flight.state != Flight::State::none) taken_flight = std::exchange(flight, {});
     const bool is_for_this_key = taken_flight.state != Flight::State::none && taken_flight.key == key;
@@ -231,12 +232,17 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
         if (is_by_barrier) bounds.max_stale = {};
         auto found = context.cache.find(view, context.now, bounds, needs_row_description);
         // A fetch that somebody else begins from now on is as new as the request.
-        if (is_by_barrier && barrier != Barrier::passed && (found.result || context.cache.is_under_way(view))) return await_barrier();
+        if (is_by_barrier && barrier != Barrier::passed && (found.result || context.cache.is_under_way(view) || may_be_in_second_level(view))) return await_barrier();
         result = std::move(found.result);
         if (found.is_stale) context.metrics.stale_hits.add();
         if (result) return ReadStep::hit;
+        if (asks_second_level(resolved, view, bind, types)) return ReadStep::pause;
     }
     const bool was_handed_the_lead = is_for_this_key && taken_flight.state == Flight::State::leads;
+    if (is_for_this_key && remote.state == Remote::State::answered) {
+        result = take_second_level(resolved, view, needs_row_description, was_handed_the_lead, out);
+        if (result) return ReadStep::hit;
+    }
     if (pool != nullptr && !has_server) {
         if (is_for_this_key) flight = std::move(taken_flight);
         else if (joins_without_server(resolved, view)) return ReadStep::pause;
@@ -275,7 +281,7 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
 // A block may hold locks that the leader waits for, so it never waits for a leader, unless the server does not know of it; and whoever leads
 // may be waiting for a shared server connection, so that who cannot give his back does not wait for him.
 std::optional<bool> Session::Impl::leads_fetch(const cache::KeyView& view, const cache::Note& note) {
-    const auto joined = context.cache.join(view, note, &waiter);
+    const auto joined = context.cache.join(view, note, joiner());
     if (joined != cache::Join::waits) return joined == cache::Join::leads;
     flight = {Flight::State::waiting, key, view.hash, {}};
     pause = Pause::flight;
@@ -293,7 +299,7 @@ bool Session::Impl::joins_without_server(const ResolvedPlan& resolved, const cac
     cache::Note note;
     if (!cache::take_note(resolved.reads, note) || ttl_us(resolved.plan) <= 0) return false;
     if (note[0].word != resolved.facts->server_word || note[1].word != resolved.facts->catalogue_word) return false;
-    const auto joined = context.cache.join(view, note, &waiter);
+    const auto joined = context.cache.join(view, note, joiner());
     flight.state = joined == cache::Join::leads ? Flight::State::leads : joined == cache::Join::alone ? Flight::State::alone : Flight::State::waiting;
     flight.key = key;
     flight.hash = view.hash;

@@ -53,6 +53,8 @@ bool Session::Impl::leave_flight() {
         context.cache.fail({flight.key, flight.hash}, true);
     }
     flight = {};
+    remote.state = Remote::State::none;
+    remote.result = {};
     return true;
 }
 
@@ -219,10 +221,22 @@ void Session::on_flight(cache::ResultRef result, bool leads) {
 
 void Session::on_barrier(BarrierOutcome outcome, std::chrono::microseconds waited) { impl_->barrier_ended(outcome, waited); }
 
+void Session::on_second_level(std::uint64_t number, cache::ResultRef result) {
+    auto& s = *impl_;
+    if (s.remote.state != Impl::Remote::State::asked || s.remote.number != number) return;
+    s.remote.state = Impl::Remote::State::answered;
+    s.remote.result = std::move(result);
+    if (s.pause == Impl::Pause::second_level) s.pause = Impl::Pause::none;
+}
+
+SecondLevelRequest Session::second_level_request() const {
+    return {impl_->remote.number, {impl_->flight.key, impl_->flight.hash}, &impl_->database->counters()};
+}
+
 void Session::on_cancel(Outputs&) {
     auto& s = *impl_;
     if (s.console_waits) return s.cancel_console();
-    if (s.pause == Impl::Pause::flight) {
+    if (s.pause == Impl::Pause::flight || s.pause == Impl::Pause::second_level) {
         if (!s.leave_flight()) return;  // its answer is here already
         s.cancelled = true;
         s.pause = Impl::Pause::none;
@@ -299,6 +313,7 @@ void Session::on_shutdown(Outputs& out) {
 void Needs::merge(const Needs& more) {
     start_client_tls |= more.start_client_tls;
     look_up_user |= more.look_up_user;
+    ask_second_level |= more.ask_second_level;
     connect_server |= more.connect_server;
     route_cancel |= more.route_cancel;
     cancel_server |= more.cancel_server;
@@ -360,7 +375,7 @@ std::string_view Session::state_name() const {
         case Impl::Phase::closed: return "closed";
         case Impl::Phase::ready: break;
     }
-    if (s.pause == Impl::Pause::flight || s.pause == Impl::Pause::server || s.pause == Impl::Pause::barrier) return "waiting";
+    if (s.pause == Impl::Pause::flight || s.pause == Impl::Pause::second_level || s.pause == Impl::Pause::server || s.pause == Impl::Pause::barrier) return "waiting";
     if (!s.owed.empty() || s.batch_is_open) return "active";
     return s.status == 'I' ? "idle" : "idle in transaction";
 }

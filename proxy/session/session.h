@@ -37,6 +37,7 @@ struct Outputs {
 struct Needs {
     bool start_client_tls = false;   // the 'S' is in Outputs.client: flush it, then handshake; no byte may be buffered from before
     bool look_up_user = false;       // user() is to be asked for at the server; then on_user_looked_up()
+    bool ask_second_level = false;   // second_level_request() is what for; then on_second_level()
     bool connect_server = false;     // to the upstream, TLS by its sslmode; then on_server_connected() or on_server_failed()
     bool route_cancel = false;       // a CancelRequest came: cancel_request() has the key; then the client is closed
     bool cancel_server = false;      // send a CancelRequest with server_key() to the server on a connection of its own
@@ -50,7 +51,7 @@ struct Needs {
     bool await_barrier = false;      // begin a wait for the change feed now, and say by on_barrier() how it ended
     bool close_client = false;       // after Outputs.client is flushed
     bool any() const {
-        return start_client_tls || look_up_user || connect_server || route_cancel || cancel_server || close_server || close_client || release_server || acquire_server ||
+        return start_client_tls || look_up_user || ask_second_level || connect_server || route_cancel || cancel_server || close_server || close_client || release_server || acquire_server ||
                login_refused || leave_queue || pinned || reconsider || await_barrier;
     }
     void merge(const Needs& more);
@@ -109,6 +110,8 @@ public:
     // The wait of Needs.await_barrier has ended. Nothing happens if it was given up meanwhile (by a cancel): a later wait must
     // not be told of the end of an earlier one.
     void on_barrier(BarrierOutcome outcome, std::chrono::microseconds waited);
+    // What the second level has for the question of this number; null: nothing. A question that is over is let go.
+    void on_second_level(std::uint64_t number, cache::ResultRef result);
     // A CancelRequest with this session's key came.
     void on_cancel(Outputs& out);
     // Larder stops: 57P01 if the session is idle now, else when it is.
@@ -122,6 +125,7 @@ public:
     // True while an answer is captured for others: read from the server although the client is slow (bounded by the entry limit).
     bool must_read_server() const;
 
+    SecondLevelRequest second_level_request() const;      // with Needs.ask_second_level
     const protocol::CancelKey& cancel_request() const;   // with Needs.route_cancel
     const protocol::CancelKey& server_key() const;       // of the lent server connection
     DatabaseGate* gate() const;                           // of its database; null: not known yet, or the console

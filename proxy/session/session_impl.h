@@ -5,6 +5,7 @@
 //   frontend_flow.cpp  the client's messages: forward them in order, and remember what they will change
 //   read_flow.cpp      a cacheable read: lookup, flight, capture
 //   barrier_flow.cpp   … that waits for the change feed first
+//   remote_flow.cpp    the same in the second level, when memory has nothing
 //   backend_flow.cpp   the server's messages: to whom they belong, what they settle
 //   pool_flow.cpp      in the pooled modes: when a server connection is asked for, and when it is given back
 //   carry_flow.cpp     what a session takes with it from one server connection to the next
@@ -57,7 +58,7 @@ struct Session::Impl {
         closed,         // nothing more is read or answered
     };
     // Why the client's next message has to wait.
-    enum class Pause : std::uint8_t { none, flight, environment, owed, server, leftovers, barrier };
+    enum class Pause : std::uint8_t { none, flight, second_level, environment, owed, server, leftovers, barrier };
     // Of the message in hand: what came of its wait for the change feed, if it had to.
     enum class Barrier : std::uint8_t { none, passed, late, refused };
     // Who waits for whom.
@@ -66,6 +67,12 @@ struct Session::Impl {
         std::string key;
         std::uint64_t hash = 0;
         cache::ResultRef result;
+    };
+    // A question to the second level, and its answer.
+    struct Remote {
+        enum class State : std::uint8_t { none, asked, answered } state = State::none;
+        std::uint64_t number = 0;  // of the newest question
+        cache::ResultRef result;   // not judged yet
     };
     struct LoginParameters {
         std::vector<std::pair<std::string, std::string>> all;  // in the client's order, without _pq_. options
@@ -231,6 +238,12 @@ struct Session::Impl {
     std::optional<ReadStep> bypasses_barrier(const rules::Plan& plan, Outputs& out);
     ReadStep await_barrier();
     void barrier_ended(BarrierOutcome outcome, std::chrono::microseconds waited);
+
+    // --- remote_flow.cpp
+    bool may_be_in_second_level(const cache::KeyView& view) const { return context.second_level != nullptr && context.second_level->is_worth_asking(view); }
+    // True: paused until the second level has answered, or another session's flight for the same key has ended.
+    bool asks_second_level(const ResolvedPlan& resolved, const cache::KeyView& view, const protocol::Bind* bind, Bytes types);
+    cache::ResultRef take_second_level(const ResolvedPlan& resolved, const cache::KeyView& view, bool needs_row_description, bool leads, Outputs& out);
 
     // --- backend_flow.cpp
     std::size_t on_reply(Bytes in, Outputs& out);
@@ -431,6 +444,11 @@ struct Session::Impl {
         barrier = Barrier::none;
     }
     Flight flight;
+    Remote remote;
+    // Of the read in hand: it must see what was committed before its request, and has not waited for the change feed. Another's flight may have
+    // an answer of the second level, which is as new as the counters and no newer.
+    bool waits_for_nobody = false;
+    cache::FlightWaiter* joiner() { return waits_for_nobody ? nullptr : &waiter; }
     bool cancelled = false;                            // while it waited: the message in hand is answered with 57014
     std::string key;                                   // scratch of the read in hand
     ReadSet read_set;                                  // the same

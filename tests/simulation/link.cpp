@@ -39,6 +39,7 @@ void Link::open() {
     to_client_.clear();
     client_out_.clear();
     server_out_.clear();
+    questions_.clear();
     is_closing_ = close_is_expected_ = wants_backend_ = false;
     session::ClientInfo info;
     info.id = 1;
@@ -91,7 +92,8 @@ bool Link::try_action(Action action, bool is_ending) {
             return true;
         }
         case Action::flight: {
-            if (flights_.empty() || session_ == nullptr) return false;
+            if (session_ == nullptr) return false;
+            if (flights_.empty()) return answer_question();
             auto [result, leads] = std::move(flights_.front());
             flights_.pop_front();
             session_->on_flight(std::move(result), leads);
@@ -172,8 +174,21 @@ void Link::follow_needs() {
     const auto needs = session_->take_needs();
     if (needs.connect_server) wants_backend_ = true;
     if (needs.cancel_server && backend_ != nullptr && random_.one_in(2)) backend_->cancel();
+    if (needs.ask_second_level) {
+        const auto request = session_->second_level_request();
+        questions_.push_back({request.number, request.key.hash, std::string(request.key.bytes)});
+    }
     if (needs.close_server) close_backend_wire();
     if (needs.close_client) is_closing_ = true;
+}
+
+bool Link::answer_question() {
+    if (questions_.empty()) return false;
+    const auto question = std::move(questions_.front());
+    questions_.pop_front();
+    session_->on_second_level(question.number, simulation_.shelf_.look_up(question.key, question.hash, simulation_.upstream_.database("shop").counters()));
+    pump();
+    return true;
 }
 
 void Link::close_backend_wire() {
@@ -216,7 +231,7 @@ void Link::cut_server() {
 }
 
 bool Link::is_quiet() const {
-    return !is_closing_ && client_.is_idle() && to_larder_.empty() && to_client_.empty() && flights_.empty() && from_client_.empty() &&
+    return !is_closing_ && client_.is_idle() && to_larder_.empty() && to_client_.empty() && flights_.empty() && questions_.empty() && from_client_.empty() &&
            (backend_ == nullptr || (backend_->output.empty() && !backend_->has_work()));
 }
 

@@ -77,7 +77,8 @@ Simulation::Simulation(std::uint64_t seed)
                .rules = std::make_shared<rules::UserRules>(),
                .has_upstream_login = true,
                .deferred_begin = seed % 2 == 0,
-               .memo = &memo_} {
+               .memo = &memo_,
+               .second_level = seed % 3 == 0 ? &shelf_ : nullptr} {
     upstream_.set_instance_number(42);
     upstream_.set_not_serving(rules::Reason::none);
     for (unsigned i = 0; i < habits_.clients; ++i) links_.push_back(std::make_unique<Link>(*this, static_cast<int>(i)));
@@ -88,6 +89,7 @@ Simulation::~Simulation() { links_.clear(); }
 void Simulation::step(bool is_ending) {
     ++now_;
     context_.now = context_.now + std::chrono::microseconds(random_.below(500));
+    if (context_.second_level != nullptr && random_.one_in(200)) shelf_.push_out(cache_);
     switch (random_.below(32)) {
         case 0: return work_on_orphans();
         case 1:
@@ -195,6 +197,8 @@ Outcome Simulation::outcome() const {
     out.steps = now_;
     for (const auto& link : links_) out.reads += link->client().reads();
     out.hits = context_.metrics.hits.value();
+    out.far_hits = context_.metrics.second_level_hits.value();
+    out.far_stale = context_.metrics.second_level_stale.value();
     out.joined = context_.metrics.joined_flights.value();
     out.deferred = context_.metrics.deferred_begins.value();
     out.made_real = context_.metrics.deferred_begins_made_real.value();

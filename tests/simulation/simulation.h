@@ -19,6 +19,7 @@
 #include "rules/session_env.h"
 #include "simulation/client.h"
 #include "simulation/model_server.h"
+#include "simulation/model_shelf.h"
 
 namespace larder::simulation {
 
@@ -62,6 +63,7 @@ private:
     void pump();
     void drain();
     void follow_needs();
+    bool answer_question();
     void cut_client();
     void cut_server();
     void close_backend_wire();
@@ -77,13 +79,18 @@ private:
     std::string from_client_, from_server_;  // read by Larder and not consumed
     session::OutputQueue client_out_, server_out_;
     std::deque<std::pair<cache::ResultRef, bool>> flights_;
+    struct Question {
+        std::uint64_t number, hash;
+        std::string key;
+    };
+    std::deque<Question> questions_;         // to the second level
     Step stalled_until_[static_cast<std::size_t>(Action::count_)] = {};
 };
 
 struct Outcome {
     std::uint64_t deferred = 0, made_real = 0;  // blocks whose BEGIN waited, and those of them that the server came to know of
     Step steps = 0;
-    std::uint64_t reads = 0, hits = 0, joined = 0, unknown_outcomes = 0, loads = 0;
+    std::uint64_t reads = 0, hits = 0, joined = 0, unknown_outcomes = 0, loads = 0, far_hits = 0, far_stale = 0;  // far: from the second level
     std::string bypasses;                    // how many for which reason
     std::string violation;                   // empty: all promises were kept
 };
@@ -115,6 +122,7 @@ private:
     rules::EnvironmentPool environments_;
     ModelOutcomes outcomes_;
     session::StatementMemo memo_{500, 1u << 20};
+    ModelShelf shelf_{random_, upstream_.counters};
     session::Context context_;
     std::vector<std::unique_ptr<Link>> links_;
 

@@ -36,16 +36,20 @@ TEST_CASE("every promise is kept under any schedule") {
         sum.joined += outcome.joined;
         sum.unknown_outcomes += outcome.unknown_outcomes;
         sum.loads += outcome.loads;
+        sum.far_hits += outcome.far_hits;
+        sum.far_stale += outcome.far_stale;
         sum.deferred += outcome.deferred;
         sum.made_real += outcome.made_real;
     }
     WARN(sum.steps << " steps, " << sum.reads << " reads, " << sum.hits << " hits, " << sum.joined << " joined flights, " << sum.unknown_outcomes
                    << " unknown outcomes, " << sum.loads << " loads of the catalogue, " << sum.deferred
-                   << " blocks deferred, " << sum.made_real << " of them made real");
+                   << " blocks deferred, " << sum.made_real << " of them made real, " << sum.far_hits << " hits from the second level, " << sum.far_stale << " of its answers too old");
     if (only != 0) return;
     // A run that never hits, never waits for another's flight or never loses a connection has tested nothing.
     CHECK(sum.hits * 20 > sum.reads);
     CHECK(sum.joined > 0);
+    CHECK(sum.far_hits > 0);
+    CHECK(sum.far_stale > 0);
     CHECK(sum.unknown_outcomes > 0);
     CHECK(sum.made_real > 0);
     CHECK(sum.deferred > sum.made_real);

@@ -72,4 +72,7 @@ TEST_CASE("fault: one row proves another") { require_noticed(PlantedFault::prove
 TEST_CASE("fault: reads by key do not depend on the key") { require_noticed(PlantedFault::all_ignored, "reads by key do not depend on the key", "rows: reads depend on `all`"); }
 TEST_CASE("fault: reads by key do not depend on the row") { require_noticed(PlantedFault::row_ignored, "reads by key do not depend on the row", "rows: reads depend on `row`"); }
 
+TEST_CASE("fault: versions are not compared with what the second level kept") { require_noticed(PlantedFault::remote_unchecked, "versions are not compared with what the second level kept", "compare versions on a hit"); }
+TEST_CASE("fault: the second level's answer is not compared with its key") { require_noticed(PlantedFault::remote_key_unchecked, "the second level's answer is not compared with its key", "a key is compared in full"); }
+
 }  // namespace larder::simulation

@@ -6,6 +6,7 @@
 #include "admin/cells.h"
 #include "admin/control_console.h"
 #include "admin/feed_report.h"
+#include "admin/redis_report.h"
 #include "admin/pooler_tables.h"
 #include "admin/relation_use.h"
 #include "admin/rule_console.h"
@@ -153,6 +154,7 @@ std::vector<Command> all_commands() {
         {{"SHOW", "PEERS"}, "nothing: Larder has no peers", false, [](SnapshotSource& s) { return show_peers(s); }},
         {{"SHOW", "PEER_POOLS"}, "nothing", false, [](SnapshotSource& s) { return show_peer_pools(s); }},
         {{"SHOW", "RELATIONS"}, "each relation read or written so far: freshness counters, statements, and what the cache keeps of it", false, nullptr},
+        {{"SHOW", "REDIS"}, "the second level of the cache: whether it is in use, how long it takes, what came from it and what went there", false, show_redis},
         {{"SHOW", "FEED"}, "the change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped", false, show_feed},
         {{"SHOW", "CONFIG"}, "the configuration in force; passwords are ***", false, nullptr},
         {{"RELOAD"}, "read the configuration again, as SIGHUP does (admins only)", true, nullptr},

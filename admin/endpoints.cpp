@@ -7,6 +7,7 @@
 #include "admin/cache_api.h"
 #include "admin/dashboard.h"
 #include "admin/feed_report.h"
+#include "admin/redis_report.h"
 #include "admin/metrics.h"
 #include "admin/openapi.h"
 #include "admin/operations_api.h"
@@ -75,6 +76,8 @@ std::vector<Endpoint> state() {
     return {
         {"GET", "/api/v1/status", "Is it up, what does it promise, how much does the cache save", kJson, "version serving promise cache clients bypasses databases", api<status_document>},
         {"GET", "/api/v1/reasons", "Every reason for not answering from the cache, and how often it was met", kJson, "reasons", api<reasons_document>},
+        {"GET", "/api/v1/redis", "The second level of the cache: whether it is in use, how long it takes, what came from it and what went there", kJson,
+         "address workers_up hits errors", [](const HttpRequest&, const Sources& sources) { return document(redis_object(sources.snapshot.snapshot())); }},
         {"GET", "/api/v1/feed", "The change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped", kJson,
          "state lag_seconds commits", [](const HttpRequest&, const Sources& sources) { return document(feed_object(sources.snapshot.snapshot())); }},
         {"GET", "/api/v1/cache", "The numbers of the cache", kJson, "hits misses entries bytes bytes_max", answer_cache},

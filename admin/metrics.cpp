@@ -109,6 +109,32 @@ void add_feed(Families& out, const Snapshot& s) {
     out.counter("larder_barrier_questions_total", "Questions to the server for such waits; one serves all that have begun.", real(feed.barrier_questions));
 }
 
+void add_redis(Families& out, const Snapshot& s) {
+    const auto& redis = s.redis;
+    if (redis.address.empty()) return;
+    out.gauge("larder_redis_up", "Workers whose connection to Redis is in use.", redis.workers_up);
+    out.counter("larder_redis_connections_total", "Connections to Redis that were opened.", real(redis.connections));
+    out.counter("larder_redis_hits_total", "Hits whose answer came from Redis; they count in larder_cache_hits_total, too.", real(redis.hits));
+    out.counter("larder_redis_misses_total", "Questions to Redis that it had nothing for.", real(redis.not_found));
+    out.counter("larder_redis_stale_total", "Answers from Redis that were not given, since a write or their age forbids it.", real(redis.stale));
+    out.counter("larder_redis_stored_total", "Answers that Redis took.", real(redis.kept));
+    auto& refused = out.add("larder_redis_not_stored_total", "Answers that memory had no room for and that were not put into Redis, by reason.", MetricType::Counter);
+    for (const auto& [reason, count] : redis.refused) Families::put(refused, {{"reason", reason}}, real(count));
+    auto& errors = out.add("larder_redis_errors_total", "What went wrong with Redis, by kind.", MetricType::Counter);
+    for (const auto& [kind, count] : redis.errors) Families::put(errors, {{"kind", kind}}, real(count));
+    auto& faults = out.add("larder_redis_bad_values_total", "Values from Redis that were not what this process had put there under their key, by what was wrong.", MetricType::Counter);
+    for (const auto& [kind, count] : redis.faults) Families::put(faults, {{"kind", kind}}, real(count));
+    out.counter("larder_redis_received_bytes_total", "Bytes of the values that came from Redis.", real(redis.found_bytes));
+    out.counter("larder_redis_sent_bytes_total", "Bytes of the values that went to Redis.", real(redis.kept_bytes));
+    auto& family = out.add("larder_redis_round_trip_seconds", "From a command to Redis to its answer.", MetricType::Histogram);
+    ClientMetric metric;
+    std::uint64_t seen = 0;
+    for (const auto& [bound, count] : redis.round_trips) metric.histogram.bucket.push_back({seen += count, bound});
+    metric.histogram.sample_count = seen;
+    metric.histogram.sample_sum = redis.round_trip_seconds_sum;
+    family.metric.push_back(std::move(metric));
+}
+
 void add_connections(Families& out, const Snapshot& s) {
     out.gauge("larder_client_connections", "Client connections.", real(s.clients));
     auto& servers = out.add("larder_server_connections", "Connections to PostgreSQL, by state.", MetricType::Gauge);
@@ -162,6 +188,7 @@ std::string metrics_text(const Snapshot& snapshot, const AdvisorCounts* advisor)
     add_cache(families, snapshot);
     add_freshness(families, snapshot);
     add_feed(families, snapshot);
+    add_redis(families, snapshot);
     add_connections(families, snapshot);
     if (advisor != nullptr) add_advisor(families, *advisor);
     return families.text();

@@ -63,6 +63,19 @@ struct Snapshot {
         std::uint64_t flights = 0, waiters = 0;  // misses that others could join, and who did, since the start
     } cache;
 
+    // The second level of the cache, summed over the workers' connections.
+    struct Redis {
+        std::string address;               // empty: there is none
+        int workers_up = 0;                // of `workers`, those whose connection is in use
+        std::uint64_t connections = 0, found = 0, not_found = 0, kept = 0, found_bytes = 0, kept_bytes = 0;
+        std::uint64_t hits = 0, stale = 0; // of what was found: given to a client; older than a write, or than the reader allows
+        std::vector<std::pair<std::string, std::uint64_t>> errors;     // by kind
+        std::vector<std::pair<std::string, std::uint64_t>> refused;    // evicted answers that were not put there, by reason
+        std::vector<std::pair<std::string, std::uint64_t>> faults;     // bytes that were no answer of this process, by kind
+        std::vector<std::pair<double, std::uint64_t>> round_trips;     // by upper bound in seconds; the last has the rest
+        double round_trip_seconds_sum = 0, round_trip_seconds = 0;     // the mean of late
+    } redis;
+
     std::uint64_t clients = 0, clients_max = 0;
     std::uint64_t servers = 0;             // connections to the upstream, lent to clients
     int workers = 0;

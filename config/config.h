@@ -137,6 +137,26 @@ struct Rule {
 };
 inline constexpr std::size_t kRulesMax = 1000;
 
+// The second level of the cache (docs/redis.md).
+struct Redis {
+    std::string url;                        // redis:// or rediss://; empty: there is none
+    std::string username, password_file;
+    TlsMode tls = TlsMode::verify_full;     // of rediss://
+    std::string tls_ca_file;
+    std::string prefix = "larder:";         // of all keys there
+    milliseconds timeout{50};               // of one request; then it is gone round, and tried again later
+    milliseconds min_cost{1};               // an answer that took the server less is not put there
+    std::uint64_t value_bytes_max = 512u << 10;
+    std::uint64_t compress_above = 1u << 10;
+};
+
+// Where redis.url leads.
+struct RedisAddress {
+    Endpoint endpoint{"127.0.0.1", 6379};
+    int database = 0;
+    bool is_tls = false;
+};
+
 struct Config {
     Listen listen;
     Upstream upstream;
@@ -144,6 +164,7 @@ struct Config {
     CacheConfig cache;
     Freshness freshness;
     Feed feed;
+    Redis redis;
     Advisor advisor;
     Admin admin;
     Log log;

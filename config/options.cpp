@@ -170,6 +170,29 @@ struct PoolModeName {
     }
 };
 
+// A password in it would be shown by whatever prints the configuration.
+struct RedisUrl {
+    static std::string set(Config& config, std::string_view text) {
+        if (!text.empty()) {
+            if (text.find('@') != std::string_view::npos) return "must not hold a user or password: redis.username and redis.password_file are for those";
+            if (!parse_redis_url(text)) return "must be redis://host:port, rediss://host:port, or either with /number of the database behind it";
+        }
+        config.redis.url = text;
+        return {};
+    }
+    static std::string print(const Config& config) { return toml_string(config.redis.url); }
+};
+
+struct RedisTls {
+    static std::string set(Config& config, std::string_view text) {
+        const auto mode = parse_tls_mode(text);
+        if (!mode || *mode < TlsMode::require) return "must be require, verify-ca or verify-full";
+        config.redis.tls = *mode;
+        return {};
+    }
+    static std::string print(const Config& config) { return toml_string(name(config.redis.tls)); }
+};
+
 struct LogLevel {
     static std::string set(Config& config, std::string_view text) {
         for (const std::string_view level : {"trace", "debug", "info", "warn", "error"}) {
@@ -245,6 +268,16 @@ constexpr std::array kOptions{
     option<FeedModeName>("feed", "mode", choice, true, "auto or off", "auto: with writers = others, the server's replication stream tells of their writes if it can be had (PostgreSQL 15, a login with REPLICATION)"),
     option<Duration<MEMBER(feed.lag_max), 10, 60'000>>("feed", "lag_max", duration, true, "from 10ms to 1min", "a feed that is further behind is not relied on: others_ttl_max counts until it has caught up"),
     option<Duration<MEMBER(feed.barrier_limit), 1, 10'000>>("feed", "barrier_limit", duration, false, "from 1ms to 10s", "with freshness barrier: what has waited so long for the feed is asked of the server"),
+    option<RedisUrl>("redis", "url", string, true, "", "the Redis or Valkey that keeps what memory has no room for, redis://host:port/database or rediss:// with TLS; empty: none"),
+    option<String<MEMBER(redis.username)>>("redis", "username", string, true, "", "the ACL user to log in as; empty: the default user, if there is a password"),
+    option<String<MEMBER(redis.password_file)>>("redis", "password_file", string, true, "", "file with the password, whose first line counts; empty: no login"),
+    option<RedisTls>("redis", "tls", choice, true, "require, verify-ca or verify-full", "how the certificate is checked with rediss://"),
+    option<String<MEMBER(redis.tls_ca_file)>>("redis", "tls_ca_file", string, true, "", "certificates (PEM) that may have signed it; empty: the system's"),
+    option<String<MEMBER(redis.prefix)>>("redis", "prefix", string, true, "", "what all keys there begin with, for ACLs"),
+    option<Duration<MEMBER(redis.timeout), 5, 10'000>>("redis", "timeout", duration, true, "from 5ms to 10s", "a request that takes longer is given up, and Redis gone round until it answers again"),
+    option<Duration<MEMBER(redis.min_cost), 0, 3'600'000>>("redis", "min_cost", duration, true, "from 0 to 1h", "an answer that took the server less is not put there; nor is one that took less than two requests to Redis do"),
+    option<Size<MEMBER(redis.value_bytes_max), 1'024, 64 * kMiB>>("redis", "value_bytes_max", size, true, "from 1kB to 64MB", "what is larger, compressed and with its key, is not put there"),
+    option<Size<MEMBER(redis.compress_above), 0, 64 * kMiB>>("redis", "compress_above", size, true, "from 0 to 64MB", "larger answers are compressed (zstd)"),
     option<Boolean<MEMBER(advisor.enabled)>>("advisor", "enabled", boolean, true, "", "whether statements are counted by shape, and slow ones looked at"),
     option<Integer<MEMBER(advisor.statements_max), 100, 100'000>>("advisor", "statements_max", integer, true, "from 100 to 100000", "shapes of statements that each worker counts; the one used longest ago is dropped"),
     option<Duration<MEMBER(advisor.slow), 0, kDayMs>>("advisor", "slow", duration, true, "from 0ms to 1d", "a statement whose mean time on the server is this is looked at; 0: none for this reason"),

@@ -108,6 +108,29 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
     return Endpoint{std::string(host), static_cast<std::uint16_t>(*port)};
 }
 
+std::optional<RedisAddress> parse_redis_url(std::string_view text) {
+    constexpr std::string_view kPlain = "redis://", kTls = "rediss://";
+    constexpr int kDatabaseMax = 65'535;
+    RedisAddress address;
+    address.is_tls = text.starts_with(kTls);
+    if (!address.is_tls && !text.starts_with(kPlain)) return std::nullopt;
+    text.remove_prefix(address.is_tls ? kTls.size() : kPlain.size());
+    if (const auto slash = text.find('/'); slash != std::string_view::npos) {
+        if (const auto number = text.substr(slash + 1); !number.empty()) {
+            const auto database = parse_integer(number);
+            if (!database || *database < 0 || *database > kDatabaseMax) return std::nullopt;
+            address.database = static_cast<int>(*database);
+        }
+        text = text.substr(0, slash);
+    }
+    if (text.empty() || text.find_first_of("?#@ ") != std::string_view::npos) return std::nullopt;
+    const bool has_port = text.back() != ']' && text.find(':') != std::string_view::npos;
+    const auto endpoint = parse_endpoint(std::string(text) + (has_port ? "" : ":" + std::to_string(address.endpoint.port)));
+    if (!endpoint) return std::nullopt;
+    address.endpoint = *endpoint;
+    return address;
+}
+
 std::string print_duration(milliseconds duration) {
     // Without "m", which is only read.
     constexpr std::array kPrinted{Unit{"ms", 1}, Unit{"s", 1000}, Unit{"min", 60'000}, Unit{"h", 3'600'000}, Unit{"d", 86'400'000}};

@@ -23,6 +23,9 @@ std::optional<bool> parse_boolean(std::string_view text);
 // "host:port", "[::1]:port". An absolute path is a Unix socket directory: "/run/postgresql:5432".
 std::optional<Endpoint> parse_endpoint(std::string_view text);
 
+// "redis://host", "rediss://host:port/3"; port 6379 and database 0 if there is none.
+std::optional<RedisAddress> parse_redis_url(std::string_view text);
+
 // The largest unit that divides the value.
 std::string print_duration(milliseconds duration);
 std::string print_size(std::uint64_t bytes);

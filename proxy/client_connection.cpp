@@ -261,6 +261,7 @@ void ClientConnection::carry_out_needs() {
     if (needs.start_client_tls) start_client_tls();
     if (is_over_) return;
     if (needs.look_up_user) look_up_user();
+    if (needs.ask_second_level) worker_.ask_second_level(id_, session_->second_level_request());
     if (needs.connect_server) connect_server();
     if (needs.route_cancel) route_cancel();
     if (is_over_) return;

@@ -43,6 +43,7 @@ public:
     void on_server(ConnectResult result);
     void on_user_looked_up(const session::LookedUpUser& user);
     void on_flight(cache::ResultRef result, bool leads);
+    void on_second_level(std::uint64_t number, cache::ResultRef result);
     void on_cancel(std::function<void()> delivered);   // `delivered`: once the server has been told, or needs not be
     void on_cancel_sent(std::uint64_t link_number);    // a CancelRequest has reached the server
     // A shared server connection has come for this client; it may open one; it has waited long enough; see if it can be spared.

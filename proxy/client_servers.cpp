@@ -233,4 +233,11 @@ void ClientConnection::reconsider() {
     pump();
 }
 
+void ClientConnection::on_second_level(std::uint64_t number, cache::ResultRef result) {
+    if (is_over_) return;
+    guarded([&] { session_->on_second_level(number, std::move(result)); });
+    rest_is_due_ = !client_->rest.empty();
+    pump();
+}
+
 }  // namespace larder::proxy

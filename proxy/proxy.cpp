@@ -174,6 +174,7 @@ Proxy::Proxy(const config::Config& config, std::string rules_file) : shared_(con
     shared_.connector.set(std::make_shared<ServerConnector>(config.upstream));
     shared_.upstream.set_ttl_us_max(ttl_bound_us(config.freshness));
     shared_.upstream.set_writers_elsewhere(config.freshness.writers == config::Writers::others);
+    if (!config.redis.url.empty()) shared_.redis = std::make_unique<RedisStore>(config, shared_.upstream.counters);
 }
 
 Proxy::~Proxy() { stop(); }
@@ -206,7 +207,7 @@ std::vector<std::string> Proxy::reload(const config::Config& config) {
     // With the rules' lock held: no command of theirs and no other reload comes in between.
     rules_->reload(config, [&] { take_over(config); });
     // Entries were stored under the old rules, perhaps for longer than the new ones allow.
-    shared_.cache.purge_all();
+    purge_cache();
     const auto waiting = config::changes_that_need_restart(shared_.config, config);
     std::string restart;
     for (const auto& key : waiting) restart += (restart.empty() ? "" : ", ") + key;
@@ -352,6 +353,7 @@ Snapshot Proxy::snapshot() const {
     out.refused_clients = shared_.refused_clients.load();
     out.unknown_outcomes_open = outcomes_.open();
     out.unknown_outcomes_kept = outcomes_.kept();
+    if (shared_.redis) out.redis = redis_numbers();
     const cache::CacheStats stats = shared_.cache.stats();
     out.cache = {shared_.reloadable.is_cache_enabled, shared_.cache.limits().bytes_max, stats.entries, stats.bytes, stats.stored, stats.evicted,
                  stats.expired, stats.refused_admission, stats.found_stale, stats.flights, stats.waiters};

@@ -73,6 +73,7 @@ public:
     std::shared_ptr<const rules::Catalogue> catalogue(const std::string& database);
 
 private:
+    Snapshot::Redis redis_numbers() const;
     std::string plain_password(const std::string& user) const;
     void publish(std::shared_ptr<const rules::UserRules> rules);
     void take_over(const config::Config& config);  // all of a reload but the rules

@@ -56,6 +56,7 @@ struct ConnectAttempt {
     asio::io_context& io;
     const config::Upstream upstream;            // copies: the connector may be replaced by a reload meanwhile
     const std::shared_ptr<const TlsContext> tls;
+    const bool starts_with_tls;
     std::string failures{};                     // what to tell the client
 
     void note_failure(const config::Endpoint& host, const std::string& why) {
@@ -148,6 +149,10 @@ struct ConnectAttempt {
         auto timed = co_await open(host, endpoint);
         if (!timed) co_return ConnectResult{};
         if (!tls || endpoint.protocol().family() == AF_UNIX) co_return finish(timed, nullptr);
+        if (starts_with_tls) {
+            auto session = co_await handshake(host, timed);
+            co_return session ? finish(timed, std::move(session)) : ConnectResult{};
+        }
         const bool may_be_plain = upstream.tls == config::TlsMode::prefer;
         const TlsAnswer answer = co_await ask_for_tls(host, timed);
         if (answer == TlsAnswer::no) {
@@ -182,8 +187,10 @@ ServerConnector::ServerConnector(const config::Upstream& upstream) : upstream_(u
     if (!plain) tls_ = TlsContext::for_upstream(upstream);
 }
 
+ServerConnector::ServerConnector(const config::Upstream& server, bool starts_with_tls) : ServerConnector(server) { starts_with_tls_ = starts_with_tls; }
+
 void ServerConnector::connect(asio::io_context& io, std::function<void(ConnectResult)> done) const {
-    auto attempt = std::make_shared<ConnectAttempt>(ConnectAttempt{io, upstream_, tls_});
+    auto attempt = std::make_shared<ConnectAttempt>(ConnectAttempt{io, upstream_, tls_, starts_with_tls_});
     asio::co_spawn(
         io.get_executor(), [attempt] { return attempt->run(); },
         [attempt, done = std::move(done)](std::exception_ptr failure, ConnectResult result) {

@@ -28,6 +28,8 @@ class ServerConnector {
 public:
     // Throws std::runtime_error for certificates that cannot be loaded.
     explicit ServerConnector(const config::Upstream& upstream);
+    // To a server of another kind at the same sort of address: with TLS, if there is any, from the first byte on.
+    ServerConnector(const config::Upstream& server, bool starts_with_tls);
 
     // Calls `done` exactly once, later, unless the io_context ends first.
     void connect(asio::io_context& io, std::function<void(ConnectResult)> done) const;
@@ -36,6 +38,7 @@ private:
     friend struct ConnectAttempt;
     config::Upstream upstream_;
     std::shared_ptr<const TlsContext> tls_;  // null: sslmode disable or allow
+    bool starts_with_tls_ = false;
 };
 
 // Sends a CancelRequest to the server at `address` and waits until it has closed the connection, as libpq does: only then

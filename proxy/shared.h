@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "proxy/cancel_registry.h"
 #include "proxy/read_barrier.h"
+#include "proxy/redis_store.h"
 #include "proxy/server_connector.h"
 #include "proxy/server_pool.h"
 #include "proxy/statistics.h"
@@ -80,6 +81,7 @@ struct Shared {
     bool has_upstream_login = false;
     Replaceable<rules::UserRules> rules;
     Replaceable<protocol::UserFile> users;     // null: there is no user file
+    std::unique_ptr<RedisStore> redis;         // null: there is no second level
     std::unique_ptr<UserQuery> user_query;     // null: the server is not asked for users; without both, logins are relayed
     Replaceable<protocol::LoginRules> login_rules;  // null: there are none
     Replaceable<TlsContext> client_tls;        // null: TLS is not offered

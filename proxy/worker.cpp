@@ -86,6 +86,10 @@ Worker::Worker(Shared& shared, int index)
                .shared_servers = &shared.servers,
                .counts = &shared.statistics.new_table()},
       read_buffer_(kReadBufferBytes) {
+    if (shared.redis) {
+        redis_ = std::make_unique<RedisClient>(*shared.redis, io_, [this](auto connection, auto number, auto result) { on_second_level(connection, number, std::move(result)); }, index);
+        context_.second_level = redis_.get();
+    }
     context_.limits.memo_statements_max = shared.config.cache.statements_max;
     next_period_ = now() + Statistics::kPeriod;
 }
@@ -113,6 +117,7 @@ void Worker::run() {
 void Worker::stop() {
     asio::post(io_, [this] {
         while (!connections_.empty()) connections_.begin()->second->abort();
+        if (redis_) redis_->stop();
         timer_.cancel();
         asio::post(io_, [this] { io_.stop(); });
     });
@@ -320,6 +325,16 @@ void Worker::look_up_user(std::uint64_t connection, const std::string& user) {
     });
 }
 
+void Worker::ask_second_level(std::uint64_t connection, const session::SecondLevelRequest& request) {
+    note_activity();
+    redis_->look_up(connection, request);
+}
+
+void Worker::on_second_level(std::uint64_t connection, std::uint64_t number, cache::ResultRef result) {
+    note_activity();
+    if (ClientConnection* found = find(connection)) found->on_second_level(number, std::move(result));
+}
+
 void Worker::pump_later(std::uint64_t connection) {
     asio::post(io_, [this, connection] {
         if (ClientConnection* found = find(connection)) found->on_readable(true);
@@ -383,6 +398,10 @@ void Worker::tick() {
     schedule_tick(is_slow_ ? kTickIdle : kTickBusy);
     begin_grace();
     serve_deadlines();
+    if (redis_) {
+        redis_->tick(context_.now);
+        if (redis_->is_busy()) is_active_ = true;
+    }
     if (context_.now >= next_probe_) {
         next_probe_ = context_.now + kProbeInterval;
         probe_ends();

@@ -20,6 +20,7 @@
 #include "proxy/client_connection.h"
 #include "proxy/forwarding_waiter.h"
 #include "proxy/read_barrier.h"
+#include "proxy/redis_client.h"
 #include "proxy/session/context.h"
 #include "proxy/session/known_login.h"
 #include "proxy/session/statement_memo.h"
@@ -41,6 +42,7 @@ public:
     void forget_connections();                         // after join(); before any worker is destroyed, since sessions reach others
     asio::io_context& io() { return io_; }
     const session::TrafficRecords& traffic() const { return traffic_; }   // for readers
+    const RedisNumbers* redis_numbers() const { return redis_ ? &redis_->numbers() : nullptr; }  // null: there is no Redis
     int client_count() const { return client_count_.load(std::memory_order_relaxed); }
     const session::SessionMetrics& metrics() const { return context_.metrics; }
     void adopt(int descriptor, int family, std::string address);  // counted in shared.clients already
@@ -72,6 +74,7 @@ public:
     }
     void connect(std::uint64_t connection);
     void look_up_user(std::uint64_t connection, const std::string& user);
+    void ask_second_level(std::uint64_t connection, const session::SecondLevelRequest& request);
     void probe_later(std::uint64_t connection) { to_probe_.push_back(connection); }
     void linger(std::uint64_t connection);
     void wait_for_server(std::uint64_t connection, std::uint64_t number);
@@ -103,6 +106,7 @@ private:
     };
 
     void run();
+    void on_second_level(std::uint64_t connection, std::uint64_t number, cache::ResultRef result);
     ClientConnection* find(std::uint64_t connection);
     void admit(int descriptor, int family, std::string address);
     void schedule_tick(std::chrono::milliseconds after);
@@ -123,6 +127,7 @@ private:
     session::StatementMemo memo_;
     session::TrafficRecords traffic_;
     session::KnownLogins known_logins_;
+    std::unique_ptr<RedisClient> redis_;               // null: there is no second level
     session::Context context_;
     std::vector<char> read_buffer_;
     session::OutputQueue client_scratch_, server_scratch_;

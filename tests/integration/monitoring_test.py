@@ -55,7 +55,7 @@ class Monitoring(unittest.TestCase):
             raise unittest.SkipTest(f"not installed: {', '.join(absent)}")
         cls.cluster = OwnCluster()
         cls.cluster.run("CREATE TABLE t (id int PRIMARY KEY, n int)", "INSERT INTO t SELECT i, i FROM generate_series(1, 50) AS i")
-        cls.larder = Larder(cls.cluster.server, ("freshness.writers=others",))  # so that there is a change feed
+        cls.larder = Larder(cls.cluster.server, ("freshness.writers=others", "redis.url=redis://127.0.0.1:1"))  # so that there is a change feed, and numbers of Redis
         cls.addClassCleanup(cls.larder.stop)
         wait_until_serving(cls.larder)
         cls.larder.server.run("postgres", "SELECT n FROM t WHERE id = 1")  # numbers by database are there once one is in use

@@ -95,7 +95,7 @@ TEST_CASE("errors name file, line and the nearest key") {
     CHECK(holds(error_of("[listen]\ntls = \"verify-full\"\n"), "disable, prefer or require"));
     CHECK(holds(error_of("[listen\n"), ":1: "));
     CHECK(holds(error_of("top = 1\n"), "unknown key 'top'"));
-    CHECK(holds(error_of("[redis]\nhost = \"x\"\n"), "[redis] is not available in this version"));
+    CHECK(holds(error_of("[cluster]\nhost = \"x\"\n"), "[cluster] is not available in this version"));
     CHECK(holds(error_of("[freshness]\nserve_when_down = true\n"), "not available"));
     CHECK(holds(error_of("", {"cache.tttl=1s"}), "--set: unknown key 'cache.tttl'; did you mean 'cache.ttl'?"));
     CHECK(holds(error_of("", {"secret"}), "--set: must be written as"));
@@ -168,4 +168,18 @@ TEST_CASE("the pool's mode is one of four words, and a wrong one is named with i
     CHECK(read("[pool]\nmode = \"statement\"\n").pool.mode == PoolMode::statement);
     CHECK(holds(error_of("[pool]\nmode = \"sesion\"\n"), ":2: pool.mode must be session, auto, transaction or statement"));
     CHECK(holds(error_of("[pool]\nsize = 0\n"), ":2: pool.size must be from 1 to"));
+}
+
+TEST_CASE("where Redis is and how it is used, and what is wrong with it") {
+    CHECK(read("").redis.url.empty());
+    const auto redis = read("[redis]\nurl = \"rediss://h:1/2\"\ntls = \"verify-ca\"\ntimeout = \"20ms\"\nmin_cost = \"0\"\nvalue_bytes_max = \"1MB\"\ncompress_above = 0\n").redis;
+    CHECK(redis.url == "rediss://h:1/2");
+    CHECK(redis.tls == TlsMode::verify_ca);
+    CHECK(redis.timeout == milliseconds(20));
+    CHECK(redis.value_bytes_max == 1u << 20);
+    CHECK(holds(error_of("[redis]\nurl = \"redis://user:secret@h\"\n"), ":2: redis.url must not hold a user or password"));
+    CHECK_FALSE(holds(error_of("[redis]\nurl = \"redis://user:secret@h\"\n"), "secret"));
+    CHECK(holds(error_of("[redis]\nurl = \"h:1\"\n"), ":2: redis.url must be redis://host:port"));
+    CHECK(holds(error_of("[redis]\ntls = \"prefer\"\n"), ":2: redis.tls must be require, verify-ca or verify-full"));
+    CHECK(holds(error_of("[redis]\ntimeout = \"1ms\"\n"), ":2: redis.timeout must be from 5ms to 10s"));
 }

@@ -62,3 +62,21 @@ TEST_CASE("the nearest word is offered only if it is near") {
     CHECK(nearest("completely_different", {"cache.bytes_max", "cache.ttl"}).empty());
     CHECK(nearest(std::string(100'000, 'x'), {"cache.ttl"}).empty());
 }
+
+TEST_CASE("where a Redis is, with a port and database if they are given") {
+    const auto shown = [](const char* text) {
+        const auto address = larder::config::parse_redis_url(text);
+        if (!address) return std::string("none");
+        return (address->is_tls ? "tls " : "plain ") + address->endpoint.host + " " + std::to_string(address->endpoint.port) + " " + std::to_string(address->database);
+    };
+    CHECK(shown("redis://cache") == "plain cache 6379 0");
+    CHECK(shown("redis://cache/") == "plain cache 6379 0");
+    CHECK(shown("rediss://cache.internal:6380/15") == "tls cache.internal 6380 15");
+    CHECK(shown("redis://[::1]/3") == "plain ::1 6379 3");
+    CHECK(shown("redis://[::1]:7000") == "plain ::1 7000 0");
+    for (const auto* text : {"", "cache", "cache:6379", "http://cache", "redis://", "redis:///1", "redis://cache:0", "redis://cache:x", "redis://cache/x", "redis://cache/-1", "redis://cache/65536",
+                             "redis://cache?db=1", "redis://user@cache", "redis://a b"}) {
+        INFO(text);
+        CHECK(shown(text) == "none");
+    }
+}

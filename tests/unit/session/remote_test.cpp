@@ -20,12 +20,15 @@ struct Shelf final : SecondLevel {
 };
 
 struct Fixture {
-    Fixture() { world.context.second_level = &shelf; }
+    explicit Fixture(PoolMode mode = PoolMode::session) : world(), is_pooled((world.context.pool_mode = mode) != PoolMode::session) { world.context.second_level = &shelf; }
     ~Fixture() { world.context.second_level = nullptr; }
 
     // An answer that memory has lost and the second level has.
     void put_away(const std::string& value = "1") {
         reader.says(query(kRead)).server(answer(value));
+        move_out();
+    }
+    void move_out() {
         world.cache.visit_entries(10, [&](const cache::CachedResult& r, std::uint32_t) {
             const cache::Note note(r.note(), r.note() + r.note_count());
             shelf.on_evicted(cache::CachedResult::make(r.key(), note, {r.row_description(), r.rows_and_complete(), {}}, r.cost(), r.stored(), r.expires()));
@@ -44,6 +47,7 @@ struct Fixture {
     void write() { writer.says(query("update t set n = 2")).server(complete("UPDATE 1") + ready('I')); }
 
     World world;
+    bool is_pooled;   // set before the clients log in
     Shelf shelf;
     Client reader{world}, other{world}, writer{world};
 };
@@ -193,4 +197,41 @@ TEST_CASE_METHOD(Fixture, "in a block it asks for itself alone") {
     CHECK(asks(other));   // not joined: the block may hold locks
     give(reader, found(reader));
     CHECK(reader.got() == row_description("n") + data_row("1") + complete("SELECT 1") + ready('T'));
+}
+
+TEST_CASE("a hit of the second level needs no shared connection, and who finds nothing there keeps the lead until there is one") {
+    Fixture f(PoolMode::automatic);
+    const auto lend = [](Client& client, std::unique_ptr<ServerLink> link) {
+        REQUIRE(client.needs.acquire_server);
+        client.needs = {};
+        client.lend(std::move(link));
+        client.says("");
+    };
+    auto link = f.reader.session->take_link();
+    f.reader.needs = {};
+    f.reader.says(query(kRead));
+    lend(f.reader, std::move(link));
+    f.reader.server(answer("1"));
+    link = f.reader.session->take_link();
+    f.reader.needs = {};
+    f.move_out();
+
+    const bool is_found = GENERATE(true, false);
+    f.reader.says(query(kRead));
+    REQUIRE(f.asks(f.reader));
+    CHECK_FALSE(f.reader.needs.acquire_server);
+    f.other.needs = {};
+    f.other.says(query(kRead));
+    CHECK_FALSE(f.asks(f.other));
+    CHECK_FALSE(f.other.needs.acquire_server);
+    f.give(f.reader, is_found ? f.found(f.reader) : cache::ResultRef());
+    if (!is_found) {
+        lend(f.reader, std::move(link));
+        CHECK(f.reader.server_got() == query(kRead));
+        f.reader.server(answer("1"));
+    }
+    f.other.deliver_flights();
+    CHECK(f.reader.got() == answer("1"));
+    CHECK(f.other.got() == answer("1"));
+    CHECK_FALSE(f.other.needs.acquire_server);
 }

@@ -24,8 +24,8 @@ struct Fixture {
     ~Fixture() { world.context.second_level = nullptr; }
 
     // An answer that memory has lost and the second level has.
-    void put_away(const std::string& value = "1") {
-        reader.says(query(kRead)).server(answer(value));
+    void put_away(const std::string& text = kRead) {
+        reader.says(query(text)).server(answer("1"));
         move_out();
     }
     void move_out() {
@@ -234,4 +234,20 @@ TEST_CASE("a hit of the second level needs no shared connection, and who finds n
     CHECK(f.reader.got() == answer("1"));
     CHECK(f.other.got() == answer("1"));
     CHECK_FALSE(f.other.needs.acquire_server);
+}
+
+TEST_CASE_METHOD(Fixture, "with a read barrier the second level is asked once the change feed has passed, and what it gives is judged after that") {
+    const std::string read = kRead + " /* larder: freshness=barrier */";
+    world.upstream.set_feed_current(true);
+    put_away(read);
+    reader.says(query(read));
+    CHECK_FALSE(asks(reader));
+    REQUIRE(reader.needs.await_barrier);
+    const bool was_written = GENERATE(false, true);
+    if (was_written) world.database().counters().relation(101).move_all();   // the feed tells of it
+    reader.event([&](Outputs&) { reader.session->on_barrier(BarrierOutcome::passed, std::chrono::microseconds(1)); });
+    REQUIRE(asks(reader));
+    give(reader, found(reader));
+    CHECK(reader.got() == (was_written ? std::string() : answer("1")));
+    CHECK(reader.server_got() == (was_written ? query(read) : std::string()));
 }

@@ -349,8 +349,7 @@ Snapshot Proxy::snapshot() const {
         out.user_lookups = shared_.user_query->asked.value();
         out.user_lookup_failures = shared_.user_query->failed.value();
     }
-    out.refused_logins = shared_.refused_logins.load();
-    out.refused_clients = shared_.refused_clients.load();
+    out.refused_logins = shared_.refused_logins.load(), out.refused_clients = shared_.refused_clients.load();
     out.unknown_outcomes_open = outcomes_.open();
     out.unknown_outcomes_kept = outcomes_.kept();
     if (shared_.redis) out.redis = redis_numbers();

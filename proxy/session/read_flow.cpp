@@ -210,6 +210,13 @@ ReadNote Session::Impl::note_read(const ResolvedPlan& resolved, const protocol::
     return out;
 }
 
+// What another session's flight has brought, if it will do.
+cache::ResultRef Session::Impl::landed_for(const Flight& ended, bool needs_row_description) {
+    if (ended.state != Flight::State::landed || (needs_row_description && !ended.result->has_row_description())) return {};
+    context.metrics.joined_flights.add();
+    return ended.result;
+}
+
 Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved, bool needs_row_description, const protocol::Bind* bind, Bytes types,
                                                    cache::ResultRef& result, std::unique_ptr<Capture>& capture, Outputs& out) {
     const bool is_by_barrier = wants_barrier(resolved.plan);
@@ -221,11 +228,7 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
     if (flight.state != Flight::State::none) taken_flight = std::exchange(flight, {});
     const bool is_for_this_key = taken_flight.state != Flight::State::none && taken_flight.key == key;
     if (taken_flight.state == Flight::State::leads && !is_for_this_key) context.cache.fail({taken_flight.key, taken_flight.hash}, true);
-    if (is_for_this_key && taken_flight.state == Flight::State::landed && (!needs_row_description || taken_flight.result->has_row_description())) {
-        result = taken_flight.result;
-        context.metrics.joined_flights.add();
-        return ReadStep::hit;
-    }
+    if (is_for_this_key && (result = landed_for(taken_flight, needs_row_description))) return ReadStep::hit;
     const cache::KeyView view{key, is_for_this_key ? taken_flight.hash : cache::hash_key(key)};
     if (!is_for_this_key) {
         auto bounds = bounds_of(resolved.plan);
@@ -239,10 +242,7 @@ Session::Impl::ReadStep Session::Impl::decide_read(const ResolvedPlan& resolved,
         if (asks_second_level(resolved, view, bind, types)) return ReadStep::pause;
     }
     const bool was_handed_the_lead = is_for_this_key && taken_flight.state == Flight::State::leads;
-    if (is_for_this_key && remote.state == Remote::State::answered) {
-        result = take_second_level(resolved, view, needs_row_description, was_handed_the_lead, out);
-        if (result) return ReadStep::hit;
-    }
+    if (is_for_this_key && (result = take_second_level(resolved, view, needs_row_description, was_handed_the_lead, out))) return ReadStep::hit;
     if (pool != nullptr && !has_server) {
         if (is_for_this_key) flight = std::move(taken_flight);
         else if (joins_without_server(resolved, view)) return ReadStep::pause;

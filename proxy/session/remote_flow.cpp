@@ -31,7 +31,7 @@ bool Session::Impl::asks_second_level(const ResolvedPlan& resolved, const cache:
 
 // The answer that came, if it can be given now. It goes back to memory, and to those who wait.
 cache::ResultRef Session::Impl::take_second_level(const ResolvedPlan& resolved, const cache::KeyView& view, bool needs_row_description, bool leads, Outputs& out) {
-    remote.state = Remote::State::none;
+    if (std::exchange(remote.state, Remote::State::none) != Remote::State::answered) return {};
     const auto found = std::exchange(remote.result, {});
     if (!found) {
         context.metrics.second_level_misses.add();

@@ -218,6 +218,7 @@ struct Session::Impl {
     // a simple Query; else with the declared types of its parameters.
     ReadStep decide_read(const ResolvedPlan& plan, bool needs_row_description, const protocol::Bind* bind, Bytes types,
                          cache::ResultRef& result, std::unique_ptr<Capture>& capture, Outputs& out);
+    cache::ResultRef landed_for(const Flight& ended, bool needs_row_description);
     ReadNote note_read(const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types);
     cache::ReadBounds bounds_of(const rules::Plan& plan) const;
     bool answered_in_its_stead(Outputs& out);

@@ -83,6 +83,8 @@ struct Freshness {
     milliseconds others_ttl_max{1'000};     // writers = others and no feed: no entry lives longer
     bool serve_when_down = false;
     milliseconds catalogue_poll{5'000};     // how often the catalogue is compared for DDL from elsewhere
+    int verify_share = 0;                   // of a million hits so many kept answers are compared with the server's; 0: none
+    int verify_rate_max = 5;                // of them a second, whatever the hits
 };
 
 enum class FeedMode : std::uint8_t { automatic, off };

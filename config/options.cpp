@@ -231,6 +231,8 @@ constexpr std::array kOptions{
     option<Duration<MEMBER(freshness.others_ttl_max), 0, 60'000>>("freshness", "others_ttl_max", duration, false, "from 0 to 1min", "with writers = others and no change feed: no answer is given that is older"),
     option<ServeWhenDown>("freshness", "serve_when_down", boolean, false, "false", "serve from the cache while PostgreSQL cannot be reached"),
     option<Duration<MEMBER(freshness.catalogue_poll), 100, 3'600'000>>("freshness", "catalogue_poll", duration, false, "from 100ms to 1h", "how often the catalogue is compared, for DDL that went round Larder"),
+    option<Integer<MEMBER(freshness.verify_share), 0, 1'000'000>>("freshness", "verify_share", integer, false, "from 0 to 1000000", "of a million hits, how many kept answers are compared with what the server says (docs/verify.md); 0: none"),
+    option<Integer<MEMBER(freshness.verify_rate_max), 1, 1'000>>("freshness", "verify_rate_max", integer, false, "from 1 to 1000", "how many comparisons there are per second at most, whatever the hits"),
     option<FeedModeName>("feed", "mode", choice, true, "auto or off", "auto: with writers = others, the server's replication stream tells of their writes if it can be had (PostgreSQL 15, a login with REPLICATION)"),
     option<Duration<MEMBER(feed.lag_max), 10, 60'000>>("feed", "lag_max", duration, true, "from 10ms to 1min", "a feed that is further behind is not relied on: others_ttl_max counts until it has caught up"),
     option<Boolean<MEMBER(advisor.enabled)>>("advisor", "enabled", boolean, true, "", "whether statements are counted by shape, and slow ones looked at"),

@@ -13,6 +13,7 @@
 #include "admin/page.h"
 #include "admin/rules_api.h"
 #include "admin/traffic_api.h"
+#include "admin/verify_report.h"
 
 namespace larder::admin {
 namespace {
@@ -110,6 +111,18 @@ std::vector<Endpoint> of_statements() {
     };
 }
 
+std::vector<Endpoint> of_checks() {
+    return {
+        {"GET", "/api/v1/verify", "Kept answers that were compared with the server's, what was found, and what is in quarantine for it; the rows that differ are null without the token", kJson,
+         "share_ppm rate_max counts run findings quarantined", answer_verify},
+        {"POST", "/api/v1/verify", "Compare the answers that were given most often, now", kJson, "run", answer_verify_start,
+         {{"entries", "integer", "", "how many", 1, static_cast<long>(Verification::kEntriesMax)}}, 202},
+        {"DELETE", "/api/v1/verify/quarantine/{fingerprint}", "Let a statement into the cache again", kJson, "lifted", answer_lift, {{"database", "string", "", "only there"}}},
+        {"POST", "/api/v1/explain", "Would a statement be cached, why not, on what does its answer depend and what does it drop; it is not run", kJson,
+         "verdict cacheable reasons promise reads counters key writes", answer_explain, {}, 200, "statement and database; role, and settings as an object, if they are not those of Larder's own login"},
+    };
+}
+
 std::vector<Endpoint> of_rules() {
     constexpr std::string_view kKeys = "the keys of CREATE RULE";
     return {
@@ -138,7 +151,7 @@ bool fits(std::string_view pattern, std::string_view path) {
 std::span<const Endpoint> endpoints() {
     static const std::vector<Endpoint> all = [] {
         std::vector<Endpoint> out;
-        for (auto part : {pages(), state(), of_statements(), of_rules()}) out.insert(out.end(), part.begin(), part.end());
+        for (auto part : {pages(), state(), of_statements(), of_checks(), of_rules()}) out.insert(out.end(), part.begin(), part.end());
         return out;
     }();
     return all;

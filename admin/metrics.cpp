@@ -93,6 +93,17 @@ void add_freshness(Families& out, const Snapshot& s) {
     for (const auto& database : s.databases) Families::put(loads, {{"database", database.name}}, real(database.catalogue_loads));
 }
 
+void add_checks(Families& out, const Snapshot& s) {
+    auto& checks = out.add("larder_verify_checks_total", "Kept answers that were compared with the server's, by what came of it.", MetricType::Counter);
+    Families::put(checks, {{"outcome", "equal"}}, real(s.verify.equal));
+    Families::put(checks, {{"outcome", "different"}}, real(s.verify.different));
+    Families::put(checks, {{"outcome", "undecided"}}, real(s.verify.undecided));
+    Families::put(checks, {{"outcome", "moved"}}, real(s.verify.moved));
+    Families::put(checks, {{"outcome", "failed"}}, real(s.verify.failed));
+    out.counter("larder_verify_skipped_total", "Comparisons that were left out since clients waited for server connections.", real(s.verify.skipped));
+    out.gauge("larder_quarantined_shapes", "Shapes of statements that are kept out of the cache, since an answer of theirs was not the server's.", real(s.quarantined));
+}
+
 void add_feed(Families& out, const Snapshot& s) {
     const auto& feed = s.feed;
     if (feed.state == "off") return;
@@ -161,6 +172,7 @@ std::string metrics_text(const Snapshot& snapshot, const AdvisorCounts* advisor)
     Families families;
     add_cache(families, snapshot);
     add_freshness(families, snapshot);
+    add_checks(families, snapshot);
     add_feed(families, snapshot);
     add_connections(families, snapshot);
     if (advisor != nullptr) add_advisor(families, *advisor);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/duration_counts.h"
+#include "base/verification.h"
 
 namespace larder {
 
@@ -55,6 +56,9 @@ struct Snapshot {
     std::uint64_t refused_clients = 0;     // over listen.clients_max
     std::uint64_t unknown_outcomes_kept = 0, unknown_outcomes_open = 0;
     std::vector<std::pair<std::string, std::uint64_t>> bypasses;  // by reason, all reasons
+
+    VerifyCounts verify;                   // checks of kept answers against the server's
+    std::uint64_t quarantined = 0;         // shapes of statements that are kept out of the cache for what such a check found
 
     struct CacheNumbers {
         bool is_enabled = true;

@@ -86,6 +86,8 @@ struct Freshness {
     bool serve_when_down = false;
     milliseconds catalogue_poll{5'000};     // how often the catalogue is compared for DDL from elsewhere
     FreshnessLevel level = FreshnessLevel::strict;  // where no rule, session or comment says otherwise
+    int verify_share = 0;                   // of a million hits so many kept answers are compared with the server's; 0: none
+    int verify_rate_max = 5;                // of them a second, whatever the hits
 };
 
 enum class FeedMode : std::uint8_t { automatic, off };

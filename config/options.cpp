@@ -242,6 +242,8 @@ constexpr std::array kOptions{
     option<ServeWhenDown>("freshness", "serve_when_down", boolean, false, "false", "serve from the cache while PostgreSQL cannot be reached"),
     option<Duration<MEMBER(freshness.catalogue_poll), 100, 3'600'000>>("freshness", "catalogue_poll", duration, false, "from 100ms to 1h", "how often the catalogue is compared, for DDL that went round Larder"),
     option<FreshnessLevelName>("freshness", "level", choice, false, "strict, bounded or barrier", "how fresh hits are where no rule, session or comment says otherwise; barrier: also what others committed before the request came is seen, for the price of a wait (docs/feed.md)"),
+    option<Integer<MEMBER(freshness.verify_share), 0, 1'000'000>>("freshness", "verify_share", integer, false, "from 0 to 1000000", "of a million hits, how many kept answers are compared with what the server says (docs/verify.md); 0: none"),
+    option<Integer<MEMBER(freshness.verify_rate_max), 1, 1'000>>("freshness", "verify_rate_max", integer, false, "from 1 to 1000", "how many comparisons there are per second at most, whatever the hits"),
     option<FeedModeName>("feed", "mode", choice, true, "auto or off", "auto: with writers = others, the server's replication stream tells of their writes if it can be had (PostgreSQL 15, a login with REPLICATION)"),
     option<Duration<MEMBER(feed.lag_max), 10, 60'000>>("feed", "lag_max", duration, true, "from 10ms to 1min", "a feed that is further behind is not relied on: others_ttl_max counts until it has caught up"),
     option<Duration<MEMBER(feed.barrier_limit), 1, 10'000>>("feed", "barrier_limit", duration, false, "from 1ms to 10s", "with freshness barrier: what has waited so long for the feed is asked of the server"),

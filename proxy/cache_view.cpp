@@ -82,10 +82,10 @@ bool is_meant(const KnownRelation& known, const std::string& database, const std
 std::vector<RelationRow> Proxy::relations() const {
     const auto known = known_relations(shared_.upstream);
     std::map<const KnownRelation*, std::pair<std::uint64_t, std::uint64_t>> weights;
-    shared_.cache.visit_entries(kEntriesWeighedMax, [&](const cache::CachedResult& result, std::uint32_t) {
-        for (const auto* owner : owners_of(known, result)) {
+    shared_.cache.visit_entries(kEntriesWeighedMax, [&](const cache::ResultRef& result, std::uint32_t) {
+        for (const auto* owner : owners_of(known, *result)) {
             auto& [entries, bytes] = weights[owner];
-            ++entries, bytes += result.bytes();
+            ++entries, bytes += result->bytes();
         }
     });
     std::vector<RelationRow> rows;
@@ -104,7 +104,7 @@ std::vector<CacheEntryRow> Proxy::cache_entries(std::size_t max) const {
     const auto known = known_relations(shared_.upstream);
     std::vector<CacheEntryRow> rows;
     const Instant at = now();
-    shared_.cache.visit_entries(max, [&](const cache::CachedResult& result, std::uint32_t hits) { rows.push_back(entry_row(known, result, hits, at)); });
+    shared_.cache.visit_entries(max, [&](const cache::ResultRef& result, std::uint32_t hits) { rows.push_back(entry_row(known, *result, hits, at)); });
     return rows;
 }
 

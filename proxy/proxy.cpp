@@ -113,6 +113,11 @@ void add_pools(Snapshot& out, const std::vector<PoolRow>& pools) {
     }
 }
 
+void add_checks(Snapshot& out, const VerifyStatus& status) {
+    out.verify = status.counts;
+    out.quarantined = status.quarantined.size();
+}
+
 bool wants_feed(const config::Config& config) {
     return !config.upstream.user.empty() && config.cache.enabled && config.freshness.writers == config::Writers::others && config.feed.mode != config::FeedMode::off;
 }
@@ -158,13 +163,15 @@ void add_barrier(Snapshot& out, const ReadBarrier& barrier, const std::vector<st
 
 }  // namespace
 
-Proxy::Proxy(const config::Config& config, std::string rules_file) : shared_(config, random_process_number(), cache_limits(config)), started_(now()) {
+Proxy::Proxy(const config::Config& config, const std::string& rules_file) : shared_(config, random_process_number(), cache_limits(config)), started_(now()) {
     shared_.unknown_outcomes = &outcomes_;
     shared_.has_upstream_login = !config.upstream.user.empty();
-    rules_ = std::make_unique<RuleStore>(config, std::move(rules_file),
+    rules_ = std::make_unique<RuleStore>(config, rules_file,
                                          RuleStore::Wiring{[this](auto rules) { publish(std::move(rules)); }, [this] { return statements(false); },
                                                            [this](const auto& database, const auto& relations) { return table_names(database, relations); },
                                                            [this](const auto& schema, const auto& name) { return is_table(schema, name); }});
+    checks_ = std::make_unique<Checks>(shared_, *rules_, rules_file.empty() ? rules_file : rules_file + ".quarantine",
+                                       Verifier::Hooks{[this] { return hits(); }, [this] { return shared_.servers.is_waited_for(); }});
     shared_.login_rules.set(read_login_rules(config.listen));
     shared_.users.set(read_user_file(config.listen.auth_file));
     if (!config.listen.auth_user.empty()) {
@@ -200,6 +207,7 @@ void Proxy::start(const std::vector<int>& passed) {
     if (shared_.user_query) shared_.user_query->start();
     listener_->start();
     for (const auto& worker : workers_) worker->start(workers_);
+    checks_->start();
 }
 
 std::vector<std::string> Proxy::reload(const config::Config& config) {
@@ -236,6 +244,13 @@ void Proxy::take_over(const config::Config& config) {
     shared_.upstream.set_ttl_us_max(ttl_bound_us(freshness));
     for (const auto& worker : workers_) worker->post_users(users), worker->post_login_rules(login_rules);
     shared_.reloadable.take_over(config);
+    checks_->take_over(config);
+}
+
+std::uint64_t Proxy::hits() const {
+    std::uint64_t sum = 0;
+    for (const auto& worker : workers_) sum += worker->metrics().hits.value();
+    return sum;
 }
 
 void Proxy::publish(std::shared_ptr<const rules::UserRules> rules) {
@@ -290,6 +305,7 @@ void Proxy::begin_drain() {
 void Proxy::stop() {
     if (std::exchange(is_stopped_, true)) return;
     if (listener_) listener_->stop();
+    checks_->stop();
     if (shared_.user_query) shared_.user_query->stop();  // its answers go to workers
     for (const auto& worker : workers_) worker->stop();
     for (const auto& worker : workers_) worker->join();
@@ -348,6 +364,7 @@ Snapshot Proxy::snapshot() const {
         out.user_lookups = shared_.user_query->asked.value();
         out.user_lookup_failures = shared_.user_query->failed.value();
     }
+    add_checks(out, checks_->verify_status());
     out.refused_logins = shared_.refused_logins.load();
     out.refused_clients = shared_.refused_clients.load();
     out.unknown_outcomes_open = outcomes_.open();

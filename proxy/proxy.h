@@ -15,6 +15,7 @@
 #include "base/traffic.h"
 #include "config/config.h"
 #include "proxy/catalogue_service.h"
+#include "proxy/checks.h"
 #include "proxy/change_feed.h"
 #include "proxy/control.h"
 #include "proxy/listener.h"
@@ -30,7 +31,7 @@ class Proxy final : public SnapshotSource, public StatementSource {
 public:
     // Loads rules and certificates. Throws config::ConfigError or std::runtime_error.
     // `rules_file`: of rules made at run time, RuleStore.
-    explicit Proxy(const config::Config& config, std::string rules_file = {});
+    explicit Proxy(const config::Config& config, const std::string& rules_file = {});
     ~Proxy() override;
     Proxy(const Proxy&) = delete;
     Proxy& operator=(const Proxy&) = delete;
@@ -69,10 +70,12 @@ public:
     void set_advice(const std::string& statement_id, int advice) const override;
     config::RuleBook& rules() { return *rules_; }
     Operator& operations() { return operator_; }
+    Verification& verification() { return *checks_; }
     // What is known of this database's catalogue, if it is known to be true now; else null, and it is loaded.
     std::shared_ptr<const rules::Catalogue> catalogue(const std::string& database);
 
 private:
+    std::uint64_t hits() const;
     std::string plain_password(const std::string& user) const;
     void publish(std::shared_ptr<const rules::UserRules> rules);
     void take_over(const config::Config& config);  // all of a reload but the rules
@@ -88,6 +91,7 @@ private:
     std::unique_ptr<CatalogueService> catalogues_;
     std::unique_ptr<ChangeFeed> feed_;        // null: nobody else writes, or it is turned off
     std::unique_ptr<RuleStore> rules_;
+    std::unique_ptr<Checks> checks_;
     Instant started_;
     std::atomic<bool> last_reload_failed_{false};
     std::vector<std::uint64_t> ticks_seen_;   // by worker

@@ -36,6 +36,9 @@ public:
     // read; what it throws is thrown on. Throws config::ConfigError, too; nothing has changed here then.
     void reload(const config::Config& config, const std::function<void()>& rest = [] {});
 
+    // Puts these in force, beside the rules. They are not kept in the file of rules.
+    void set_quarantined(std::vector<rules::QuarantinedShape> shapes);
+
     std::vector<config::RuleRow> rules() const override;
     void run(const config::RuleCommand& command) override;
     config::RuleMatches matches(const config::RuleOptions& options) const override;
@@ -52,6 +55,7 @@ private:
     config::Config config_ LARDER_GUARDED_BY(mutex_);               // without its rules: what they are compiled with
     std::vector<config::Rule> fixed_ LARDER_GUARDED_BY(mutex_);     // of larder.toml
     std::vector<config::Rule> made_ LARDER_GUARDED_BY(mutex_);      // at run time
+    std::vector<rules::QuarantinedShape> quarantined_ LARDER_GUARDED_BY(mutex_);
     std::optional<std::string> text_ LARDER_GUARDED_BY(mutex_);     // of the file, as it was last read or written; none: there was none
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/advice.h"
 #include "base/console.h"
+#include "base/events.h"
 #include "base/operations.h"
 #include "base/settings.h"
 #include "base/snapshot.h"
@@ -26,6 +27,8 @@ public:
     explicit Console(SnapshotSource& source, const StatementSource* traffic = nullptr, AdviceSource* advice = nullptr, config::RuleBook* rules = nullptr,
                      SettingsSource* settings = nullptr, Operations* operations = nullptr)
         : source_(source), traffic_(traffic), advice_(advice), rules_(rules), settings_(settings), operations_(operations) {}
+    // For SHOW EVENTS; before the first run().
+    void set_events(const EventBus& events) { events_ = &events; }
     ConsoleReply run(std::string_view statement, bool is_admin) override;
 
 private:
@@ -39,6 +42,7 @@ private:
     config::RuleBook* rules_;
     SettingsSource* settings_;
     Operations* operations_;
+    const EventBus* events_ = nullptr;
 };
 
 // The words of a command in upper case, without the semicolon at its end, comments and repeated blanks.

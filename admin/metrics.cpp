@@ -1,5 +1,6 @@
 #include "admin/metrics.h"
 
+#include <algorithm>
 #include <sstream>
 
 #include <prometheus/metric_family.h>
@@ -90,7 +91,8 @@ void add_feed(Families& out, const Snapshot& s) {
     out.counter("larder_feed_dropped_relations_total", "Times that the change feed dropped what depends on a relation.", real(feed.dropped_relations));
     out.counter("larder_feed_dropped_databases_total", "Times that it dropped all of a database, since it could not tell what was written.", real(feed.dropped_databases));
     out.counter("larder_feed_catalogue_checks_total", "Times that it had the catalogue compared.", real(feed.catalogue_checks));
-    out.counter("larder_feed_streams_total", "Times that the stream was begun; each time all that was kept is dropped.", real(feed.streams));
+    out.counter("larder_feed_streams_total", "Times that the stream was begun; each time all that was kept is dropped.",
+                real(feed.streams));
 }
 
 void add_connections(Families& out, const Snapshot& s) {
@@ -131,6 +133,21 @@ void add_connections(Families& out, const Snapshot& s) {
     Families::put(build, {{"version", s.version}}, 1);
 }
 
+void add_events(Families& out, const Snapshot& s) {
+    out.counter("larder_events_total", "Events that were made.", real(s.events_published));
+    auto& dropped =
+        out.add("larder_events_dropped_total",
+                "Events that a sink lost; of websocket: clients that were closed because they took none in time.", MetricType::Counter);
+    for (const auto* const sink : {"websocket", "log"}) {
+        const auto found =
+            std::find_if(s.events_dropped.begin(), s.events_dropped.end(), [&](const auto& one) { return one.first == sink; });
+        Families::put(dropped, {{"sink", sink}}, found == s.events_dropped.end() ? 0 : real(found->second));
+    }
+    for (const auto& [sink, count] : s.events_dropped) {
+        if (sink != "websocket" && sink != "log") Families::put(dropped, {{"sink", sink}}, real(count));
+    }
+}
+
 }  // namespace
 
 std::string metrics_text(const Snapshot& snapshot) {
@@ -138,6 +155,7 @@ std::string metrics_text(const Snapshot& snapshot) {
     add_cache(families, snapshot);
     add_freshness(families, snapshot);
     add_feed(families, snapshot);
+    add_events(families, snapshot);
     add_connections(families, snapshot);
     return families.text();
 }

@@ -82,14 +82,14 @@ struct Freshness {
     Writers writers = Writers::others;
     milliseconds others_ttl_max{1'000};     // writers = others and no feed: no entry lives longer
     bool serve_when_down = false;
-    milliseconds catalogue_poll{5'000};     // how often the catalogue is compared for DDL from elsewhere
+    milliseconds catalogue_poll{5'000};  // how often the catalogue is compared for DDL from elsewhere
 };
 
 enum class FeedMode : std::uint8_t { automatic, off };
 
 struct Feed {
-    FeedMode mode = FeedMode::automatic;    // automatic: with writers = others, where the server allows it
-    milliseconds lag_max{1'000};            // a feed that is further behind is not relied on
+    FeedMode mode = FeedMode::automatic;  // automatic: with writers = others, where the server allows it
+    milliseconds lag_max{1'000};          // a feed that is further behind is not relied on
 };
 
 struct Advisor {
@@ -109,6 +109,12 @@ struct Admin {
     std::string admin_users, stats_users;   // of the console, besides superusers and members of pg_monitor; names with commas between
     std::string token_file;                 // of the bearer token by which HTTP may change things; empty: it only reads
     bool enabled = true;
+};
+
+struct Events {
+    int newest_max = 10'000;     // that are kept for those who come back and ask
+    milliseconds interval{100};  // how often is looked for what has changed
+    bool log = false;            // each event is a line of the log
 };
 
 enum class LogFormat : std::uint8_t { text, json };
@@ -142,6 +148,7 @@ struct Config {
     Advisor advisor;
     Admin admin;
     Log log;
+    Events events;
     std::vector<Rule> rules;
 };
 

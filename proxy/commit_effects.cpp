@@ -16,7 +16,9 @@ bool is_without_facts(Oid catalogue) {
 
 // Those that are written to when a temporary table is made. They are compared with the facts; at all others the facts are dropped at once.
 bool is_of_temporary_tables(Oid catalogue) {
-    constexpr Oid kCatalogues[] = {1247, 1249, 1259, 2604, 2606, 2608, 2609, 2610, 2611, 2615, 2224};  // type, attribute, class, attrdef, constraint, depend, description, index, inherits, namespace, sequence
+    constexpr Oid kCatalogues[] = {
+        1247, 1249, 1259, 2604, 2606, 2608,
+        2609, 2610, 2611, 2615, 2224};  // type, attribute, class, attrdef, constraint, depend, description, index, inherits, namespace, sequence
     return std::find(std::begin(kCatalogues), std::end(kCatalogues), catalogue) != std::end(kCatalogues);
 }
 
@@ -24,6 +26,7 @@ bool is_of_temporary_tables(Oid catalogue) {
 
 void CommitEffects::begin() {
     files_.clear();
+    lsn_ = 0;
     for (auto* database : upstream_.databases()) {
         database->want_files();
         database->want_check();
@@ -33,6 +36,7 @@ void CommitEffects::begin() {
 
 void CommitEffects::apply(const SeenCommit& seen) {
     const auto& commit = seen.commit;
+    lsn_ = commit.lsn;
     const bool is_own = is_marked(seen);
     const bool is_ddl = !commit.dropped.empty() || !commit.invalidated.empty() || commit.moves_catalogue_files;
     if (commit.written.empty() && !is_ddl && !commit.is_anything) return;  // a row lock, a sequence, an unlogged table
@@ -68,6 +72,7 @@ void CommitEffects::drop_everything() {
 }
 
 void CommitEffects::drop(session::DatabaseState& database) {
+    upstream_.foreign_moves.tell_of_feed(database.counters().any, lsn_);
     database.counters().any.move();
     ++counts_.dropped_databases;
 }
@@ -77,7 +82,9 @@ bool CommitEffects::drop(session::DatabaseState& database, Oid relation) {
     const auto facts = database.facts();
     const auto* found = facts == nullptr ? nullptr : facts->catalogue->find_relation(relation);
     if (found == nullptr || found->root == 0) return false;
-    database.counters().relation(found->root).move_all();
+    auto& counters = database.counters().relation(found->root);
+    upstream_.foreign_moves.tell_of_feed(counters.scan, lsn_);
+    counters.move_all();
     ++counts_.dropped_relations;
     return true;
 }
@@ -118,6 +125,7 @@ void CommitEffects::written(const protocol::WalFile& file) {
         // A trigger, a policy, a function: it may be gone again before anybody has compared.
         ++counts_.checks;
         database->want_files();
+        upstream_.foreign_moves.tell_of_feed(database->counters().catalogue, lsn_);
         database->counters().catalogue.move();
         database->want_facts();
     }
@@ -128,6 +136,7 @@ void CommitEffects::shared_catalogue_written(std::uint32_t file) {
     constexpr std::uint32_t kDependencies = 1214, kDescriptions = 2396, kOrigins = 6000, kSubscriptions = 6100;
     if (file == kDependencies || file == kDescriptions || file == kOrigins || file == kSubscriptions) return;  // that of temporary tables, too
     for (auto* database : upstream_.databases()) database->want_files();  // one may have been made again under its name
+    upstream_.foreign_moves.tell_of_feed(upstream_.counters.server, lsn_);
     upstream_.counters.server.move();
     ++counts_.checks;
 }
@@ -136,7 +145,7 @@ void CommitEffects::shared_catalogue_written(std::uint32_t file) {
 void CommitEffects::invalidated(const protocol::WalRelation& relation) {
     if (relation.database == 0) return;  // a shared catalogue, whose rows are in its file
     auto* database = database_of(relation.database);
-    if (database == nullptr) return;     // its files come first, and dropped all
+    if (database == nullptr) return;  // its files come first, and dropped all
     if (relation.relation == 0) {
         drop(*database);
         check(*database);

@@ -55,6 +55,7 @@ private:
     session::UpstreamState& upstream_;
     std::map<session::DatabaseState*, Files> files_;
     FeedCounts counts_;
+    protocol::Lsn lsn_ = 0;  // of the commit whose effects are made; 0: the stream begins
 };
 
 }  // namespace larder::proxy

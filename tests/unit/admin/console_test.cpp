@@ -64,7 +64,10 @@ TEST_CASE("every command that help lists can be run, and gives rows as wide as i
     FakeAdvice advice;
     FakeSettings settings;
     FakeOperations operations;
+    EventBus events(100, 1);
+    events.publish({.kind = EventKind::purge, .source = "cache"}, 1);
     Console console(source, &traffic, &advice, nullptr, &settings, &operations);
+    console.set_events(events);
     const auto help = console.run("show help", false);
     REQUIRE(help.rows.size() > 10);
     for (const auto& row : help.rows) {

@@ -91,8 +91,7 @@ void add_feed(Families& out, const Snapshot& s) {
     out.counter("larder_feed_dropped_relations_total", "Times that the change feed dropped what depends on a relation.", real(feed.dropped_relations));
     out.counter("larder_feed_dropped_databases_total", "Times that it dropped all of a database, since it could not tell what was written.", real(feed.dropped_databases));
     out.counter("larder_feed_catalogue_checks_total", "Times that it had the catalogue compared.", real(feed.catalogue_checks));
-    out.counter("larder_feed_streams_total", "Times that the stream was begun; each time all that was kept is dropped.",
-                real(feed.streams));
+    out.counter("larder_feed_streams_total", "Times that the stream was begun; each time all that was kept is dropped.", real(feed.streams));
 }
 
 void add_connections(Families& out, const Snapshot& s) {

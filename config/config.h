@@ -82,14 +82,14 @@ struct Freshness {
     Writers writers = Writers::others;
     milliseconds others_ttl_max{1'000};     // writers = others and no feed: no entry lives longer
     bool serve_when_down = false;
-    milliseconds catalogue_poll{5'000};  // how often the catalogue is compared for DDL from elsewhere
+    milliseconds catalogue_poll{5'000};     // how often the catalogue is compared for DDL from elsewhere
 };
 
 enum class FeedMode : std::uint8_t { automatic, off };
 
 struct Feed {
-    FeedMode mode = FeedMode::automatic;  // automatic: with writers = others, where the server allows it
-    milliseconds lag_max{1'000};          // a feed that is further behind is not relied on
+    FeedMode mode = FeedMode::automatic;    // automatic: with writers = others, where the server allows it
+    milliseconds lag_max{1'000};            // a feed that is further behind is not relied on
 };
 
 struct Advisor {

@@ -16,9 +16,7 @@ bool is_without_facts(Oid catalogue) {
 
 // Those that are written to when a temporary table is made. They are compared with the facts; at all others the facts are dropped at once.
 bool is_of_temporary_tables(Oid catalogue) {
-    constexpr Oid kCatalogues[] = {
-        1247, 1249, 1259, 2604, 2606, 2608,
-        2609, 2610, 2611, 2615, 2224};  // type, attribute, class, attrdef, constraint, depend, description, index, inherits, namespace, sequence
+    constexpr Oid kCatalogues[] = {1247, 1249, 1259, 2604, 2606, 2608, 2609, 2610, 2611, 2615, 2224};  // type, attribute, class, attrdef, constraint, depend, description, index, inherits, namespace, sequence
     return std::find(std::begin(kCatalogues), std::end(kCatalogues), catalogue) != std::end(kCatalogues);
 }
 
@@ -145,7 +143,7 @@ void CommitEffects::shared_catalogue_written(std::uint32_t file) {
 void CommitEffects::invalidated(const protocol::WalRelation& relation) {
     if (relation.database == 0) return;  // a shared catalogue, whose rows are in its file
     auto* database = database_of(relation.database);
-    if (database == nullptr) return;  // its files come first, and dropped all
+    if (database == nullptr) return;     // its files come first, and dropped all
     if (relation.relation == 0) {
         drop(*database);
         check(*database);

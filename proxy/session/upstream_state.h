@@ -134,7 +134,7 @@ public:
 
     DatabaseState& database(std::string_view name);
     std::vector<DatabaseState*> databases() const;
-    DatabaseState* find_database(std::string_view name) const;  // null: nobody has asked for it so far
+    DatabaseState* find_database(std::string_view name) const;   // null: nobody has asked for it so far
 
     // PAUSE and RESUME without a name: of every database, those that come later too. False: it was so already.
     bool pause_all();

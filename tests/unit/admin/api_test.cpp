@@ -75,8 +75,10 @@ TEST_CASE_METHOD(Fixture, "what is described is there, and answers as described"
             INFO(method << " " << path.key());
             const auto& responses = operation.as_object().at("responses").as_object();
             REQUIRE(responses.contains(std::to_string(reply.status)));
-            if (responses.contains("101")) CHECK(reply.status == 426);  // a WebSocket: events_test.py
-            else CHECK(reply.status / 100 == 2);
+            if (responses.contains("101"))
+                CHECK(reply.status == 426);  // a WebSocket: events_test.py
+            else
+                CHECK(reply.status / 100 == 2);
             const auto* content = responses.at(std::to_string(reply.status)).as_object().if_contains("content");
             if (content == nullptr || !content->as_object().contains("application/json")) continue;
             const auto body = json::parse(reply.body).as_object();

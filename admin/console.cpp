@@ -5,6 +5,7 @@
 
 #include "admin/cells.h"
 #include "admin/control_console.h"
+#include "admin/event_report.h"
 #include "admin/feed_report.h"
 #include "admin/pooler_tables.h"
 #include "admin/relation_use.h"
@@ -153,8 +154,18 @@ std::vector<Command> all_commands() {
         {{"SHOW", "DNS_ZONES"}, "nothing", false, [](SnapshotSource& s) { return show_dns_zones(s); }},
         {{"SHOW", "PEERS"}, "nothing: Larder has no peers", false, [](SnapshotSource& s) { return show_peers(s); }},
         {{"SHOW", "PEER_POOLS"}, "nothing", false, [](SnapshotSource& s) { return show_peer_pools(s); }},
-        {{"SHOW", "RELATIONS"}, "each relation read or written so far: freshness counters, statements, and what the cache keeps of it", false, nullptr},
-        {{"SHOW", "FEED"}, "the change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped", false, show_feed},
+        {{"SHOW", "RELATIONS"},
+         "each relation read or written so far: freshness counters, statements, and what the cache keeps of it",
+         false,
+         nullptr},
+        {{"SHOW", "FEED"},
+         "the change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped",
+         false,
+         show_feed},
+        {{"SHOW", "EVENTS"},
+         "the newest 1000 events: invalidations, purges, rules, and what became of PostgreSQL and the feed",
+         false,
+         nullptr},
         {{"SHOW", "CONFIG"}, "the configuration in force; passwords are ***", false, nullptr},
         {{"RELOAD"}, "read the configuration again, as SIGHUP does (admins only)", true, nullptr},
         {{"KILL_CLIENT", "n"}, "end the session of a client, by ptr of SHOW CLIENTS (admins only)", true, nullptr},
@@ -282,6 +293,8 @@ ConsoleReply Console::run_with_words(const std::vector<std::string>& words, std:
     if (words[0] == "VERIFY" || words[0] == "LIFT" || words[1] == "VERIFY" || words[1] == "QUARANTINE") return run_of_checks(statement, words, is_admin);
     if (words[0] == "KILL_CLIENT") return kill_client(source_, words[1]);
     if (words[0] == "PURGE") return purge_table(source_, words[2]);
+    if (words[0] == "SHOW" && words[1] == "EVENTS")
+        return events_ == nullptr ? failure("55000", "there are no events here") : show_events(*events_);
     if (words[1] == "RELATIONS") return show_relations(source_, traffic_);
     if (words[0] == "SHOW" && words[1] == "QUERIES") return traffic_ == nullptr ? no_advisor() : show_queries(*traffic_);
     if (advice_ == nullptr) return no_advisor();

@@ -10,6 +10,7 @@
 
 #include "base/advice.h"
 #include "base/console.h"
+#include "base/events.h"
 #include "base/operations.h"
 #include "base/settings.h"
 #include "base/snapshot.h"
@@ -27,6 +28,8 @@ public:
     explicit Console(SnapshotSource& source, const StatementSource* traffic = nullptr, AdviceSource* advice = nullptr, config::RuleBook* rules = nullptr,
                      SettingsSource* settings = nullptr, Operations* operations = nullptr, Verification* checks = nullptr)
         : source_(source), traffic_(traffic), advice_(advice), rules_(rules), settings_(settings), operations_(operations), checks_(checks) {}
+    // For SHOW EVENTS; before the first run().
+    void set_events(const EventBus& events) { events_ = &events; }
     ConsoleReply run(std::string_view statement, bool is_admin) override;
 
 private:
@@ -42,6 +45,7 @@ private:
     SettingsSource* settings_;
     Operations* operations_;
     Verification* checks_;
+    const EventBus* events_ = nullptr;
 };
 
 // The words of a command in upper case, without the semicolon at its end, comments and repeated blanks.

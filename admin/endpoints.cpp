@@ -6,12 +6,14 @@
 #include "admin/api.h"
 #include "admin/cache_api.h"
 #include "admin/dashboard.h"
+#include "admin/event_report.h"
 #include "admin/feed_report.h"
 #include "admin/metrics.h"
 #include "admin/openapi.h"
 #include "admin/operations_api.h"
 #include "admin/page.h"
 #include "admin/rules_api.h"
+#include "admin/streams.h"
 #include "admin/traffic_api.h"
 #include "admin/verify_report.h"
 
@@ -93,6 +95,36 @@ std::vector<Endpoint> state() {
     };
 }
 
+const std::vector<Parameter>& of_events() {
+    static const std::vector<Parameter> all{
+        {"from", "integer", "",
+         "the id of the last event that is known; what came after it is given. Without it: the newest, and of the stream those to come", 0,
+         0},
+        {"kind", "string", "", "only these kinds, with commas between"},
+        {"relation", "string", "", "only those that concern schema.name"},
+        {"tag", "string", "", "only those that concern this tag of a rule"}};
+    return all;
+}
+
+std::vector<Endpoint> events() {
+    auto with_limit = of_events();
+    with_limit.push_back(kLimit);
+    return {
+        {"GET", "/api/v1/events", "The newest events, or those after one that is known", kJson, "events next gap", answer_events,
+         with_limit},
+        {"GET", "/events", "A WebSocket: each event as it comes, as a text in JSON; 426 for a request that wants none", "", "",
+         answer_of_stream, of_events(), 101},
+        {"GET",
+         "/live",
+         "A WebSocket: once a second, the shapes of statements that were executed since",
+         "",
+         "",
+         answer_of_stream,
+         {},
+         101},
+    };
+}
+
 std::vector<Endpoint> of_statements() {
     const Parameter sort{"sort", "string", "server_time|mean|calls|hit_rate|saved", "what is largest first"};
     return {
@@ -151,7 +183,7 @@ bool fits(std::string_view pattern, std::string_view path) {
 std::span<const Endpoint> endpoints() {
     static const std::vector<Endpoint> all = [] {
         std::vector<Endpoint> out;
-        for (auto part : {pages(), state(), of_statements(), of_checks(), of_rules()}) out.insert(out.end(), part.begin(), part.end());
+        for (auto part : {pages(), state(), of_statements(), of_checks(), events(), of_rules()}) out.insert(out.end(), part.begin(), part.end());
         return out;
     }();
     return all;

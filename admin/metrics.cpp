@@ -1,5 +1,6 @@
 #include "admin/metrics.h"
 
+#include <algorithm>
 #include <limits>
 #include <sstream>
 
@@ -166,6 +167,21 @@ void add_advisor(Families& out, const AdvisorCounts& counts) {
     out.gauge("larder_advice", "Advice that is shown.", real(counts.advice));
 }
 
+void add_events(Families& out, const Snapshot& s) {
+    out.counter("larder_events_total", "Events that were made.", real(s.events_published));
+    auto& dropped =
+        out.add("larder_events_dropped_total",
+                "Events that a sink lost; of websocket: clients that were closed because they took none in time.", MetricType::Counter);
+    for (const auto* const sink : {"websocket", "log"}) {
+        const auto found =
+            std::find_if(s.events_dropped.begin(), s.events_dropped.end(), [&](const auto& one) { return one.first == sink; });
+        Families::put(dropped, {{"sink", sink}}, found == s.events_dropped.end() ? 0 : real(found->second));
+    }
+    for (const auto& [sink, count] : s.events_dropped) {
+        if (sink != "websocket" && sink != "log") Families::put(dropped, {{"sink", sink}}, real(count));
+    }
+}
+
 }  // namespace
 
 std::string metrics_text(const Snapshot& snapshot, const AdvisorCounts* advisor) {
@@ -174,6 +190,7 @@ std::string metrics_text(const Snapshot& snapshot, const AdvisorCounts* advisor)
     add_freshness(families, snapshot);
     add_checks(families, snapshot);
     add_feed(families, snapshot);
+    add_events(families, snapshot);
     add_connections(families, snapshot);
     if (advisor != nullptr) add_advisor(families, *advisor);
     return families.text();

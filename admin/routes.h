@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/advice.h"
+#include "base/events.h"
 #include "base/settings.h"
 #include "base/snapshot.h"
 #include "base/traffic.h"
@@ -39,6 +40,7 @@ struct Sources {
     config::RuleBook* rules = nullptr;         // the same
     SettingsSource* settings = nullptr;        // the same
     Verification* checks = nullptr;            // the same
+    EventBus* events = nullptr;                // the same
     std::string token;                         // that whoever changes something has to show; empty: nobody may
 };
 

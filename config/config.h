@@ -117,6 +117,12 @@ struct Admin {
     bool enabled = true;
 };
 
+struct Events {
+    int newest_max = 10'000;     // that are kept for those who come back and ask
+    milliseconds interval{100};  // how often is looked for what has changed
+    bool log = false;            // each event is a line of the log
+};
+
 enum class LogFormat : std::uint8_t { text, json };
 struct Log {
     std::string level = "info";             // trace, debug, info, warn, error
@@ -149,6 +155,7 @@ struct Config {
     Advisor advisor;
     Admin admin;
     Log log;
+    Events events;
     std::vector<Rule> rules;
 };
 

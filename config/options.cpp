@@ -261,6 +261,13 @@ constexpr std::array kOptions{
     option<String<MEMBER(admin.admin_users)>>("admin", "admin_users", string, true, "", "users who may do everything in the console, with commas between; superusers of the server may, too"),
     option<String<MEMBER(admin.stats_users)>>("admin", "stats_users", string, true, "", "users who may look at everything in the console, with commas between; members of pg_monitor may, too"),
     option<Boolean<MEMBER(admin.enabled)>>("admin", "enabled", boolean, true, "", "false: no admin port"),
+    option<Integer<MEMBER(events.newest_max), 100, 1'000'000>>(
+        "events", "newest_max", integer, true, "from 100 to 1000000",
+        "events that are kept for who comes back and asks for what he missed; one takes a few hundred bytes"),
+    option<Duration<MEMBER(events.interval), 10, 60'000>>(
+        "events", "interval", duration, true, "from 10ms to 1min",
+        "how often is looked for what has changed; all writes to a relation in between are one event"),
+    option<Boolean<MEMBER(events.log)>>("events", "log", boolean, true, "", "whether each event is a line of the log as well"),
     option<LogLevel>("log", "level", choice, false, "trace, debug, info, warn or error", "what is logged"),
     option<LogFormatName>("log", "format", choice, true, "text or json", "how a line is written"),
     option<String<MEMBER(log.file)>>("log", "file", string, true, "", "empty: standard error"),

@@ -108,7 +108,10 @@ std::vector<CacheEntryRow> Proxy::cache_entries(std::size_t max) const {
     return rows;
 }
 
-void Proxy::purge_cache() { shared_.cache.purge_all(); }
+void Proxy::purge_cache() {
+    shared_.cache.purge_all();
+    tell({.kind = EventKind::purge, .source = "cache", .text = "every cached answer was dropped"});
+}
 
 std::optional<std::size_t> Proxy::purge_relation(const std::string& database, const std::string& relation) {
     const auto known = known_relations(shared_.upstream);
@@ -118,11 +121,21 @@ std::optional<std::size_t> Proxy::purge_relation(const std::string& database, co
     }
     if (meant.empty()) return std::nullopt;
     // The counters first: an answer that is being read now must not be stored after the purge.
-    for (const auto* one : meant) one->counters->move_all();
-    return shared_.cache.purge_if([&](const cache::CachedResult& result) {
+    for (const auto* one : meant) {
+        shared_.upstream.foreign_moves.tell_of_purge(one->counters->scan);
+        one->counters->move_all();
+    }
+    const auto dropped = shared_.cache.purge_if([&](const cache::CachedResult& result) {
         const auto owners = owners_of(known, result);
         return std::any_of(meant.begin(), meant.end(), [&](const auto* one) { return std::find(owners.begin(), owners.end(), one) != owners.end(); });
     });
+    for (const auto* one : meant)
+        tell({.kind = EventKind::purge,
+              .database = printable(one->database),
+              .relation = printable(one->name),
+              .source = "cache",
+              .text = "what depends on it was dropped"});
+    return dropped;
 }
 
 bool Proxy::kill_client(std::uint64_t id) {

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admin/advice_events.h"
 #include "admin/console.h"
 #include "admin/http_server.h"
 #include "advisor/command.h"
@@ -151,6 +152,9 @@ public:
         : proxy_(config, rules_file(config)), settings_(proxy_, options.config_file, options.sets, config), advisor_(make_advisor(config, proxy_)),
           console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), &settings_, &proxy_.operations(), &proxy_.verification()) {
         proxy_.set_console(console_);
+        console_.set_events(proxy_.events());
+        if (advisor_)
+            proxy_.watch_also([this, seen = admin::AdviceEvents(*advisor_, proxy_.events())]() mutable { seen.look(wall_clock_us()); });
         proxy_.operations().on_shutdown([] { ::kill(::getpid(), SIGTERM); });
         if (!config.admin.enabled) return;
         http_ = std::make_unique<admin::HttpServer>(config.admin, sources(config, config::read_secret(config.admin.token_file)));
@@ -198,6 +202,7 @@ private:
         admin::Sources all(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), std::move(token));
         all.settings = &settings_;
         all.checks = &proxy_.verification();
+        all.events = &proxy_.events();
         return all;
     }
 

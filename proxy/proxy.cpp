@@ -163,15 +163,21 @@ void add_barrier(Snapshot& out, const ReadBarrier& barrier, const std::vector<st
 
 }  // namespace
 
-Proxy::Proxy(const config::Config& config, const std::string& rules_file) : shared_(config, random_process_number(), cache_limits(config)), started_(now()) {
+Proxy::Proxy(const config::Config& config, const std::string& rules_file)
+    : shared_(config, random_process_number(), cache_limits(config)),
+      events_(static_cast<std::size_t>(config.events.newest_max), wall_clock_us()),
+      started_(now()) {
     shared_.unknown_outcomes = &outcomes_;
     shared_.has_upstream_login = !config.upstream.user.empty();
     rules_ = std::make_unique<RuleStore>(config, rules_file,
                                          RuleStore::Wiring{[this](auto rules) { publish(std::move(rules)); }, [this] { return statements(false); },
                                                            [this](const auto& database, const auto& relations) { return table_names(database, relations); },
-                                                           [this](const auto& schema, const auto& name) { return is_table(schema, name); }});
+                                                           [this](const auto& schema, const auto& name) { return is_table(schema, name); },
+                                                           [this](const auto& command, const auto& options) { tell_of_rule(command, options); }});
     checks_ = std::make_unique<Checks>(shared_, *rules_, rules_file.empty() ? rules_file : rules_file + ".quarantine",
                                        Verifier::Hooks{[this] { return hits(); }, [this] { return shared_.servers.is_waited_for(); }});
+    event_watch_ = std::make_unique<EventWatch>(shared_.upstream, events_, config.events.interval,
+                                                EventWatch::Wiring{[this] { return event_states(); }, [this] { return rules_->rules(); }});
     shared_.login_rules.set(read_login_rules(config.listen));
     shared_.users.set(read_user_file(config.listen.auth_file));
     if (!config.listen.auth_user.empty()) {
@@ -205,6 +211,9 @@ void Proxy::start(const std::vector<int>& passed) {
         feed_->start();
     }
     if (shared_.user_query) shared_.user_query->start();
+    if (shared_.config.events.log)
+        event_pumps_.push_back(std::make_unique<EventPump>(events_, make_log_sink(), shared_.config.events.interval));
+    event_watch_->start();
     listener_->start();
     for (const auto& worker : workers_) worker->start(workers_);
     checks_->start();
@@ -218,7 +227,9 @@ std::vector<std::string> Proxy::reload(const config::Config& config) {
     const auto waiting = config::changes_that_need_restart(shared_.config, config);
     std::string restart;
     for (const auto& key : waiting) restart += (restart.empty() ? "" : ", ") + key;
-    log_info("configuration reloaded", {{"rules", std::to_string(config.rules.size())}, {"needs_restart", restart.empty() ? "nothing" : restart}});
+    tell({.kind = EventKind::reload, .source = "config", .text = "the configuration was read again, and every cached answer dropped"});
+    log_info("configuration reloaded",
+             {{"rules", std::to_string(config.rules.size())}, {"needs_restart", restart.empty() ? "nothing" : restart}});
     return waiting;
 }
 
@@ -312,6 +323,8 @@ void Proxy::stop() {
     // The last sessions hand their open marks to outcomes_, and may reach other workers: all of those are still there.
     for (const auto& worker : workers_) worker->forget_connections();
     shared_.servers.close_all();
+    event_watch_->stop();
+    event_pumps_.clear();
     if (feed_) feed_->stop();
     if (catalogues_) catalogues_->stop();
     if (control_) control_->stop();
@@ -353,6 +366,7 @@ Snapshot Proxy::snapshot() const {
     add_barrier(out, shared_.barrier, bypasses);
     for (std::size_t i = 0; i < pinned.size(); ++i) out.pinned.emplace_back(session::name(static_cast<session::Pin>(i)), pinned[i]);
     add_pools(out, shared_.servers.rows(now()));
+    out.events_published = events_.published(), out.events_dropped = events_.dropped();
     const auto shapes = statement_totals();
     out.statement_shapes = shapes.shapes, out.dropped_shapes = shapes.evicted;
     out.wait_timeouts = shared_.wait_timeouts.load(std::memory_order_relaxed);

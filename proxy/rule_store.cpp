@@ -175,10 +175,17 @@ void RuleStore::run(const RuleCommand& command) {
     if (is_gone_already) return;
     auto compiled = compile(config_, made, fixed_, quarantined_);
     const auto problem = keep(made);
+    const auto& with_it = command.kind == RuleCommand::Kind::drop ? made_ : made;
+    const auto options = config::options_of(*named(with_it, command.name));
     made_ = std::move(made);
     wiring_.publish(std::move(compiled));
-    log_info(command.kind == RuleCommand::Kind::create ? "rule made" : command.kind == RuleCommand::Kind::alter ? "rule changed" : "rule dropped", {{"rule", command.name}});
-    if (!problem.empty()) throw RuleError(not_durable, "the change is in force and in the file, but may not survive a loss of power: " + problem);
+    if (wiring_.changed) wiring_.changed(command, options);
+    log_info(command.kind == RuleCommand::Kind::create  ? "rule made"
+             : command.kind == RuleCommand::Kind::alter ? "rule changed"
+                                                        : "rule dropped",
+             {{"rule", command.name}});
+    if (!problem.empty())
+        throw RuleError(not_durable, "the change is in force and in the file, but may not survive a loss of power: " + problem);
 }
 
 config::RuleMatches RuleStore::matches(const config::RuleOptions& options) const {

@@ -28,6 +28,8 @@ public:
         std::function<std::vector<StatementRow>()> statements;                  // that were counted so far
         std::function<std::vector<std::string>(const std::string& database, const std::vector<Oid>& relations)> table_names;
         std::function<bool(const std::string& schema, const std::string& name)> is_table = {};  // of some database whose catalogue is known
+        // After a change, or before a rule goes: with what the rule is then. It must not come back here.
+        std::function<void(const config::RuleCommand& command, const config::RuleOptions& options)> changed = {};
     };
     // Reads the file, and publishes. `file` empty: rules made at run time are forgotten at the end. Throws config::ConfigError.
     RuleStore(const config::Config& config, std::string file, Wiring wiring);

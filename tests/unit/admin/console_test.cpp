@@ -67,6 +67,9 @@ TEST_CASE("every command that help lists can be run, and gives rows as wide as i
     FakeOperations operations;
     FakeChecks checks;
     Console console(source, &traffic, &advice, nullptr, &settings, &operations, &checks);
+    EventBus events(100, 1);
+    events.publish({.kind = EventKind::purge, .source = "cache"}, 1);
+    console.set_events(events);
     const auto help = console.run("show help", false);
     REQUIRE(help.rows.size() > 10);
     for (const auto& row : help.rows) {

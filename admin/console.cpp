@@ -5,12 +5,14 @@
 
 #include "admin/cells.h"
 #include "admin/control_console.h"
+#include "admin/event_report.h"
 #include "admin/feed_report.h"
 #include "admin/redis_report.h"
 #include "admin/pooler_tables.h"
 #include "admin/relation_use.h"
 #include "admin/rule_console.h"
 #include "admin/traffic_console.h"
+#include "admin/verify_report.h"
 
 namespace larder::admin {
 namespace {
@@ -153,9 +155,19 @@ std::vector<Command> all_commands() {
         {{"SHOW", "DNS_ZONES"}, "nothing", false, [](SnapshotSource& s) { return show_dns_zones(s); }},
         {{"SHOW", "PEERS"}, "nothing: Larder has no peers", false, [](SnapshotSource& s) { return show_peers(s); }},
         {{"SHOW", "PEER_POOLS"}, "nothing", false, [](SnapshotSource& s) { return show_peer_pools(s); }},
-        {{"SHOW", "RELATIONS"}, "each relation read or written so far: freshness counters, statements, and what the cache keeps of it", false, nullptr},
+        {{"SHOW", "RELATIONS"},
+         "each relation read or written so far: freshness counters, statements, and what the cache keeps of it",
+         false,
+         nullptr},
         {{"SHOW", "REDIS"}, "the second level of the cache: whether it is in use, how long it takes, what came from it and what went there", false, show_redis},
-        {{"SHOW", "FEED"}, "the change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped", false, show_feed},
+        {{"SHOW", "FEED"},
+         "the change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped",
+         false,
+         show_feed},
+        {{"SHOW", "EVENTS"},
+         "the newest 1000 events: invalidations, purges, rules, and what became of PostgreSQL and the feed",
+         false,
+         nullptr},
         {{"SHOW", "CONFIG"}, "the configuration in force; passwords are ***", false, nullptr},
         {{"RELOAD"}, "read the configuration again, as SIGHUP does (admins only)", true, nullptr},
         {{"KILL_CLIENT", "n"}, "end the session of a client, by ptr of SHOW CLIENTS (admins only)", true, nullptr},
@@ -175,6 +187,14 @@ std::vector<Command> all_commands() {
         {{"CREATE", "RULE", "n", "WITH", "(…)"}, "a rule for now and later: table, fingerprint, regex, role, database; cache, ttl, max_stale, tags (admins only)", true, nullptr},
         {{"ALTER", "RULE", "n", "SET", "(…)"}, "change it, or RESET (…) some of it (admins only)", true, nullptr},
         {{"DROP", "RULE", "n"}, "take it away; IF EXISTS (admins only)", true, nullptr},
+        {{"SHOW", "VERIFY"}, "kept answers that were compared with the server's, and what came of it", false, nullptr},
+        {{"SHOW", "VERIFY", "FINDINGS"}, "the last ones that differed; rows are for admins", false, nullptr},
+        {{"SHOW", "QUARANTINE"}, "statements that are kept out of the cache since an answer of theirs was not the server's", false, nullptr},
+        {{"VERIFY", "CACHE"}, "compare the 100 answers that were given most often; answers when that is done (admins only)", true, nullptr},
+        {{"VERIFY", "CACHE", "n"}, "the same for so many", true, nullptr},
+        {{"LIFT", "QUARANTINE", "n"}, "let a statement into the cache again, by its fingerprint; a database may follow (admins only)", true, nullptr},
+        {{"LIFT", "QUARANTINE", "n", "n"}, "the same in one database", true, nullptr},
+        {{"EXPLAIN", "LARDER", "IN", "n", "AS", "n", "…"}, "would a statement be cached, and on what would it depend; AS role may be left out", false, nullptr},
         {{"SHOW", "STATE"}, "whether everything is paused", false, nullptr},
         {{"PURGE", "ALL"}, "drop every cached answer (admins only)", true, purge_all},
         {{"PURGE", "TABLE", "n"}, "drop those that depend on a relation, as a write to all its rows would (admins only)", true, nullptr},
@@ -272,8 +292,11 @@ ConsoleReply Console::run_with_words(const std::vector<std::string>& words, std:
         return shows_state ? show_state(*operations_) : run_control_command(*operations_, words, console_names(statement));
     }
     if (words[0] == "RELOAD" || words[1] == "CONFIG") return run_of_settings(words);
+    if (words[0] == "VERIFY" || words[0] == "LIFT" || words[1] == "VERIFY" || words[1] == "QUARANTINE") return run_of_checks(statement, words, is_admin);
     if (words[0] == "KILL_CLIENT") return kill_client(source_, words[1]);
     if (words[0] == "PURGE") return purge_table(source_, words[2]);
+    if (words[0] == "SHOW" && words[1] == "EVENTS")
+        return events_ == nullptr ? failure("55000", "there are no events here") : show_events(*events_);
     if (words[1] == "RELATIONS") return show_relations(source_, traffic_);
     if (words[0] == "SHOW" && words[1] == "QUERIES") return traffic_ == nullptr ? no_advisor() : show_queries(*traffic_);
     if (advice_ == nullptr) return no_advisor();
@@ -286,6 +309,15 @@ ConsoleReply Console::run_with_words(const std::vector<std::string>& words, std:
     return revert_deployment(*advice_, words[2]);
 }
 
+ConsoleReply Console::run_of_checks(std::string_view statement, const std::vector<std::string>& words, bool is_admin) {
+    if (checks_ == nullptr) return failure("55000", "there is nothing to be compared here");
+    if (is_explain_command(statement)) return run_explain_command(*checks_, statement);
+    if (words[0] == "VERIFY") return verify_cache(*checks_, words.size() > 2 ? words[2] : "");
+    if (words[0] == "LIFT") return lift_quarantine(*checks_, console_names(statement));
+    if (words[1] == "QUARANTINE") return show_quarantine(*checks_);
+    return words.size() > 2 ? show_findings(*checks_, is_admin) : show_verify(*checks_);
+}
+
 ConsoleReply Console::run_of_rules(std::string_view statement, const std::vector<std::string>& words, bool is_admin) {
     if (rules_ == nullptr) return failure("55000", "there are no rules here", "");
     if (config::is_rule_command(statement)) return is_admin ? run_rule_command(*rules_, statement) : failure("42501", "permission denied: only admins may do this", "");
@@ -296,6 +328,7 @@ ConsoleReply Console::run_of_rules(std::string_view statement, const std::vector
 ConsoleReply Console::run(std::string_view statement, bool is_admin) {
     const auto words = console_words(statement);
     if (config::is_rule_command(statement) || is_about_rules(words)) return run_of_rules(statement, words, is_admin);
+    if (is_explain_command(statement)) return run_of_checks(statement, words, is_admin);
     for (const auto& command : commands()) {
         if (!matches(command.words, words)) continue;
         if (command.needs_admin && !is_admin) return failure("42501", "permission denied: only admins may do this", "");

@@ -10,10 +10,12 @@
 
 #include "base/advice.h"
 #include "base/console.h"
+#include "base/events.h"
 #include "base/operations.h"
 #include "base/settings.h"
 #include "base/snapshot.h"
 #include "base/traffic.h"
+#include "base/verification.h"
 #include "config/rule_book.h"
 
 namespace larder::admin {
@@ -22,15 +24,18 @@ inline constexpr std::size_t kConsoleEntriesMax = 1000;  // SHOW CACHE ENTRIES: 
 
 class Console final : public ConsoleHandler {
 public:
-    // `traffic`, `advice`, `rules`, `settings` and `operations` may be null: their commands say so.
+    // `traffic`, `advice`, `rules`, `settings`, `operations` and `checks` may be null: their commands say so.
     explicit Console(SnapshotSource& source, const StatementSource* traffic = nullptr, AdviceSource* advice = nullptr, config::RuleBook* rules = nullptr,
-                     SettingsSource* settings = nullptr, Operations* operations = nullptr)
-        : source_(source), traffic_(traffic), advice_(advice), rules_(rules), settings_(settings), operations_(operations) {}
+                     SettingsSource* settings = nullptr, Operations* operations = nullptr, Verification* checks = nullptr)
+        : source_(source), traffic_(traffic), advice_(advice), rules_(rules), settings_(settings), operations_(operations), checks_(checks) {}
+    // For SHOW EVENTS; before the first run().
+    void set_events(const EventBus& events) { events_ = &events; }
     ConsoleReply run(std::string_view statement, bool is_admin) override;
 
 private:
     ConsoleReply run_with_words(const std::vector<std::string>& words, std::string_view statement, bool is_admin);
     ConsoleReply run_of_settings(const std::vector<std::string>& words);
+    ConsoleReply run_of_checks(std::string_view statement, const std::vector<std::string>& words, bool is_admin);
     ConsoleReply run_of_rules(std::string_view statement, const std::vector<std::string>& words, bool is_admin);
 
     SnapshotSource& source_;
@@ -39,6 +44,8 @@ private:
     config::RuleBook* rules_;
     SettingsSource* settings_;
     Operations* operations_;
+    Verification* checks_;
+    const EventBus* events_ = nullptr;
 };
 
 // The words of a command in upper case, without the semicolon at its end, comments and repeated blanks.

@@ -6,6 +6,7 @@
 #include "admin/api.h"
 #include "admin/cache_api.h"
 #include "admin/dashboard.h"
+#include "admin/event_report.h"
 #include "admin/feed_report.h"
 #include "admin/redis_report.h"
 #include "admin/metrics.h"
@@ -13,7 +14,9 @@
 #include "admin/operations_api.h"
 #include "admin/page.h"
 #include "admin/rules_api.h"
+#include "admin/streams.h"
 #include "admin/traffic_api.h"
+#include "admin/verify_report.h"
 
 namespace larder::admin {
 namespace {
@@ -95,6 +98,36 @@ std::vector<Endpoint> state() {
     };
 }
 
+const std::vector<Parameter>& of_events() {
+    static const std::vector<Parameter> all{
+        {"from", "integer", "",
+         "the id of the last event that is known; what came after it is given. Without it: the newest, and of the stream those to come", 0,
+         0},
+        {"kind", "string", "", "only these kinds, with commas between"},
+        {"relation", "string", "", "only those that concern schema.name"},
+        {"tag", "string", "", "only those that concern this tag of a rule"}};
+    return all;
+}
+
+std::vector<Endpoint> events() {
+    auto with_limit = of_events();
+    with_limit.push_back(kLimit);
+    return {
+        {"GET", "/api/v1/events", "The newest events, or those after one that is known", kJson, "events next gap", answer_events,
+         with_limit},
+        {"GET", "/events", "A WebSocket: each event as it comes, as a text in JSON; 426 for a request that wants none", "", "",
+         answer_of_stream, of_events(), 101},
+        {"GET",
+         "/live",
+         "A WebSocket: once a second, the shapes of statements that were executed since",
+         "",
+         "",
+         answer_of_stream,
+         {},
+         101},
+    };
+}
+
 std::vector<Endpoint> of_statements() {
     const Parameter sort{"sort", "string", "server_time|mean|calls|hit_rate|saved", "what is largest first"};
     return {
@@ -110,6 +143,18 @@ std::vector<Endpoint> of_statements() {
         {"GET", "/api/v1/deployments", "What was deployed and what came of it", kJson, "deployments", traffic},
         {"GET", "/api/v1/deployments.md", "The same as a document", "text/markdown", "", traffic},
         {"POST", "/api/v1/deployments/{id}/revert", "Take back what was deployed", kJson, "deployment", traffic, {}, 202},
+    };
+}
+
+std::vector<Endpoint> of_checks() {
+    return {
+        {"GET", "/api/v1/verify", "Kept answers that were compared with the server's, what was found, and what is in quarantine for it; the rows that differ are null without the token", kJson,
+         "share_ppm rate_max counts run findings quarantined", answer_verify},
+        {"POST", "/api/v1/verify", "Compare the answers that were given most often, now", kJson, "run", answer_verify_start,
+         {{"entries", "integer", "", "how many", 1, static_cast<long>(Verification::kEntriesMax)}}, 202},
+        {"DELETE", "/api/v1/verify/quarantine/{fingerprint}", "Let a statement into the cache again", kJson, "lifted", answer_lift, {{"database", "string", "", "only there"}}},
+        {"POST", "/api/v1/explain", "Would a statement be cached, why not, on what does its answer depend and what does it drop; it is not run", kJson,
+         "verdict cacheable reasons promise reads counters key writes", answer_explain, {}, 200, "statement and database; role, and settings as an object, if they are not those of Larder's own login"},
     };
 }
 
@@ -141,7 +186,7 @@ bool fits(std::string_view pattern, std::string_view path) {
 std::span<const Endpoint> endpoints() {
     static const std::vector<Endpoint> all = [] {
         std::vector<Endpoint> out;
-        for (auto part : {pages(), state(), of_statements(), of_rules()}) out.insert(out.end(), part.begin(), part.end());
+        for (auto part : {pages(), state(), of_statements(), of_checks(), events(), of_rules()}) out.insert(out.end(), part.begin(), part.end());
         return out;
     }();
     return all;

@@ -18,6 +18,8 @@
 #include <boost/beast/http.hpp>
 
 #include "admin/routes.h"
+#include "admin/streams.h"
+#include "admin/web_socket.h"
 #include "base/log.h"
 
 namespace larder::admin {
@@ -51,6 +53,9 @@ bool is_local_name(std::string_view host) {
     return !error;
 }
 
+std::string_view text(beast::string_view from) { return {from.data(), from.size()}; }
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
 using Response = http::response<http::string_body>;
 using Parser = http::request_parser<http::string_body>;
 
@@ -61,12 +66,14 @@ struct Connection {
     std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();  // it waits for the client, to send or to take
     std::size_t answer_bytes = 0;  // not 0: to take
     bool is_closed = false;
+    bool is_stream = false;  // a WebSocket by now, or soon
 };
 
 Response make_response(const HttpReply& reply, unsigned version, bool keep_alive, bool is_head) {
     Response response{static_cast<http::status>(reply.status), version};
     if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
     if (!reply.etag.empty()) response.set(http::field::etag, reply.etag);
+    if (reply.status == 426) response.set(http::field::upgrade, "websocket");
     if (reply.status == 401) response.set(http::field::www_authenticate, "Bearer");
     response.set(http::field::cache_control, "no-store");
     response.set("X-Content-Type-Options", "nosniff");
@@ -88,6 +95,7 @@ struct HttpServer::Impl {
     tcp::acceptor acceptor{io};
     std::thread thread;
     std::list<Connection> connections;
+    LiveStream live;
 
     Impl(const config::Admin& config, const Sources& wanted) : sources(wanted) {
         error_code error;
@@ -112,7 +120,9 @@ struct HttpServer::Impl {
         Connection* oldest = nullptr;
         const auto rank = [](const Connection& connection) { return std::pair(connection.answer_bytes > 0, connection.since); };
         for (auto& connection : connections) {
-            if (!connection.is_closed && may_go(connection) && (oldest == nullptr || rank(connection) < rank(*oldest))) oldest = &connection;
+            if (!connection.is_closed && !connection.is_stream && may_go(connection) &&
+                (oldest == nullptr || rank(connection) < rank(*oldest)))
+                oldest = &connection;
         }
         if (oldest == nullptr) return false;
         oldest->is_closed = true;
@@ -142,6 +152,34 @@ struct HttpServer::Impl {
         co_return error;
     }
 
+    // A page from elsewhere can open a WebSocket to here without being asked (no preflight), so its origin is looked at.
+    bool takes_web_socket(const WebRequest& request) const {
+        if (!wants_web_socket(request) || !is_stream(path_of(text(request.target())))) return false;
+        const auto host = text(request[http::field::host]);
+        return is_local_name(host) && is_own_origin(text(request[http::field::origin]), host) && has_room_for_stream() &&
+               reply_to(request).status == 426;
+    }
+
+    bool has_room_for_stream() const {
+        return std::count_if(connections.begin(), connections.end(),
+                             [](const Connection& one) { return one.is_stream && !one.is_closed; }) < static_cast<long>(kStreamsMax);
+    }
+
+    HttpReply reply_to(const WebRequest& request) const {
+        const auto host = text(request[http::field::host]), target = text(request.target()),
+                   known = text(request[http::field::if_none_match]);
+        if (!is_local_name(host)) return problem(403, "Forbidden", "this server answers to an IP address or localhost only");
+        if (wants_web_socket(request) && is_stream(path_of(target))) {
+            if (!is_own_origin(text(request[http::field::origin]), host))
+                return problem(403, "Forbidden", "a page from elsewhere may not listen here");
+            if (!has_room_for_stream())
+                return problem(429, "Too many streams", "there are " + std::to_string(kStreamsMax) + " WebSockets, and no more are taken");
+        }
+        return if_changed(answer(text(request.method_string()), target, sources, text(request[http::field::authorization]), request.body(),
+                                 {text(request[http::field::if_match]), known}),
+                          known);
+    }
+
     asio::awaitable<void> serve(Connection& connection) {
         beast::flat_buffer buffer(kHeaderBytesMax + kBodyBytesMax);
         for (int i = 0; i < kRequestsPerConnection && !connection.is_closed; ++i) {
@@ -159,16 +197,16 @@ struct HttpServer::Impl {
             }
             if (read_error) break;
             const auto& request = parser.get();
-            const auto method = request.method_string(), target = request.target();
+            if (takes_web_socket(request)) {
+                connection.is_stream = true;
+                co_await serve_web_socket(connection.stream, request, sources, live);
+                co_return;
+            }
             const bool keep_alive = request.keep_alive() && i + 1 < kRequestsPerConnection;
-            const auto host = request[http::field::host], authorization = request[http::field::authorization];
-            const auto wanted = request[http::field::if_match], known = request[http::field::if_none_match];
-            const HttpReply reply = !is_local_name({host.data(), host.size()})
-                ? problem(403, "Forbidden", "this server answers to an IP address or localhost only")
-                : if_changed(answer({method.data(), method.size()}, {target.data(), target.size()}, sources, {authorization.data(), authorization.size()}, request.body(),
-                                    {{wanted.data(), wanted.size()}, {known.data(), known.size()}}),
-                             {known.data(), known.size()});
-            if (!co_await write(connection, make_response(reply, request.version(), keep_alive, request.method() == http::verb::head)) || !keep_alive) break;
+            if (!co_await write(connection,
+                                make_response(reply_to(request), request.version(), keep_alive, request.method() == http::verb::head)) ||
+                !keep_alive)
+                break;
         }
         error_code ignored;
         connection.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);

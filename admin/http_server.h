@@ -1,8 +1,8 @@
-// The HTTP server of the admin port. Beast's headers stay in http_server.cpp.
+// The HTTP server of the admin port. Beast's headers stay in http_server.cpp and web_socket.h.
 //
 // Serves pages (routes.h) that can be read without a login, so it binds to loopback only. Bounded in everything: connections,
 // header and body size, requests per connection, the time that a client says nothing, and that for each part of a request. Where all
-// connections are taken a new one pushes out the one that has waited longest for its client, so that /healthz answers.
+// connections are taken a new one pushes out the one that has waited longest for its client, so that /healthz answers; but no WebSocket, of which there are few (streams.h).
 // Threads: one of its own; the calls are main's.
 #pragma once
 

@@ -1,5 +1,6 @@
 #include "admin/metrics.h"
 
+#include <algorithm>
 #include <limits>
 #include <sstream>
 
@@ -93,6 +94,17 @@ void add_freshness(Families& out, const Snapshot& s) {
     for (const auto& database : s.databases) Families::put(loads, {{"database", database.name}}, real(database.catalogue_loads));
 }
 
+void add_checks(Families& out, const Snapshot& s) {
+    auto& checks = out.add("larder_verify_checks_total", "Kept answers that were compared with the server's, by what came of it.", MetricType::Counter);
+    Families::put(checks, {{"outcome", "equal"}}, real(s.verify.equal));
+    Families::put(checks, {{"outcome", "different"}}, real(s.verify.different));
+    Families::put(checks, {{"outcome", "undecided"}}, real(s.verify.undecided));
+    Families::put(checks, {{"outcome", "moved"}}, real(s.verify.moved));
+    Families::put(checks, {{"outcome", "failed"}}, real(s.verify.failed));
+    out.counter("larder_verify_skipped_total", "Comparisons that were left out since clients waited for server connections.", real(s.verify.skipped));
+    out.gauge("larder_quarantined_shapes", "Shapes of statements that are kept out of the cache, since an answer of theirs was not the server's.", real(s.quarantined));
+}
+
 void add_feed(Families& out, const Snapshot& s) {
     const auto& feed = s.feed;
     if (feed.state == "off") return;
@@ -181,14 +193,31 @@ void add_advisor(Families& out, const AdvisorCounts& counts) {
     out.gauge("larder_advice", "Advice that is shown.", real(counts.advice));
 }
 
+void add_events(Families& out, const Snapshot& s) {
+    out.counter("larder_events_total", "Events that were made.", real(s.events_published));
+    auto& dropped =
+        out.add("larder_events_dropped_total",
+                "Events that a sink lost; of websocket: clients that were closed because they took none in time.", MetricType::Counter);
+    for (const auto* const sink : {"websocket", "log"}) {
+        const auto found =
+            std::find_if(s.events_dropped.begin(), s.events_dropped.end(), [&](const auto& one) { return one.first == sink; });
+        Families::put(dropped, {{"sink", sink}}, found == s.events_dropped.end() ? 0 : real(found->second));
+    }
+    for (const auto& [sink, count] : s.events_dropped) {
+        if (sink != "websocket" && sink != "log") Families::put(dropped, {{"sink", sink}}, real(count));
+    }
+}
+
 }  // namespace
 
 std::string metrics_text(const Snapshot& snapshot, const AdvisorCounts* advisor) {
     Families families;
     add_cache(families, snapshot);
     add_freshness(families, snapshot);
+    add_checks(families, snapshot);
     add_feed(families, snapshot);
     add_redis(families, snapshot);
+    add_events(families, snapshot);
     add_connections(families, snapshot);
     if (advisor != nullptr) add_advisor(families, *advisor);
     return families.text();

@@ -69,6 +69,12 @@ json::object responses_of(const Endpoint& endpoint) {
         responses["400"] = refusal("A parameter or the body cannot be read");
         responses["404"] = refusal("It is not there, or belongs to a part that is off");
     }
+    if (endpoint.status == 101) {
+        responses["400"] = refusal("A parameter cannot be read");
+        responses["404"] = refusal("It belongs to a part that is off");
+        responses["426"] = refusal("The request wants no WebSocket");
+        responses["429"] = refusal("There are as many streams as there may be");
+    }
     for (const auto& parameter : endpoint.parameters) {
         if (parameter.name == "dry_run" && endpoint.status != 200) responses["200"] = json::object{{"description", "With dry_run: what the rule would match"}};
     }

@@ -6,9 +6,11 @@
 #include <string_view>
 
 #include "base/advice.h"
+#include "base/events.h"
 #include "base/settings.h"
 #include "base/snapshot.h"
 #include "base/traffic.h"
+#include "base/verification.h"
 #include "config/rule_book.h"
 
 namespace larder::admin {
@@ -37,6 +39,8 @@ struct Sources {
     AdviceSource* advice = nullptr;            // the same
     config::RuleBook* rules = nullptr;         // the same
     SettingsSource* settings = nullptr;        // the same
+    Verification* checks = nullptr;            // the same
+    EventBus* events = nullptr;                // the same
     std::string token;                         // that whoever changes something has to show; empty: nobody may
 };
 

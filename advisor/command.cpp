@@ -16,6 +16,7 @@
 #include "advisor/link.h"
 #include "advisor/node.h"
 #include "advisor/workload.h"
+#include "sql/statement_file.h"
 
 namespace larder::advisor {
 
@@ -160,25 +161,10 @@ void answer_text(Advisor& advisor, const std::string& sql, bool may_run, std::os
     out << '\n';
 }
 
-// The statements of a text, taken apart at semicolons that end a line: psql's files are written so.
-std::vector<std::string> statements_of(std::istream& in) {
-    std::vector<std::string> found;
-    std::string statement;
-    for (std::string line; std::getline(in, line);) {
-        statement += line + "\n";
-        const auto end = line.find_last_not_of(" \t\r");
-        if (end == std::string::npos || line[end] != ';') continue;
-        found.push_back(std::move(statement));
-        statement.clear();
-    }
-    if (statement.find_first_not_of(" \t\r\n;") != std::string::npos) found.push_back(std::move(statement));
-    return found;
-}
-
 std::vector<WorkloadStatement> workload_of(const Options& options, std::istream& in) {
     std::vector<WorkloadStatement> workload;
     if (!options.is_json) {
-        for (auto& sql : options.statement.empty() ? statements_of(in) : std::vector<std::string>{options.statement}) {
+        for (auto& sql : options.statement.empty() ? sql::statements_of(in) : std::vector<std::string>{options.statement}) {
             WorkloadStatement& one = workload.emplace_back();
             one.id = workload.size();
             one.question.sql = std::move(sql);
@@ -221,7 +207,7 @@ int run_command(const std::vector<std::string>& arguments, const CatalogueLoader
         } else if (options.is_json) {
             answer_lines(advisor, options.may_run, in, out);
         } else {
-            for (const auto& statement : statements_of(in)) answer_text(advisor, statement, options.may_run, out);
+            for (const auto& statement : sql::statements_of(in)) answer_text(advisor, statement, options.may_run, out);
         }
     } catch (const std::exception& e) {
         return errors << "larder advise: " << e.what() << '\n', kFailed;

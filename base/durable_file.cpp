@@ -55,6 +55,10 @@ void make_folders_of(const std::string& path) {
 void replace_file(const std::string& name, std::string_view text) {
     constexpr mode_t kOwnerOnly = 0600;
     const std::string path = behind_links(name);
+    // A device or a pipe (/dev/null) would be taken away from everybody else.
+    std::error_code unknown;
+    const auto there = std::filesystem::status(path, unknown);
+    if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there)) throw std::runtime_error("cannot write " + path + ": it is not a regular file");
     const Folder folder(path);
     const std::string fresh = path + ".new";
     const int file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kOwnerOnly);

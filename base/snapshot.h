@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/duration_counts.h"
+#include "base/verification.h"
 
 namespace larder {
 
@@ -56,6 +57,9 @@ struct Snapshot {
     std::uint64_t unknown_outcomes_kept = 0, unknown_outcomes_open = 0;
     std::vector<std::pair<std::string, std::uint64_t>> bypasses;  // by reason, all reasons
 
+    VerifyCounts verify;                   // checks of kept answers against the server's
+    std::uint64_t quarantined = 0;         // shapes of statements that are kept out of the cache for what such a check found
+
     struct CacheNumbers {
         bool is_enabled = true;
         std::uint64_t bytes_max = 0, entries = 0, bytes = 0, stored = 0, evicted = 0, expired = 0;
@@ -95,11 +99,13 @@ struct Snapshot {
     std::string pool_mode = "session";
     std::uint64_t pool_size = 0, pool_lifetime_seconds = 0;
     std::vector<std::pair<std::string, std::uint64_t>> pinned;  // server connections that are pinned to their client, by reason
-    std::uint64_t idle_servers = 0;        // in the pools
-    std::uint64_t waiting_clients = 0;     // for a server connection
-    std::uint64_t wait_timeouts = 0;       // clients that got none within pool.max_wait
-    std::uint64_t statement_shapes = 0;    // counted by the advisor now
-    std::uint64_t dropped_shapes = 0;      // those that were dropped, since advisor.statements_max was met
+    std::uint64_t idle_servers = 0;                             // in the pools
+    std::uint64_t waiting_clients = 0;                          // for a server connection
+    std::uint64_t wait_timeouts = 0;                            // clients that got none within pool.max_wait
+    std::uint64_t statement_shapes = 0;                         // counted by the advisor now
+    std::uint64_t events_published = 0;
+    std::vector<std::pair<std::string, std::uint64_t>> events_dropped = {};  // by sink, those that have lost any
+    std::uint64_t dropped_shapes = 0;  // those that were dropped, since advisor.statements_max was met
 };
 
 // What the clients of one database did, summed over the workers: totals since the start, or means over a period.

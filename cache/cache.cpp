@@ -147,13 +147,13 @@ CacheStats Cache::stats() const {
 
 const CacheLimits& Cache::limits() const { return impl_->limits; }
 
-void Cache::visit_entries(std::size_t max, const std::function<void(const CachedResult&, std::uint32_t hits)>& visit) const {
+void Cache::visit_entries(std::size_t max, const std::function<void(const ResultRef&, std::uint32_t hits)>& visit) const {
     std::vector<Shard::Visited> visited;
     for (const Shard& shard : impl_->shards) {
         if (visited.size() >= max) break;
         shard.collect(max - visited.size(), visited);
     }
-    for (const auto& [result, hits] : visited) visit(*result, hits);
+    for (const auto& [result, hits] : visited) visit(result, hits);
 }
 
 }  // namespace larder::cache

@@ -157,9 +157,9 @@ public:
     CacheStats stats() const;
     const CacheLimits& limits() const;
 
-    // For the console, newest knowledge of each entry: calls `visit` for at most `max` entries, without holding a lock
+    // For the console and for checks, newest knowledge of each entry: calls `visit` for at most `max` entries, without holding a lock
     // during the call.
-    void visit_entries(std::size_t max, const std::function<void(const CachedResult&, std::uint32_t hits)>& visit) const;
+    void visit_entries(std::size_t max, const std::function<void(const ResultRef&, std::uint32_t hits)>& visit) const;
 
 private:
     struct Impl;

@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kUsage =
     "Usage: larder [OPTION]...\n"
     "       larder advise [--json] [--upstream URI] [STATEMENT]   (see larder advise --help)\n"
+    "       larder verify [--json] ...                            are the cache's answers right? (see larder verify --help)\n"
     "       larder import PGBOUNCER_INI [USERLIST]                a larder.toml of PgBouncer's configuration\n"
     "A transparent caching proxy for PostgreSQL.\n\n"
     "  --config FILE        read larder.toml from FILE\n"

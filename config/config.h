@@ -86,6 +86,8 @@ struct Freshness {
     bool serve_when_down = false;
     milliseconds catalogue_poll{5'000};     // how often the catalogue is compared for DDL from elsewhere
     FreshnessLevel level = FreshnessLevel::strict;  // where no rule, session or comment says otherwise
+    int verify_share = 0;                   // of a million hits so many kept answers are compared with the server's; 0: none
+    int verify_rate_max = 5;                // of them a second, whatever the hits
 };
 
 enum class FeedMode : std::uint8_t { automatic, off };
@@ -113,6 +115,12 @@ struct Admin {
     std::string admin_users, stats_users;   // of the console, besides superusers and members of pg_monitor; names with commas between
     std::string token_file;                 // of the bearer token by which HTTP may change things; empty: it only reads
     bool enabled = true;
+};
+
+struct Events {
+    int newest_max = 10'000;     // that are kept for those who come back and ask
+    milliseconds interval{100};  // how often is looked for what has changed
+    bool log = false;            // each event is a line of the log
 };
 
 enum class LogFormat : std::uint8_t { text, json };
@@ -168,6 +176,7 @@ struct Config {
     Advisor advisor;
     Admin admin;
     Log log;
+    Events events;
     std::vector<Rule> rules;
 };
 

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kFileBytesMax = 4u << 20;
 
 // Sections of the design that are yet to come; a typo must not be taken for one.
-constexpr std::array<std::string_view, 2> kLaterSections{"cluster", "events"};
+constexpr std::array<std::string_view, 1> kLaterSections{"cluster"};
 
 [[noreturn]] void unknown_key(const std::string& origin, int line, const std::string& key) {
     for (const auto section : kLaterSections) {

@@ -265,6 +265,8 @@ constexpr std::array kOptions{
     option<ServeWhenDown>("freshness", "serve_when_down", boolean, false, "false", "serve from the cache while PostgreSQL cannot be reached"),
     option<Duration<MEMBER(freshness.catalogue_poll), 100, 3'600'000>>("freshness", "catalogue_poll", duration, false, "from 100ms to 1h", "how often the catalogue is compared, for DDL that went round Larder"),
     option<FreshnessLevelName>("freshness", "level", choice, false, "strict, bounded or barrier", "how fresh hits are where no rule, session or comment says otherwise; barrier: also what others committed before the request came is seen, for the price of a wait (docs/feed.md)"),
+    option<Integer<MEMBER(freshness.verify_share), 0, 1'000'000>>("freshness", "verify_share", integer, false, "from 0 to 1000000", "of a million hits, how many kept answers are compared with what the server says (docs/verify.md); 0: none"),
+    option<Integer<MEMBER(freshness.verify_rate_max), 1, 1'000>>("freshness", "verify_rate_max", integer, false, "from 1 to 1000", "how many comparisons there are per second at most, whatever the hits"),
     option<FeedModeName>("feed", "mode", choice, true, "auto or off", "auto: with writers = others, the server's replication stream tells of their writes if it can be had (PostgreSQL 15, a login with REPLICATION)"),
     option<Duration<MEMBER(feed.lag_max), 10, 60'000>>("feed", "lag_max", duration, true, "from 10ms to 1min", "a feed that is further behind is not relied on: others_ttl_max counts until it has caught up"),
     option<Duration<MEMBER(feed.barrier_limit), 1, 10'000>>("feed", "barrier_limit", duration, false, "from 1ms to 10s", "with freshness barrier: what has waited so long for the feed is asked of the server"),
@@ -292,6 +294,13 @@ constexpr std::array kOptions{
     option<String<MEMBER(admin.admin_users)>>("admin", "admin_users", string, true, "", "users who may do everything in the console, with commas between; superusers of the server may, too"),
     option<String<MEMBER(admin.stats_users)>>("admin", "stats_users", string, true, "", "users who may look at everything in the console, with commas between; members of pg_monitor may, too"),
     option<Boolean<MEMBER(admin.enabled)>>("admin", "enabled", boolean, true, "", "false: no admin port"),
+    option<Integer<MEMBER(events.newest_max), 100, 1'000'000>>(
+        "events", "newest_max", integer, true, "from 100 to 1000000",
+        "events that are kept for who comes back and asks for what he missed; one takes a few hundred bytes"),
+    option<Duration<MEMBER(events.interval), 10, 60'000>>(
+        "events", "interval", duration, true, "from 10ms to 1min",
+        "how often is looked for what has changed; all writes to a relation in between are one event"),
+    option<Boolean<MEMBER(events.log)>>("events", "log", boolean, true, "", "whether each event is a line of the log as well"),
     option<LogLevel>("log", "level", choice, false, "trace, debug, info, warn or error", "what is logged"),
     option<LogFormatName>("log", "format", choice, true, "text or json", "how a line is written"),
     option<String<MEMBER(log.file)>>("log", "file", string, true, "", "empty: standard error"),

@@ -82,10 +82,10 @@ bool is_meant(const KnownRelation& known, const std::string& database, const std
 std::vector<RelationRow> Proxy::relations() const {
     const auto known = known_relations(shared_.upstream);
     std::map<const KnownRelation*, std::pair<std::uint64_t, std::uint64_t>> weights;
-    shared_.cache.visit_entries(kEntriesWeighedMax, [&](const cache::CachedResult& result, std::uint32_t) {
-        for (const auto* owner : owners_of(known, result)) {
+    shared_.cache.visit_entries(kEntriesWeighedMax, [&](const cache::ResultRef& result, std::uint32_t) {
+        for (const auto* owner : owners_of(known, *result)) {
             auto& [entries, bytes] = weights[owner];
-            ++entries, bytes += result.bytes();
+            ++entries, bytes += result->bytes();
         }
     });
     std::vector<RelationRow> rows;
@@ -104,13 +104,14 @@ std::vector<CacheEntryRow> Proxy::cache_entries(std::size_t max) const {
     const auto known = known_relations(shared_.upstream);
     std::vector<CacheEntryRow> rows;
     const Instant at = now();
-    shared_.cache.visit_entries(max, [&](const cache::CachedResult& result, std::uint32_t hits) { rows.push_back(entry_row(known, result, hits, at)); });
+    shared_.cache.visit_entries(max, [&](const cache::ResultRef& result, std::uint32_t hits) { rows.push_back(entry_row(known, *result, hits, at)); });
     return rows;
 }
 
 void Proxy::purge_cache() {
     shared_.cache.purge_all();
     if (shared_.redis) shared_.redis->index.clear();
+    tell({.kind = EventKind::purge, .source = "cache", .text = "every cached answer was dropped"});
 }
 
 std::optional<std::size_t> Proxy::purge_relation(const std::string& database, const std::string& relation) {
@@ -121,11 +122,21 @@ std::optional<std::size_t> Proxy::purge_relation(const std::string& database, co
     }
     if (meant.empty()) return std::nullopt;
     // The counters first: an answer that is being read now must not be stored after the purge.
-    for (const auto* one : meant) one->counters->move_all();
-    return shared_.cache.purge_if([&](const cache::CachedResult& result) {
+    for (const auto* one : meant) {
+        shared_.upstream.foreign_moves.tell_of_purge(one->counters->scan);
+        one->counters->move_all();
+    }
+    const auto dropped = shared_.cache.purge_if([&](const cache::CachedResult& result) {
         const auto owners = owners_of(known, result);
         return std::any_of(meant.begin(), meant.end(), [&](const auto* one) { return std::find(owners.begin(), owners.end(), one) != owners.end(); });
     });
+    for (const auto* one : meant)
+        tell({.kind = EventKind::purge,
+              .database = printable(one->database),
+              .relation = printable(one->name),
+              .source = "cache",
+              .text = "what depends on it was dropped"});
+    return dropped;
 }
 
 bool Proxy::kill_client(std::uint64_t id) {

@@ -25,6 +25,7 @@ bool is_of_temporary_tables(Oid catalogue) {
 
 void CommitEffects::begin() {
     files_.clear();
+    lsn_ = 0;
     for (auto* database : upstream_.databases()) {
         database->want_files();
         database->want_check();
@@ -34,6 +35,7 @@ void CommitEffects::begin() {
 
 void CommitEffects::apply(const SeenCommit& seen) {
     const auto& commit = seen.commit;
+    lsn_ = commit.lsn;
     const bool is_own = is_marked(seen);
     const bool is_ddl = !commit.dropped.empty() || !commit.invalidated.empty() || commit.moves_catalogue_files;
     if (commit.written.empty() && !is_ddl && !commit.is_anything) return;  // a row lock, a sequence, an unlogged table
@@ -80,6 +82,7 @@ void CommitEffects::drop_everything() {
 }
 
 void CommitEffects::drop(session::DatabaseState& database) {
+    upstream_.foreign_moves.tell_of_feed(database.counters().any, lsn_);
     database.counters().any.move();
     ++counts_.dropped_databases;
 }
@@ -89,7 +92,9 @@ bool CommitEffects::drop(session::DatabaseState& database, Oid relation) {
     const auto facts = database.facts();
     const auto* found = facts == nullptr ? nullptr : facts->catalogue->find_relation(relation);
     if (found == nullptr || found->root == 0) return false;
-    database.counters().relation(found->root).move_all();
+    auto& counters = database.counters().relation(found->root);
+    upstream_.foreign_moves.tell_of_feed(counters.scan, lsn_);
+    counters.move_all();
     ++counts_.dropped_relations;
     return true;
 }
@@ -144,6 +149,7 @@ void CommitEffects::catalogue_written(session::DatabaseState& database, Oid cata
 void CommitEffects::end_facts(session::DatabaseState& database) {
     ++counts_.checks;
     database.want_files();
+    upstream_.foreign_moves.tell_of_feed(database.counters().catalogue, lsn_);
     database.counters().catalogue.move();
     database.want_facts();
 }
@@ -184,6 +190,7 @@ void CommitEffects::shared_catalogue_written(std::uint32_t file) {
     constexpr std::uint32_t kDependencies = 1214, kDescriptions = 2396, kOrigins = 6000, kSubscriptions = 6100;
     if (file == kDependencies || file == kDescriptions || file == kOrigins || file == kSubscriptions) return;  // that of temporary tables, too
     for (auto* database : upstream_.databases()) database->want_files();  // one may have been made again under its name
+    upstream_.foreign_moves.tell_of_feed(upstream_.counters.server, lsn_);
     upstream_.counters.server.move();
     ++counts_.checks;
 }

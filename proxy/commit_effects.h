@@ -69,6 +69,7 @@ private:
     std::map<session::DatabaseState*, Files> files_;
     std::vector<Known> databases_;  // of the commit in hand
     FeedCounts counts_;
+    protocol::Lsn lsn_ = 0;  // of the commit whose effects are made; 0: the stream begins
 };
 
 }  // namespace larder::proxy

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admin/advice_events.h"
 #include "admin/console.h"
 #include "admin/http_server.h"
 #include "advisor/command.h"
@@ -23,6 +24,7 @@
 #include "proxy/proxy.h"
 #include "proxy/service_manager.h"
 #include "proxy/settings.h"
+#include "proxy/verify_command.h"
 
 namespace larder {
 namespace {
@@ -148,8 +150,11 @@ class Program {
 public:
     Program(const config::CommandLine& options, const config::Config& config)
         : proxy_(config, rules_file(config)), settings_(proxy_, options.config_file, options.sets, config), advisor_(make_advisor(config, proxy_)),
-          console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), &settings_, &proxy_.operations()) {
+          console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), &settings_, &proxy_.operations(), &proxy_.verification()) {
         proxy_.set_console(console_);
+        console_.set_events(proxy_.events());
+        if (advisor_)
+            proxy_.watch_also([this, seen = admin::AdviceEvents(*advisor_, proxy_.events())]() mutable { seen.look(wall_clock_us()); });
         proxy_.operations().on_shutdown([] { ::kill(::getpid(), SIGTERM); });
         if (!config.admin.enabled) return;
         http_ = std::make_unique<admin::HttpServer>(config.admin, sources(config, config::read_secret(config.admin.token_file)));
@@ -196,6 +201,8 @@ private:
     admin::Sources sources(const config::Config& config, std::string token) {
         admin::Sources all(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), std::move(token));
         all.settings = &settings_;
+        all.checks = &proxy_.verification();
+        all.events = &proxy_.events();
         return all;
     }
 
@@ -254,6 +261,7 @@ void init_log_from(const config::Log& log) { init_log({log_level(log.level), log
 int run(const std::vector<std::string>& arguments) {
     if (!arguments.empty() && arguments[0] == "advise") return advisor::run_command({arguments.begin() + 1, arguments.end()}, catalogue_of, std::cin, std::cout, std::cerr);
     if (!arguments.empty() && arguments[0] == "import") return config::run_import({arguments.begin() + 1, arguments.end()}, std::cout, std::cerr);
+    if (!arguments.empty() && arguments[0] == "verify") return proxy::run_verify({arguments.begin() + 1, arguments.end()}, std::cout, std::cerr);
     const config::CommandLine options = config::parse_command_line(arguments);
     if (options.help) return std::fputs(std::string(config::usage()).c_str(), stdout), kDone;
     if (options.version) return std::printf("larder %s\n", std::string(kVersion).c_str()), kDone;

@@ -113,6 +113,11 @@ void add_pools(Snapshot& out, const std::vector<PoolRow>& pools) {
     }
 }
 
+void add_checks(Snapshot& out, const VerifyStatus& status) {
+    out.verify = status.counts;
+    out.quarantined = status.quarantined.size();
+}
+
 bool wants_feed(const config::Config& config) {
     return !config.upstream.user.empty() && config.cache.enabled && config.freshness.writers == config::Writers::others && config.feed.mode != config::FeedMode::off;
 }
@@ -158,13 +163,21 @@ void add_barrier(Snapshot& out, const ReadBarrier& barrier, const std::vector<st
 
 }  // namespace
 
-Proxy::Proxy(const config::Config& config, std::string rules_file) : shared_(config, random_process_number(), cache_limits(config)), started_(now()) {
+Proxy::Proxy(const config::Config& config, const std::string& rules_file)
+    : shared_(config, random_process_number(), cache_limits(config)),
+      events_(static_cast<std::size_t>(config.events.newest_max), wall_clock_us()),
+      started_(now()) {
     shared_.unknown_outcomes = &outcomes_;
     shared_.has_upstream_login = !config.upstream.user.empty();
-    rules_ = std::make_unique<RuleStore>(config, std::move(rules_file),
+    rules_ = std::make_unique<RuleStore>(config, rules_file,
                                          RuleStore::Wiring{[this](auto rules) { publish(std::move(rules)); }, [this] { return statements(false); },
                                                            [this](const auto& database, const auto& relations) { return table_names(database, relations); },
-                                                           [this](const auto& schema, const auto& name) { return is_table(schema, name); }});
+                                                           [this](const auto& schema, const auto& name) { return is_table(schema, name); },
+                                                           [this](const auto& command, const auto& options) { tell_of_rule(command, options); }});
+    checks_ = std::make_unique<Checks>(shared_, *rules_, rules_file.empty() ? rules_file : rules_file + ".quarantine",
+                                       Verifier::Hooks{[this] { return hits(); }, [this] { return shared_.servers.is_waited_for(); }});
+    event_watch_ = std::make_unique<EventWatch>(shared_.upstream, events_, config.events.interval,
+                                                EventWatch::Wiring{[this] { return event_states(); }, [this] { return rules_->rules(); }});
     shared_.login_rules.set(read_login_rules(config.listen));
     shared_.users.set(read_user_file(config.listen.auth_file));
     if (!config.listen.auth_user.empty()) {
@@ -199,8 +212,12 @@ void Proxy::start(const std::vector<int>& passed) {
         feed_->start();
     }
     if (shared_.user_query) shared_.user_query->start();
+    if (shared_.config.events.log)
+        event_pumps_.push_back(std::make_unique<EventPump>(events_, make_log_sink(), shared_.config.events.interval));
+    event_watch_->start();
     listener_->start();
     for (const auto& worker : workers_) worker->start(workers_);
+    checks_->start();
 }
 
 std::vector<std::string> Proxy::reload(const config::Config& config) {
@@ -211,7 +228,9 @@ std::vector<std::string> Proxy::reload(const config::Config& config) {
     const auto waiting = config::changes_that_need_restart(shared_.config, config);
     std::string restart;
     for (const auto& key : waiting) restart += (restart.empty() ? "" : ", ") + key;
-    log_info("configuration reloaded", {{"rules", std::to_string(config.rules.size())}, {"needs_restart", restart.empty() ? "nothing" : restart}});
+    tell({.kind = EventKind::reload, .source = "config", .text = "the configuration was read again, and every cached answer dropped"});
+    log_info("configuration reloaded",
+             {{"rules", std::to_string(config.rules.size())}, {"needs_restart", restart.empty() ? "nothing" : restart}});
     return waiting;
 }
 
@@ -237,6 +256,13 @@ void Proxy::take_over(const config::Config& config) {
     shared_.upstream.set_ttl_us_max(ttl_bound_us(freshness));
     for (const auto& worker : workers_) worker->post_users(users), worker->post_login_rules(login_rules);
     shared_.reloadable.take_over(config);
+    checks_->take_over(config);
+}
+
+std::uint64_t Proxy::hits() const {
+    std::uint64_t sum = 0;
+    for (const auto& worker : workers_) sum += worker->metrics().hits.value();
+    return sum;
 }
 
 void Proxy::publish(std::shared_ptr<const rules::UserRules> rules) {
@@ -291,12 +317,15 @@ void Proxy::begin_drain() {
 void Proxy::stop() {
     if (std::exchange(is_stopped_, true)) return;
     if (listener_) listener_->stop();
+    checks_->stop();
     if (shared_.user_query) shared_.user_query->stop();  // its answers go to workers
     for (const auto& worker : workers_) worker->stop();
     for (const auto& worker : workers_) worker->join();
     // The last sessions hand their open marks to outcomes_, and may reach other workers: all of those are still there.
     for (const auto& worker : workers_) worker->forget_connections();
     shared_.servers.close_all();
+    event_watch_->stop();
+    event_pumps_.clear();
     if (feed_) feed_->stop();
     if (catalogues_) catalogues_->stop();
     if (control_) control_->stop();
@@ -338,6 +367,7 @@ Snapshot Proxy::snapshot() const {
     add_barrier(out, shared_.barrier, bypasses);
     for (std::size_t i = 0; i < pinned.size(); ++i) out.pinned.emplace_back(session::name(static_cast<session::Pin>(i)), pinned[i]);
     add_pools(out, shared_.servers.rows(now()));
+    out.events_published = events_.published(), out.events_dropped = events_.dropped();
     const auto shapes = statement_totals();
     out.statement_shapes = shapes.shapes, out.dropped_shapes = shapes.evicted;
     out.wait_timeouts = shared_.wait_timeouts.load(std::memory_order_relaxed);
@@ -349,7 +379,9 @@ Snapshot Proxy::snapshot() const {
         out.user_lookups = shared_.user_query->asked.value();
         out.user_lookup_failures = shared_.user_query->failed.value();
     }
-    out.refused_logins = shared_.refused_logins.load(), out.refused_clients = shared_.refused_clients.load();
+    add_checks(out, checks_->verify_status());
+    out.refused_logins = shared_.refused_logins.load();
+    out.refused_clients = shared_.refused_clients.load();
     out.unknown_outcomes_open = outcomes_.open();
     out.unknown_outcomes_kept = outcomes_.kept();
     if (shared_.redis) out.redis = redis_numbers();

@@ -11,12 +11,16 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/events.h"
 #include "base/snapshot.h"
 #include "base/traffic.h"
 #include "config/config.h"
 #include "proxy/catalogue_service.h"
+#include "proxy/checks.h"
 #include "proxy/change_feed.h"
 #include "proxy/control.h"
+#include "proxy/event_pump.h"
+#include "proxy/event_watch.h"
 #include "proxy/listener.h"
 #include "proxy/operator.h"
 #include "proxy/rule_store.h"
@@ -30,7 +34,7 @@ class Proxy final : public SnapshotSource, public StatementSource {
 public:
     // Loads rules and certificates. Throws config::ConfigError or std::runtime_error.
     // `rules_file`: of rules made at run time, RuleStore.
-    explicit Proxy(const config::Config& config, std::string rules_file = {});
+    explicit Proxy(const config::Config& config, const std::string& rules_file = {});
     ~Proxy() override;
     Proxy(const Proxy&) = delete;
     Proxy& operator=(const Proxy&) = delete;
@@ -69,18 +73,27 @@ public:
     void set_advice(const std::string& statement_id, int advice) const override;
     config::RuleBook& rules() { return *rules_; }
     Operator& operations() { return operator_; }
+    Verification& verification() { return *checks_; }
+    EventBus& events() { return events_; }
+    // Also looked at about once a second, for events; before start().
+    void watch_also(std::function<void()> look) { event_watch_->also(std::move(look)); }
     // What is known of this database's catalogue, if it is known to be true now; else null, and it is loaded.
     std::shared_ptr<const rules::Catalogue> catalogue(const std::string& database);
 
 private:
     Snapshot::Redis redis_numbers() const;
+    std::uint64_t hits() const;
     std::string plain_password(const std::string& user) const;
     void publish(std::shared_ptr<const rules::UserRules> rules);
     void take_over(const config::Config& config);  // all of a reload but the rules
+    void tell(Event event);
+    void tell_of_rule(const config::RuleCommand& command, const config::RuleOptions& options);
+    EventWatch::States event_states() const;
     bool is_table(const std::string& schema, const std::string& name) const;
     std::vector<std::string> table_names(const std::string& database, const std::vector<Oid>& relations) const;
 
     Shared shared_;
+    EventBus events_;
     KeptOutcomes outcomes_;
     std::vector<std::unique_ptr<Worker>> workers_;
     Operator operator_{shared_, workers_};
@@ -89,6 +102,9 @@ private:
     std::unique_ptr<CatalogueService> catalogues_;
     std::unique_ptr<ChangeFeed> feed_;        // null: nobody else writes, or it is turned off
     std::unique_ptr<RuleStore> rules_;
+    std::unique_ptr<Checks> checks_;
+    std::unique_ptr<EventWatch> event_watch_;
+    std::vector<std::unique_ptr<EventPump>> event_pumps_;  // one for each sink
     Instant started_;
     std::atomic<bool> last_reload_failed_{false};
     std::vector<std::uint64_t> ticks_seen_;   // by worker

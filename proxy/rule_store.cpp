@@ -38,13 +38,14 @@ void check_readable(const std::vector<Rule>& rules, const std::string& text) {
     throw RuleError(invalid, "the rule '" + rules.back().name + "' could not be kept as it is");
 }
 
-std::shared_ptr<const rules::UserRules> compile(const config::Config& config, const std::vector<Rule>& made, const std::vector<Rule>& fixed) {
+std::shared_ptr<const rules::UserRules> compile(const config::Config& config, const std::vector<Rule>& made, const std::vector<Rule>& fixed,
+                                                std::vector<rules::QuarantinedShape> quarantined) {
     config::Config merged = config;
     merged.rules = made;
     merged.rules.insert(merged.rules.end(), fixed.begin(), fixed.end());
     if (merged.rules.size() > config::kRulesMax) throw RuleError(invalid, "there are more than " + std::to_string(config::kRulesMax) + " rules");
     try {
-        return std::make_shared<rules::UserRules>(merged);
+        return std::make_shared<rules::UserRules>(merged, std::move(quarantined));
     } catch (const config::ConfigError& e) {
         throw RuleError(invalid, e.what());
     }
@@ -70,7 +71,7 @@ void RuleStore::reload(const config::Config& config, const std::function<void()>
     const Lock lock(mutex_);
     auto text = file_.empty() ? std::nullopt : config::read_rules_file(file_);
     auto made = text ? config::read_rules_text(*text, file_) : file_.empty() ? made_ : std::vector<Rule>();
-    auto compiled = compile(config, made, config.rules);
+    auto compiled = compile(config, made, config.rules, quarantined_);
     rest();
     std::for_each(made.begin(), made.end(), warn_of_upper_case);
     std::for_each(config.rules.begin(), config.rules.end(), warn_of_upper_case);
@@ -79,6 +80,13 @@ void RuleStore::reload(const config::Config& config, const std::function<void()>
     fixed_ = config.rules;
     config_ = config;
     config_.rules.clear();
+    wiring_.publish(std::move(compiled));
+}
+
+void RuleStore::set_quarantined(std::vector<rules::QuarantinedShape> shapes) {
+    const Lock lock(mutex_);
+    auto compiled = compile(config_, made_, fixed_, shapes);
+    quarantined_ = std::move(shapes);
     wiring_.publish(std::move(compiled));
 }
 
@@ -165,12 +173,19 @@ void RuleStore::run(const RuleCommand& command) {
     auto made = changed(command);
     const bool is_gone_already = command.kind == RuleCommand::Kind::drop && made.size() == made_.size();
     if (is_gone_already) return;
-    auto compiled = compile(config_, made, fixed_);
+    auto compiled = compile(config_, made, fixed_, quarantined_);
     const auto problem = keep(made);
+    const auto& with_it = command.kind == RuleCommand::Kind::drop ? made_ : made;
+    const auto options = config::options_of(*named(with_it, command.name));
     made_ = std::move(made);
     wiring_.publish(std::move(compiled));
-    log_info(command.kind == RuleCommand::Kind::create ? "rule made" : command.kind == RuleCommand::Kind::alter ? "rule changed" : "rule dropped", {{"rule", command.name}});
-    if (!problem.empty()) throw RuleError(not_durable, "the change is in force and in the file, but may not survive a loss of power: " + problem);
+    if (wiring_.changed) wiring_.changed(command, options);
+    log_info(command.kind == RuleCommand::Kind::create  ? "rule made"
+             : command.kind == RuleCommand::Kind::alter ? "rule changed"
+                                                        : "rule dropped",
+             {{"rule", command.name}});
+    if (!problem.empty())
+        throw RuleError(not_durable, "the change is in force and in the file, but may not survive a loss of power: " + problem);
 }
 
 config::RuleMatches RuleStore::matches(const config::RuleOptions& options) const {

@@ -28,6 +28,8 @@ public:
         std::function<std::vector<StatementRow>()> statements;                  // that were counted so far
         std::function<std::vector<std::string>(const std::string& database, const std::vector<Oid>& relations)> table_names;
         std::function<bool(const std::string& schema, const std::string& name)> is_table = {};  // of some database whose catalogue is known
+        // After a change, or before a rule goes: with what the rule is then. It must not come back here.
+        std::function<void(const config::RuleCommand& command, const config::RuleOptions& options)> changed = {};
     };
     // Reads the file, and publishes. `file` empty: rules made at run time are forgotten at the end. Throws config::ConfigError.
     RuleStore(const config::Config& config, std::string file, Wiring wiring);
@@ -35,6 +37,9 @@ public:
     // Puts in force another larder.toml, and the file as it is now. `rest`: what else belongs to the reload, called once the rules were
     // read; what it throws is thrown on. Throws config::ConfigError, too; nothing has changed here then.
     void reload(const config::Config& config, const std::function<void()>& rest = [] {});
+
+    // Puts these in force, beside the rules. They are not kept in the file of rules.
+    void set_quarantined(std::vector<rules::QuarantinedShape> shapes);
 
     std::vector<config::RuleRow> rules() const override;
     void run(const config::RuleCommand& command) override;
@@ -52,6 +57,7 @@ private:
     config::Config config_ LARDER_GUARDED_BY(mutex_);               // without its rules: what they are compiled with
     std::vector<config::Rule> fixed_ LARDER_GUARDED_BY(mutex_);     // of larder.toml
     std::vector<config::Rule> made_ LARDER_GUARDED_BY(mutex_);      // at run time
+    std::vector<rules::QuarantinedShape> quarantined_ LARDER_GUARDED_BY(mutex_);
     std::optional<std::string> text_ LARDER_GUARDED_BY(mutex_);     // of the file, as it was last read or written; none: there was none
 };
 

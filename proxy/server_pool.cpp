@@ -261,4 +261,9 @@ std::vector<PoolRow> ServerPool::rows(Instant now) const {
     return rows;
 }
 
+bool ServerPool::is_waited_for() const {
+    const Lock lock(mutex_);
+    return std::any_of(pools_.begin(), pools_.end(), [](const auto& named) { return !named.second.waiting.empty(); });
+}
+
 }  // namespace larder::proxy

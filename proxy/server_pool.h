@@ -88,6 +88,7 @@ public:
     void close_all();
 
     std::vector<PoolRow> rows(Instant now) const;
+    bool is_waited_for() const;   // some client waits for a server connection
 
 private:
     struct Waiter {

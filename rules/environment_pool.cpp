@@ -37,7 +37,7 @@ std::string fields_of(const SessionEnv& env) {
 }  // namespace
 
 struct EnvironmentPool::Impl {
-    Mutex mutex;
+    mutable Mutex mutex;
     // An environment that no session uses any more has expired; such entries are swept when the table has doubled since
     // the last sweep, so that a sweep costs a constant per environment.
     std::unordered_map<std::string, std::weak_ptr<const SessionEnv>> known LARDER_GUARDED_BY(mutex);
@@ -66,6 +66,25 @@ std::shared_ptr<const SessionEnv> EnvironmentPool::intern(std::shared_ptr<Sessio
     env->verdicts = SessionEnv::Verdicts{env->is_lexing_safe(), env->is_default_isolation_servable(), env->is_default_isolation_serializable()};
     known = env;
     return env;
+}
+
+std::shared_ptr<const SessionEnv> EnvironmentPool::find(std::uint64_t id) const {
+    const Lock lock(impl_->mutex);
+    for (const auto& [fields, known] : impl_->known) {
+        if (auto env = known.lock(); env != nullptr && env->id == id) return env;
+    }
+    return nullptr;
+}
+
+std::shared_ptr<const SessionEnv> EnvironmentPool::find(std::string_view database, std::string_view role) const {
+    const Lock lock(impl_->mutex);
+    std::shared_ptr<const SessionEnv> newest;
+    for (const auto& [fields, known] : impl_->known) {
+        auto env = known.lock();
+        if (env == nullptr || env->database != database || (!role.empty() && env->current_user != role)) continue;
+        if (newest == nullptr || env->id > newest->id) newest = std::move(env);
+    }
+    return newest;
 }
 
 }  // namespace larder::rules

@@ -64,6 +64,8 @@ Reason judge_relations(Plan& plan, const sql::Facts& facts, const Scope& scope, 
 // The operator's rules and the statement's comment; the comment goes first.
 Reason apply_rules(Plan& plan, const PlanInput& input, const std::vector<std::string>& tables) {
     const auto& hints = input.facts.hints;
+    // Before anything that could turn it on again.
+    if (input.rules.is_quarantined(input.env->database, input.fingerprint)) return Reason::quarantined;
     plan.ttl = input.rules.default_ttl();
     plan.freshness = input.rules.default_freshness();
     plan.comment_freshness = hints.freshness;

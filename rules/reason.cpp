@@ -37,6 +37,7 @@ constexpr std::array kTexts{
     Text{Reason::hint_off, "hint_off", "the statement's comment turns the cache off"},
     Text{Reason::session_off, "session_off", "the session has turned the cache off"},
     Text{Reason::rule_off, "rule_off", "a rule turns the cache off"},
+    Text{Reason::quarantined, "quarantined", "a kept answer to such a statement was found to differ from the server's, and it stays out of the cache until the quarantine is lifted"},
     Text{Reason::cache_off, "cache_off", "the cache is turned off"},
     Text{Reason::no_catalogue, "no_catalogue", "the catalogue's facts are not loaded, or not valid any more"},
     Text{Reason::settings_unknown, "settings_unknown", "the session's settings are not known"},

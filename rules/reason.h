@@ -32,6 +32,7 @@ enum class Reason : std::uint8_t {
     hint_off,             // /* larder: off */
     session_off,          // SET larder.cache = off
     rule_off,             // a [[rule]] with cache = false
+    quarantined,          // an answer of this shape was found to be wrong, and an operator has not lifted that yet
     cache_off,            // the cache is turned off for all
     no_catalogue,         // facts are not loaded, or not valid any more
     settings_unknown,     // this session's settings are not known

@@ -63,6 +63,10 @@ public:
     EnvironmentPool();
     ~EnvironmentPool();
     std::shared_ptr<const SessionEnv> intern(std::shared_ptr<SessionEnv> env);
+    // Null: no session has it any more, so that no key with this id can be asked for again. Looks at all: not for the hot path.
+    std::shared_ptr<const SessionEnv> find(std::uint64_t id) const;
+    // The newest of this database and effective role (empty: any) that a session still has; else null.
+    std::shared_ptr<const SessionEnv> find(std::string_view database, std::string_view role) const;
 
 private:
     struct Impl;

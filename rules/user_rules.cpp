@@ -64,6 +64,7 @@ bool matches(const CompiledRule& compiled, const RuleMatchInput& input) {
 struct UserRules::Impl {
     std::vector<CompiledRule> rules;
     bool needs_fingerprint = false;
+    std::vector<QuarantinedShape> quarantined;
     std::chrono::milliseconds default_ttl = config::CacheConfig{}.ttl;
     FreshnessLevel default_freshness = FreshnessLevel::strict;
 };
@@ -73,7 +74,9 @@ UserRules::~UserRules() = default;
 UserRules::UserRules(UserRules&&) noexcept = default;
 UserRules& UserRules::operator=(UserRules&&) noexcept = default;
 
-UserRules::UserRules(const config::Config& config) : UserRules() {
+UserRules::UserRules(const config::Config& config, std::vector<QuarantinedShape> quarantined) : UserRules() {
+    impl_->needs_fingerprint = !quarantined.empty();
+    impl_->quarantined = std::move(quarantined);
     impl_->default_ttl = config.cache.ttl;
     impl_->default_freshness = config.freshness.level;
     impl_->rules.reserve(config.rules.size());
@@ -88,6 +91,12 @@ const config::Rule* UserRules::match(const RuleMatchInput& input) const {
         if (matches(compiled, input)) return &compiled.rule;
     }
     return nullptr;
+}
+
+bool UserRules::is_quarantined(std::string_view database, std::uint64_t fingerprint) const {
+    return std::any_of(impl_->quarantined.begin(), impl_->quarantined.end(), [&](const QuarantinedShape& shape) {
+        return shape.database == database && (shape.fingerprint == 0 || shape.fingerprint == fingerprint);
+    });
 }
 
 bool UserRules::empty() const { return impl_->rules.empty(); }

@@ -33,11 +33,11 @@ export function askForToken() {
 }
 
 // Resolves to the document, or to null if nobody gave a token. Throws what the problem says.
-export async function change(method, path) {
+export async function change(method, path, body = null) {
   if (!hasToken() && !await askForToken()) return null;
-  const answer = await fetch(path, { method, headers: shown() });
+  const answer = await fetch(path, { method, headers: shown(), body: body === null ? undefined : JSON.stringify(body) });
   if (answer.status === 401) forgetToken();
-  const body = answer.status === 204 ? {} : await answer.json();
-  if (!answer.ok) throw new Error(body.detail);
-  return body;
+  const told = answer.status === 204 ? {} : await answer.json();
+  if (!answer.ok) throw new Error(told.detail);
+  return told;
 }

@@ -3,6 +3,8 @@ import { askForToken, change, forgetToken, hasToken, read } from "/assets/api.js
 import { draw } from "/assets/chart.js";
 import { say, show } from "/assets/elements.js";
 import { count, percent, rate, size, time } from "/assets/format.js";
+import { begin } from "/assets/live.js";
+import { makeRule } from "/assets/rule.js";
 import * as sections from "/assets/sections.js";
 
 const SECONDS = 2, SLOTS = 151, SLOTS_MIN = 31, LISTS_EVERY = 5;
@@ -97,6 +99,19 @@ const deploy = (advice, number) => act("POST", `/api/v1/advice/${advice.id}/depl
 const undo = row => act("POST", `/api/v1/deployments/${row.id}/revert`, "It is being taken back.");
 const purge = row => act("DELETE", `/api/v1/cache?relation=${encodeURIComponent(row.relation)}&database=${encodeURIComponent(row.database)}`, `What depends on ${row.relation} was dropped.`);
 
+const dropRule = rule => act("DELETE", `/api/v1/rules/${encodeURIComponent(rule.name)}`, `Rule ${rule.name} was taken back.`);
+
+async function giveRule(row) {
+  try {
+    const rule = await makeRule(row);
+    if (rule !== null) tell(`Rule ${rule.name} was made. Undo takes it back.`);
+  } catch (error) {
+    tell(`Not done: ${error.message}`);
+  }
+  showTokenButton();
+  await refreshLists();
+}
+
 // A part that is off has no section.
 function showPart(id, data, make) {
   at(`${id}-section`).hidden = data === null;
@@ -105,15 +120,16 @@ function showPart(id, data, make) {
 
 async function refreshLists() {
   try {
-    const [pools, queries, slow, advice, deployments, relations, rules, reasons] = await Promise.all(["pools", "queries?limit=20", "slow-queries", "advice", "deployments", "relations?limit=200", "rules", "reasons"].map(name => read(`/api/v1/${name}`)));
+    const [pools, queries, slow, advice, deployments, relations, rules, reasons, feed] = await Promise.all(["pools", "queries?limit=20", "slow-queries", "advice", "deployments", "relations?limit=200", "rules", "reasons", "feed"].map(name => read(`/api/v1/${name}`)));
     const explained = Object.fromEntries(reasons.reasons.map(row => [row.reason, row.explanation]));
     show("pools", pools.pools, sections.pools);
-    show("queries", { list: queries?.queries ?? [], reasons: explained }, sections.queries);
+    show("queries", { list: queries?.queries ?? [], reasons: explained }, data => sections.queries(data, rules === null ? null : giveRule));
+    if (last) show("feed", { feed, promise: last.promise }, sections.feed);
     showPart("slow", slow && advice && [slow.slow_queries, advice.advice], ([list, all]) => sections.slow(list, all, deploy));
     showPart("deployments", deployments && deployments.deployments.length > 0 ? deployments.deployments : null, list => sections.deployments(list, undo));
     show("relations", [...relations.relations].sort((a, b) => b.reads + b.writes - a.reads - a.writes).slice(0, 40), sections.relations);
     show("memory-by-relation", [...relations.relations].sort((a, b) => b.entry_bytes - a.entry_bytes).slice(0, 20), list => sections.memory(list, purge));
-    showPart("rules", rules && rules.rules, sections.rules);
+    showPart("rules", rules && rules.rules, list => sections.rules(list, dropRule));
   } catch (error) {
     // The status says that it does not answer.
   }
@@ -135,5 +151,6 @@ async function loop(refresh, seconds) {
 }
 
 showTokenButton();
+begin();
 loop(refreshStatus, SECONDS);
 loop(refreshLists, LISTS_EVERY);

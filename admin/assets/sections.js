@@ -1,6 +1,7 @@
 // Each section of the page, made of a document of the API.
 import { count, percent, size, time } from "/assets/format.js";
 import { element, table } from "/assets/elements.js";
+import { plan } from "/assets/plan.js";
 
 const query = text => element("code", { title: text }, text);
 
@@ -25,7 +26,7 @@ export const pools = list => table("Pools", [
   { title: "Kept by their client", cell: pool => Object.entries(pool.pinned).map(([why, n]) => `${n} ${why}`).join(", ") || "none" },
 ], list);
 
-export const queries = ({ list, reasons }) => table("What takes the server's time", [
+export const queries = ({ list, reasons }, rule) => table("What takes the server's time", [
   { title: "Statement", cell: row => query(row.query) },
   { title: "Calls", number: true, cell: row => count(row.calls) },
   { title: "Hit rate", number: true, cell: row => share(row.hit_rate, "hit rate") },
@@ -33,6 +34,7 @@ export const queries = ({ list, reasons }) => table("What takes the server's tim
   { title: "Mean", number: true, cell: row => time(row.mean_seconds) },
   { title: "Saved", number: true, cell: row => time(row.saved_server_seconds) },
   { title: "Why not cached", cell: row => row.why_not_cached === null ? "" : element("span", { title: row.why_not_cached }, reasons[row.why_not_cached] ?? row.why_not_cached) },
+  { title: "", cell: row => rule === null ? "" : element("button", { type: "button", class: "quiet", "data-key": `rule-${row.id}`, "aria-label": `Make a rule for ${row.query}`, onclick: () => rule(row) }, "Make a rule") },
 ], list);
 
 function option(advice, one, number, deploy) {
@@ -49,7 +51,7 @@ function option(advice, one, number, deploy) {
 function slowOne(key, text, facts, advice, deploy) {
   return element("details", { "data-key": `slow-${key}` },
     element("summary", {}, query(text), element("span", { class: "soft" }, facts)),
-    ...advice.flatMap(one => [one.plan ? element("pre", { tabindex: "0", "aria-label": "Plan" }, one.plan) : null, ...one.options.map((each, i) => option(one, each, i + 1, deploy))]).filter(Boolean));
+    ...advice.flatMap(one => [one.plan ? plan(one.plan) : null, ...one.options.map((each, i) => option(one, each, i + 1, deploy))]).filter(Boolean));
 }
 
 // Those for which something would help first; then advice on statements that are not slow, and on all of them together.
@@ -101,12 +103,24 @@ export const memory = (list, purge) => {
 const matchOf = rule => ["table", "fingerprint", "regex", "role", "database"].filter(key => rule[key]).map(key => `${key} ${rule[key]}`).join(", ") || "everything";
 const effectOf = rule => ["cache", "ttl", "max_stale", "freshness", "tags"].filter(key => rule[key] !== undefined).map(key => `${key} ${rule[key]}`).join(", ");
 
-export const rules = list => table("Rules", [
+export const rules = (list, drop) => table("Rules", [
   { title: "Name", cell: rule => rule.name },
   { title: "Matches", cell: rule => element("code", {}, matchOf(rule)) },
   { title: "Does", cell: effectOf },
   { title: "Made in", cell: rule => rule.made_in },
+  { title: "", cell: rule => rule.made_in === "configuration" ? "" : element("button", { type: "button", class: "quiet", "data-key": `drop-${rule.name}`, "aria-label": `Undo rule ${rule.name}`, onclick: () => drop(rule) }, "Undo") },
 ], list);
+
+// How Larder learns of writes that go round it, and how far it is behind.
+const FEED_STATES = { off: "There is none", waiting: "It waits", refused: "It cannot be had", "catching up": "It is catching up", current: "It is current", behind: "It is behind, and not relied on" };
+export const feed = ({ feed: now, promise }) => {
+  const level = promise.level === "strict" ? "strict: no hit is older than the last write" : `bounded: a hit is at most ${time(promise.unseen_writes_seconds_max)} old`;
+  return element("dl", { class: "facts" },
+    element("dt", {}, "Promise"), element("dd", {}, level),
+    element("dt", {}, "Change feed"), element("dd", {}, (FEED_STATES[now.state] ?? now.state) + (now.why ? `: ${now.why}` : "")),
+    ...(now.state === "off" ? [] : [element("dt", {}, "Behind by"), element("dd", {}, `${time(now.lag_seconds)} of ${time(now.lag_seconds_max)} at most`, " ", element("meter", { min: 0, max: now.lag_seconds_max || 1, value: now.lag_seconds, "aria-label": "lag of the feed" })),
+      element("dt", {}, "Commits"), element("dd", {}, `${count(now.commits)}, of which ${count(now.own_commits)} came through Larder; relations dropped ${count(now.dropped_relations)} times`)]));
+};
 
 export const reasons = list => table("Not answered from the cache", [
   { title: "Why", cell: row => row.explanation },

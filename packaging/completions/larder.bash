@@ -20,17 +20,19 @@ _larder() {
             compopt -o filenames 2>/dev/null
             return
             ;;
-        --listen | --admin | --upstream | --budget) return ;;
+        --listen | --admin | --upstream | --budget | --console | --through | --entries | --times) return ;;
         --set)
             compopt -o nospace 2>/dev/null
             words=$(_larder_keys "${COMP_WORDS[0]}")
             ;;
         *)
-            if [[ ${COMP_WORDS[1]-} == advise && $COMP_CWORD -gt 1 ]]; then
+            if [[ ${COMP_WORDS[1]-} == verify && $COMP_CWORD -gt 1 ]]; then
+                words="--console --entries --upstream --through --times --json --help"
+            elif [[ ${COMP_WORDS[1]-} == advise && $COMP_CWORD -gt 1 ]]; then
                 words="--analyze --workload --budget --json --deploy --upstream --help"
             else
                 words="--config --listen --upstream --admin --set --check --print-config --version --help"
-                if ((COMP_CWORD == 1)); then words+=" advise"; fi
+                if ((COMP_CWORD == 1)); then words+=" advise verify"; fi
             fi
             ;;
     esac

@@ -44,4 +44,21 @@ void make_key(std::string& out, std::uint64_t env_id, Bytes text, Bytes paramete
     assemble(out, env_id, {text, parameter_types, formats_of(bind.formats), bind.values.raw(), formats_of(bind.result_formats)});
 }
 
+std::optional<KeyParts> split_key(Bytes key) {
+    KeyParts parts;
+    if (key.size() < sizeof parts.env_id) return std::nullopt;
+    std::memcpy(&parts.env_id, key.data(), sizeof parts.env_id);
+    key.remove_prefix(sizeof parts.env_id);
+    for (Bytes* part : {&parts.text, &parts.parameter_types, &parts.formats, &parts.values, &parts.result_formats}) {
+        Length length = 0;
+        if (key.size() < sizeof length) return std::nullopt;
+        std::memcpy(&length, key.data(), sizeof length);
+        key.remove_prefix(sizeof length);
+        if (key.size() < length) return std::nullopt;
+        *part = key.substr(0, length);
+        key.remove_prefix(length);
+    }
+    return key.empty() ? std::optional(parts) : std::nullopt;
+}
+
 }  // namespace larder::session

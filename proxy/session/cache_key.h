@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/bytes.h"
@@ -19,5 +20,13 @@ void make_key(std::string& out, std::uint64_t env_id, Bytes text);
 
 // Replaces `out`. For an extended request. `parameter_types`: OidList::raw() of the Parse.
 void make_key(std::string& out, std::uint64_t env_id, Bytes text, Bytes parameter_types, const protocol::Bind& bind);
+
+// What a key was made of: views into it. Formats and types are as they stand on the wire, without their counts; no formats: all text.
+struct KeyParts {
+    std::uint64_t env_id = 0;
+    Bytes text, parameter_types, formats, values, result_formats;
+};
+// Nothing for bytes that are no key.
+std::optional<KeyParts> split_key(Bytes key);
 
 }  // namespace larder::session

@@ -4,6 +4,9 @@
 #include <set>
 #include <string>
 
+#include "base/log.h"
+#include "cache/counter.h"
+
 namespace larder::session {
 
 namespace {
@@ -42,14 +45,16 @@ public:
         return relation == nullptr ? "relation " + std::to_string(oid) : quoted(relation->schema) + '.' + quoted(relation->name);
     }
 
-    std::string key(const rules::KeyRef& ref) const {
+    std::string columns(const rules::KeyRef& ref) const {
         std::string columns;
         if (const auto* relation = find(ref.root); relation != nullptr && ref.key < relation->keys.size()) {
             for (const auto column : relation->keys[ref.key].columns)
                 columns += (columns.empty() ? "" : ", ") + quoted(relation->columns[column].name);
         }
-        return relation(ref.root) + " (" + columns + ')';
+        return columns;
     }
+
+    std::string key(const rules::KeyRef& ref) const { return relation(ref.root) + " (" + columns(ref) + ')'; }
 
 private:
     const rules::Relation* find(Oid oid) const { return catalogue_ == nullptr ? nullptr : catalogue_->find_relation(oid); }
@@ -57,17 +62,32 @@ private:
     const rules::Catalogue* catalogue_;
 };
 
-void add_reads(const ResolvedPlan& resolved, const Names& names, std::vector<std::string>& lines) {
-    for (const auto oid : resolved.plan.reads) lines.push_back("  depends on every change of " + names.relation(oid));
-    for (const auto& read : resolved.plan.row_reads) {
-        const auto& parts = read.values.front().parts;
-        const bool has_array = std::any_of(parts.begin(), parts.end(), [](const auto& part) { return part.is_array; });
-        lines.push_back("  depends on " +
-                        (has_array ? "one row for each element of an array"
-                                   : std::to_string(read.values.size()) + (read.values.size() == 1 ? " row" : " rows")) +
-                        " of " + names.key(read.key));
+void add_counter(Explanation& out, std::string name, const cache::Counter& counter) {
+    const auto word = counter.load();
+    out.counters.push_back({std::move(name), word & cache::Counter::kVersionMask, word / cache::Counter::kOneInFlight});
+}
+
+// Of rows that depend on parameters it is not known which counters they have.
+void add_rows(Explanation& out, const rules::RowRead& read, const ResolvedRowRead& resolved, const Names& names) {
+    const auto key = names.key(read.key);
+    const auto& parts = read.values.front().parts;
+    const bool has_array = std::any_of(parts.begin(), parts.end(), [](const auto& part) { return part.is_array; });
+    out.reads.push_back({names.relation(read.key.root), names.columns(read.key), read.values.size(), has_array});
+    add_counter(out, "all of " + key, *resolved.all);
+    for (const auto& row : resolved.rows) {
+        if (row.known != nullptr) add_counter(out, "row of " + key, *row.known);
     }
-    lines.push_back("  depends on the schema, on privileges, and on writes whose target is not known");
+    add_counter(out, "absent of " + key, *resolved.absent);
+}
+
+void add_reads(Explanation& out, const ResolvedPlan& resolved, const Names& names) {
+    auto& counters = resolved.database->counters();
+    for (const auto oid : resolved.plan.reads) out.reads.push_back({names.relation(oid), {}, 0});
+    add_counter(out, "server", resolved.database->server().server);
+    add_counter(out, "catalogue of " + quoted(resolved.database->name()), counters.catalogue);
+    add_counter(out, "any of " + quoted(resolved.database->name()), counters.any);
+    for (const auto oid : resolved.plan.reads) add_counter(out, "scan of " + names.relation(oid), counters.relation(oid).scan);
+    for (std::size_t i = 0; i < resolved.row_reads.size(); ++i) add_rows(out, resolved.plan.row_reads[i], resolved.row_reads[i], names);
 }
 
 void add_writes(const rules::WritePlan& writes, const Names& names, std::vector<std::string>& lines) {
@@ -77,19 +97,43 @@ void add_writes(const rules::WritePlan& writes, const Names& names, std::vector<
     for (const auto& row : writes.rows) by_row.insert(row.row.key);
     for (const auto& key : by_row) keyed.insert(key.root);
     for (const auto& move : writes.keys) keyed.insert(move.key.root);
-    for (const auto oid : writes.scans) lines.push_back((keyed.contains(oid) ? "  drops answers that scan " : "  drops every answer that reads ") + names.relation(oid));
-    for (const auto& key : by_row) lines.push_back("  drops answers that read these rows of " + names.key(key));
+    for (const auto oid : writes.scans) lines.push_back((keyed.contains(oid) ? "drops answers that scan " : "drops every answer that reads ") + names.relation(oid));
+    for (const auto& key : by_row) lines.push_back("drops answers that read these rows of " + names.key(key));
     for (const auto& move : writes.keys) {
-        lines.push_back((move.counter == rules::KeyCounter::absent ? "  drops answers that found no row in " : "  drops every answer that reads rows of ") + names.key(move.key));
+        lines.push_back((move.counter == rules::KeyCounter::absent ? "drops answers that found no row in " : "drops every answer that reads rows of ") + names.key(move.key));
     }
-    if (writes.any) lines.emplace_back("  drops every answer of this database: what it writes is not known");
-    if (writes.catalogue) lines.emplace_back("  drops every answer of this database: it may change the schema or privileges");
-    if (writes.server) lines.emplace_back("  drops every answer: it may change roles or the server's settings");
+    if (writes.any) lines.emplace_back("drops every answer of this database: what it writes is not known");
+    if (writes.catalogue) lines.emplace_back("drops every answer of this database: it may change the schema or privileges");
+    if (writes.server) lines.emplace_back("drops every answer: it may change roles or the server's settings");
 }
 
-std::string age(std::chrono::microseconds span) {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
-    return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
+std::string joined(const std::vector<std::string>& names) {
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : ", ") + printable(name);
+    return text;
+}
+
+// What tells this answer from those of other sessions and of other parameters.
+void add_key(Explanation& out, const rules::SessionEnv& env) {
+    out.key.push_back("database " + printable(env.database) + ", role " + printable(env.current_user) + (env.session_user == env.current_user ? "" : ", logged in as " + printable(env.session_user)));
+    out.key.push_back("search_path " + joined(env.search_path));
+    std::string settings;
+    for (const auto& name : {"DateStyle", "IntervalStyle", "TimeZone", "client_encoding", "extra_float_digits", "bytea_output"}) {
+        settings += std::string(settings.empty() ? "" : ", ") + name + ' ' + printable(env.setting(name));
+    }
+    out.key.push_back(settings + ", and " + std::to_string(rules::kKeyedSettings.size()) + " settings in all (environment " + std::to_string(env.id) + ')');
+    out.key.push_back(out.has_parameters ? "the text, the types, formats and values of its parameters, and the formats of its columns" : "the text, and the formats of its columns");
+}
+
+std::string promise_of(const UpstreamState& upstream, const rules::Plan& plan, bool waits_for_feed) {
+    const auto seconds = [](std::int64_t us) { return std::to_string(us / 1'000'000) + "." + std::to_string(us / 100'000 % 10) + " s"; };
+    if (waits_for_feed) return "barrier (it waits until the change feed has told of all that was committed before; nothing old is given)";
+    if (plan.max_stale.count() > 0) return "ttl (a rule or comment allows old answers)";
+    const auto bound_us = upstream.ttl_us_max(false);
+    if (bound_us == 0) return "strict (every writer goes through this Larder)";
+    if (upstream.ttl_us_max(!plan.reads_unlogged) == 0) return "strict for what is written through this Larder; bounded for other writers (the change feed tells of them)";
+    return "strict for what is written through this Larder; ttl for other writers (no answer is older than " + seconds(std::max<std::int64_t>(bound_us, 0)) + ")" +
+           (plan.reads_unlogged && upstream.is_feed_current() ? ", since it reads an unlogged table" : "");
 }
 
 }  // namespace
@@ -101,38 +145,34 @@ Bytes explained_statement(Bytes text) {
     return text;
 }
 
-std::vector<std::string> explain(const Statement& statement, const ResolvedPlan& resolved, const ExplainedState& state) {
+Explanation explain(const Statement& statement, const ResolvedPlan& resolved, const UpstreamState& upstream, const ExplainedState& state) {
     const auto& plan = resolved.plan;
     const Names names(resolved.facts.get());
-    std::vector<std::string> lines;
-    const auto because = [&lines](rules::Reason reason) {
-        lines.push_back(std::string("  ").append(rules::name(reason)).append(": ").append(rules::explain(reason)));
-    };
-    const bool may_be_kept = statement.looks_cacheable() && plan.reason == rules::Reason::none;
+    Explanation out;
+    const auto because = [&out](rules::Reason reason) { out.reasons.emplace_back(rules::name(reason), rules::explain(reason)); };
+    out.is_cacheable = statement.looks_cacheable() && plan.reason == rules::Reason::none;
+    out.is_catalogue_loaded = resolved.facts != nullptr;
+    out.has_parameters = state.has_parameters;
     if (plan.reason == rules::Reason::not_a_select) {
-        lines.emplace_back("Passed on to PostgreSQL");
+        out.verdict = "Passed on to PostgreSQL";
     } else {
-        if (!may_be_kept) lines.emplace_back("Not cached");
-        else lines.emplace_back(state.obstacle == rules::Reason::none ? "Cached" : "Cached, but not in this session now");
+        out.verdict = !out.is_cacheable ? "Not cached" : state.obstacle == rules::Reason::none ? "Cached" : "Cached, but not in this session now";
         if (plan.reason != rules::Reason::none) because(plan.reason);
         if (state.obstacle != rules::Reason::none && state.obstacle != plan.reason) because(state.obstacle);
     }
-    if (!plan.rule.empty()) lines.push_back("  rule \"" + plan.rule + '"');
-    if (may_be_kept) {
-        add_reads(resolved, names, lines);
-        lines.push_back(state.ttl.count() > 0 ? "  lives " + age(state.ttl) + " at most" : "  lives until one of these moves");
-        if (plan.max_stale.count() > 0 && !state.waits_for_feed) lines.push_back("  may be up to " + age(plan.max_stale) + " old although one of these moved (max_stale), but for this session's own writes");
-        if (state.waits_for_feed) lines.emplace_back("  waits until the change feed has told of all that was committed before (freshness barrier); nothing old is given");
-        for (const auto& tag : plan.tags) lines.push_back("  tag " + tag);
-        if (state.has_parameters)
-            lines.emplace_back("  each set of parameters has an answer of its own");
-        else
-            lines.emplace_back(state.is_kept_now ? "  an answer is in the cache now" : "  no answer is in the cache now");
+    out.rule = plan.rule;
+    if (out.is_cacheable) {
+        add_reads(out, resolved, names);
+        out.promise = promise_of(upstream, plan, state.waits_for_feed);
+        out.ttl_ms = std::chrono::duration_cast<std::chrono::milliseconds>(state.ttl).count();
+        out.max_stale_ms = state.waits_for_feed ? 0 : plan.max_stale.count();
+        out.tags = plan.tags;
+        if (resolved.env != nullptr) add_key(out, *resolved.env);
+        out.is_kept_now = state.is_kept_now;
     }
-    add_writes(plan.writes, names, lines);
-    if (!may_be_kept && plan.writes.empty()) lines.emplace_back("  drops no answer");
-    if (resolved.facts == nullptr) lines.emplace_back("  (the catalogue is not loaded yet, and until then the worst is assumed: ask again in a moment)");
-    return lines;
+    add_writes(plan.writes, names, out.writes);
+    if (!out.is_cacheable && plan.writes.empty()) out.writes.emplace_back("drops no answer");
+    return out;
 }
 
 }  // namespace larder::session

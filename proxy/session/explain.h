@@ -3,10 +3,9 @@
 #pragma once
 
 #include <chrono>
-#include <string>
-#include <vector>
 
 #include "base/bytes.h"
+#include "base/explanation.h"
 #include "proxy/session/statement_memo.h"
 
 namespace larder::session {
@@ -23,7 +22,7 @@ struct ExplainedState {
     bool has_parameters = false;                   // then it is not known which answer is meant
 };
 
-// Lines for people, the verdict first.
-std::vector<std::string> explain(const Statement& statement, const ResolvedPlan& resolved, const ExplainedState& state);
+// The counters are loaded here: on what a hit depends, as it is now.
+Explanation explain(const Statement& statement, const ResolvedPlan& resolved, const UpstreamState& upstream, const ExplainedState& state);
 
 }  // namespace larder::session

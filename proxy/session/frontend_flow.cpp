@@ -475,7 +475,7 @@ std::vector<std::string> Session::Impl::explain_statement(const LarderCommand& c
         state.is_kept_now =
             static_cast<bool>(context.cache.find({key, cache::hash_key(key)}, context.now, bounds_of(resolved.plan), true).result);
     }
-    return explain(*statement, resolved, state);
+    return explain(*statement, resolved, context.upstream, state).lines();
 }
 
 // --- telling people

@@ -15,6 +15,7 @@
 #include "cache/write_ticket.h"
 #include "proxy/session/console_rights.h"
 #include "proxy/session/database_gate.h"
+#include "proxy/session/foreign_moves.h"
 #include "proxy/session/own_transactions.h"
 #include "proxy/session/unjudged.h"
 #include "rules/catalogue.h"
@@ -184,6 +185,7 @@ public:
     bool is_feed_current() const { return is_feed_current_.load(std::memory_order_acquire); }
     void set_feed_current(bool is_current) { is_feed_current_.store(is_current, std::memory_order_release); }
     OwnTransactions own_transactions;
+    ForeignMoves foreign_moves;
 
 private:
     std::atomic<rules::Reason> not_serving_{rules::Reason::no_upstream};

@@ -8,10 +8,12 @@ and the medians. Judges nothing: a figure of time belongs to the machine that it
 """
 import itertools
 import json
+import shutil
 import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -32,9 +34,9 @@ def free_port():
 
 
 class Larder:
-    def __init__(self, binary, uri, is_on):
+    def __init__(self, binary, uri, is_on, folder):
         self.port, self.admin = free_port(), free_port()
-        settings = [f"advisor.enabled={str(is_on).lower()}", "advisor.slow=1ms", "advisor.statements_max=100000", "advisor.history_file=/dev/null"]
+        settings = [f"advisor.enabled={str(is_on).lower()}", "advisor.slow=1ms", "advisor.statements_max=100000", f"advisor.history_file={folder}/deployments.jsonl"]
         command = [binary, "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin}", "--upstream", uri]
         self.process = subprocess.Popen(command + [word for setting in settings for word in ("--set", setting)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while self.process.poll() is None:
@@ -70,7 +72,8 @@ def ask_slow_queries(dsn, stop, asked):
 
 
 def round_of(binary, uri, load, is_on):
-    larder = Larder(binary, uri, is_on)
+    folder = tempfile.mkdtemp(prefix="larder-latency-")
+    larder = Larder(binary, uri, is_on, folder)
     try:
         parts = psycopg2.extensions.parse_dsn(uri)
         dsn = psycopg2.extensions.make_dsn(uri, host="127.0.0.1", port=larder.port)
@@ -89,6 +92,7 @@ def round_of(binary, uri, load, is_on):
         return figures
     finally:
         larder.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main():

@@ -6,14 +6,20 @@ covered, what it waits for, or why it cannot arise. case_map_test.py fails on a 
 LAST = 121
 
 ELSEWHERE = {
-    24: "Waits for replicas: Larder has one upstream and reads from no other server.",
-    65: "Cannot arise: dropping is a move of a counter in memory and cannot fail; an outside store is never asked whether a value is fresh.",
-    98: "Cannot arise: no clock decides about freshness, counters do; several Larders wait for their own tests.",
-    100: "Waits for the change feed.",
+    24: "Cannot arise: Larder has one upstream, and keeps nothing that a standby answered.",
+    65: "Cannot arise: dropping is a move of a counter in memory and cannot fail.",
+    98: "Cannot arise: no clock decides whether an answer is fresh, counters do.",
     101: "Cannot arise: rows are never built from a feed.",
-    102: "Waits for the change feed.",
-    103: "Waits for a cache that outlives the process: today a restart begins with an empty one.",
-    97: "The order of mark, send and end is the subject of the cache's unit tests and of the simulation; torture_test.py looks for the race with real servers.",
+    103: "Cannot arise: a restart begins with an empty cache.",
+}
+
+# How far the promise goes, where it is not "strict": the levels are those of docs/cases.md.
+NOT_CACHED, MIXED, BOUNDED, NOT_HERE = "not cached", "strict or not cached", "bounded", "cannot arise"
+PROMISES = {
+    **dict.fromkeys((7, 18, 19, 25, 26, 30, 31, 32, 33, 34, 35, 38, 42, 62, 93, 94, 105, 119), NOT_CACHED),
+    **dict.fromkeys((5, 6, 14, 20, 27, 28, 29, 37, 39, 40, 63, 76, 79, 82, 83, 84, 89, 99, 108, 109, 115), MIXED),
+    **dict.fromkeys((100, 102), BOUNDED),
+    **dict.fromkeys((24, 65, 98, 101, 103), NOT_HERE),
 }
 
 # What the numbers mean, in a few words each.
@@ -33,11 +39,28 @@ POINTS = {
     119: "held cursors", 120: "prepared on one server, missing on another", 121: "stampede",
 }
 
-# Covered by tests of another kind than scripts.
+# Covered by tests of another kind than scripts: file and name.
 OTHER_TESTS = {
-    120: "Waits for pooling: one client has one server today.",
-    121: "tests/unit/cache (one flight per key) and torture_test.py, whose readers ask for few keys at once.",
+    87: (("tests/integration/chaos_test.py", "test_commit_whose_client_vanishes"), ("tests/integration/chaos_test.py", "test_commit_whose_larder_vanishes")),
+    92: (("tests/integration/chaos_test.py", "test_a_backend_crashes"), ("tests/integration/chaos_test.py", "test_restarted")),
+    96: (("tests/unit/cache/counter_test.cpp", "between a note and a check that passes nothing became visible"),),
+    97: (("tests/unit/cache/counter_test.cpp", "between a note and a check that passes nothing became visible"), ("tests/integration/torture_test.py", "test_no_read_is_wrong")),
+    63: (("tests/integration/feed_test.py", "test_every_kind_of_write"),),
+    100: (("tests/integration/feed_test.py", "test_readers_and_writers_at_once"), ("tests/unit/proxy/commit_queue_test.cpp", "A commit counts once a later question finds it visible")),
+    102: (("tests/unit/proxy/commit_queue_test.cpp", "A commit in the middle does not wait for the one before it"), ("tests/integration/feed_test.py", "test_a_stream_that_breaks_drops_all_and_begins_anew")),
+    120: (("tests/integration/pooling_test.py", "test_settings_and_statements_follow_their_client"),),
+    121: (("tests/unit/cache/flights_test.cpp", "one leads, the others wait and get the same answer"), ("tests/unit/cache/flights_test.cpp", "a leader that fails hands over to the first waiter, who notes anew"), ("tests/integration/torture_test.py", "test_no_read_is_wrong")),
 }
+
+# The sections of docs/cases.md: the first point of each, its heading, and what decides there.
+SECTIONS = (
+    (1, "Whose answer it is", "The key of an answer holds the session's whole environment, as PostgreSQL itself gives it back, and the request's bytes. What cannot be a part of it is not cached."),
+    (25, "What may be cached", "Only what is known to be safe is. Clocks, chance, sequences, locks and code that is not understood go to PostgreSQL each time."),
+    (43, "Writes that do not name the table", "What a statement writes is found in the catalogue, through everything that may stand between. Where that ends, the write counts as one of everything."),
+    (68, "Changes of the schema", "Facts of the catalogue are valid for one version of it. DDL moves that version before it can be seen, and holds what it locks until its transaction ends."),
+    (78, "Transactions and time", "Counters go in flight before a write can commit and come back when its outcome is known. A block that has written, or has a snapshot of its own, is served by PostgreSQL alone."),
+    (105, "The protocol", "A hit is given only where no answer is owed, and only to message sequences whose answer is known to the byte."),
+)
 
 # The protocol cases that apply while each client has a server of its own.
 PROTOCOL = {

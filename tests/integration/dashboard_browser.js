@@ -70,7 +70,7 @@ async function checkKeyboard(page) {
   }
   const tops = reached.slice(2).map(one => one.top);
   assert.ok(tops.every((top, i) => i === 0 || top >= tops[i - 1] - 60), "the focus goes down the page");
-  const wanted = await page.evaluate(() => document.querySelectorAll("main button:not(:disabled), main summary, main .wide").length);
+  const wanted = await page.evaluate(() => [...document.querySelectorAll("main button:not(:disabled), main summary, main .wide")].filter(one => one.checkVisibility()).length);
   assert.ok(reached.length >= wanted, `${reached.length} of ${wanted} were reached`);
 }
 
@@ -107,6 +107,31 @@ async function checkPurge(page) {
   assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 }
 
+// Of every statement for which there is advice: as many nodes as the text has, and the costliest marked, in colour and in words.
+async function checkPlans(page) {
+  await page.waitForSelector("#slow .plan", { state: "attached" });
+  const plans = await page.evaluate(() => [...document.querySelectorAll("#slow details:not(.inner)")].filter(one => one.querySelector(".plan")).map(one => ({
+    text: one.querySelector("pre[aria-label=Plan]").textContent, nodes: one.querySelectorAll(".plan .node").length / one.querySelectorAll("div > .plan").length,
+    marks: one.querySelectorAll(".plan .costly > .node > .mark").length })));
+  assert.ok(plans.length > 0);
+  for (const plan of plans) {
+    assert.ok(plan.marks >= 1, "no node is marked");
+    assert.equal(plan.nodes, plan.text.match(/\(cost /g).length);
+  }
+  await page.evaluate(() => { document.querySelector("#slow .plan").closest("details").open = true; document.querySelector("#slow .plan").scrollIntoView(); });
+  await page.screenshot({ path: path.join(folder, "plan.png") });
+}
+
+async function checkStreams(page) {
+  await page.waitForSelector("#live tbody tr");
+  await page.waitForSelector("#events tbody tr");
+  const moves = () => document.getElementById("live").textContent;
+  const before = await page.evaluate(moves);
+  await page.waitForFunction(text => document.getElementById("live").textContent !== text, before);
+  await page.click("#live-hold");
+  assert.equal(await page.getAttribute("#live-hold", "aria-pressed"), "true");
+}
+
 async function checkItSaysWhenItIsDown(page) {
   await page.route("**/api/v1/status", route => route.abort());
   await page.waitForFunction(() => document.getElementById("state").textContent === "Larder does not answer");
@@ -136,6 +161,8 @@ async function main() {
       assert.deepEqual(page.said, []);
       assert.deepEqual([...page.hosts], [new URL(url).host]);
     }
+    await checkStreams(light);
+    await checkPlans(light);
     await checkPurge(light);
     await checkItSaysWhenItIsDown(dark);
   } finally {

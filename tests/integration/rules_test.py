@@ -2,7 +2,6 @@
 """Rules made while Larder runs: in the console, over HTTP, kept over a restart; and max_stale against PostgreSQL itself."""
 import contextlib
 import http.client
-import json
 import os
 import shutil
 import sys
@@ -15,15 +14,14 @@ import urllib.parse
 import psycopg2
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from support.asking import TOKEN, Asking  # noqa: E402
 from support.larder_process import DIRECT, Larder  # noqa: E402
 from support.own_cluster import OwnCluster, eventually  # noqa: E402
 from support.serving import wait_until_serving  # noqa: E402
 
-TOKEN = "token-of-the-test"
-
 
 @unittest.skipIf(DIRECT, "PostgreSQL has no such rules")
-class RulesTest(unittest.TestCase):
+class RulesTest(Asking, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.cluster = OwnCluster()
@@ -47,33 +45,10 @@ class RulesTest(unittest.TestCase):
         self.addCleanup(self.larder.stop)
         wait_until_serving(self.larder)
 
-    def connect(self, database="postgres", user="postgres"):
-        connection = psycopg2.connect(host="127.0.0.1", port=self.larder.port, user=user, dbname=database)
-        connection.autocommit = True
-        self.addCleanup(connection.close)
-        return connection
-
-    @staticmethod
-    def ask(connection, text):
-        with connection.cursor() as cursor:
-            cursor.execute(text)
-            return cursor.fetchall() if cursor.description else None
-
-    def console(self, text, user="postgres"):
-        with contextlib.closing(self.connect("larder", user)) as connection:
-            return self.ask(connection, text)
-
     def tag_of(self, path):
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.larder.admin_port, timeout=60)) as connection:
             connection.request("GET", path)
             return connection.getresponse().getheader("ETag")
-
-    def http(self, method, path, body=None, token=TOKEN, headers=None):
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.larder.admin_port, timeout=60)) as connection:
-            connection.request(method, path, json.dumps(body) if body is not None else None, {**(headers or {}), **({"Authorization": "Bearer " + token} if token else {})})
-            answer = connection.getresponse()
-            text = answer.read()
-            return answer.status, json.loads(text) if text else None
 
     def is_hit(self, connection, text):
         self.ask(connection, text)

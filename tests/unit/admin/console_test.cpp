@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "admin/control_console.h"
+#include "fake_checks.h"
 #include "fake_operations.h"
 #include "fake_source.h"
 #include "fake_traffic.h"
@@ -64,7 +65,11 @@ TEST_CASE("every command that help lists can be run, and gives rows as wide as i
     FakeAdvice advice;
     FakeSettings settings;
     FakeOperations operations;
-    Console console(source, &traffic, &advice, nullptr, &settings, &operations);
+    FakeChecks checks;
+    Console console(source, &traffic, &advice, nullptr, &settings, &operations, &checks);
+    EventBus events(100, 1);
+    events.publish({.kind = EventKind::purge, .source = "cache"}, 1);
+    console.set_events(events);
     const auto help = console.run("show help", false);
     REQUIRE(help.rows.size() > 10);
     for (const auto& row : help.rows) {
@@ -75,7 +80,8 @@ TEST_CASE("every command that help lists can be run, and gives rows as wide as i
         INFO(command);
         const auto reply = console.run(command, true);
         CHECK(reply.sqlstate.empty());
-        CHECK(reply.columns.empty() == (command == "PURGE ALL" || command.starts_with("REVERT") || command.starts_with("ADVISE") || command == "RELOAD" || command.starts_with("KILL_CLIENT") || command.starts_with("PURGE TABLE")));
+        CHECK(reply.columns.empty() == (command == "PURGE ALL" || command.starts_with("REVERT") || command.starts_with("ADVISE") || command == "RELOAD" || command.starts_with("KILL_CLIENT") || command.starts_with("PURGE TABLE") ||
+                                         command.starts_with("VERIFY") || command.starts_with("LIFT")));
         for (const auto& cells : reply.rows) CHECK(cells.size() == reply.columns.size());
     }
     CHECK(source.entries_asked == kConsoleEntriesMax);

@@ -33,7 +33,7 @@ struct SmallCache {
     }
     bool has(const Key& key) const {
         bool found = false;
-        cache.visit_entries(SIZE_MAX, [&](const CachedResult& result, std::uint32_t) { found |= result.key() == key.text; });
+        cache.visit_entries(SIZE_MAX, [&](const ResultRef& result, std::uint32_t) { found |= result->key() == key.text; });
         return found;
     }
     int count(const std::vector<Key>& keys) const {
@@ -111,7 +111,7 @@ TEST_CASE("the budget holds at every moment under random load") {
         CHECK(worst >= budget / 2);  // and is put to use
 
         std::uint64_t bytes = 0, entries = 0;
-        cache.visit_entries(SIZE_MAX, [&](const CachedResult& result, std::uint32_t) { bytes += result.bytes(), ++entries; });
+        cache.visit_entries(SIZE_MAX, [&](const ResultRef& result, std::uint32_t) { bytes += result->bytes(), ++entries; });
         CHECK(entries == cache.stats().entries);
         CHECK(bytes < cache.stats().bytes);  // stats count the overhead on top
         t.move();

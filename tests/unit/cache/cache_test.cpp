@@ -295,15 +295,15 @@ TEST_CASE_METHOD(Fixture, "entries can be visited with their hits") {
     }
     int visited = 0;
     std::uint32_t hits = 0;
-    cache.visit_entries(1000, [&](const CachedResult& result, std::uint32_t count) {
+    cache.visit_entries(1000, [&](const ResultRef& result, std::uint32_t count) {
         ++visited;
-        if (result.key() == key.text) hits = count;
+        if (result->key() == key.text) hits = count;
         cache.find(key, kStart, kAnyAge, true);  // no lock is held
     });
     CHECK(visited == 51);
     CHECK(hits == 3);
     visited = 0;
-    cache.visit_entries(10, [&](const CachedResult&, std::uint32_t) { ++visited; });
+    cache.visit_entries(10, [&](const ResultRef&, std::uint32_t) { ++visited; });
     CHECK(visited == 10);
 }
 

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "sql/analyse.h"
 #include "unit/rules/world.h"
 
 using namespace larder::rules;
@@ -242,4 +243,23 @@ TEST_CASE("rules that cannot work are refused with their line") {
         rule.match.fingerprint = fingerprint;
         CHECK_THROWS_AS(UserRules(with_rule(rule)), larder::config::ConfigError);
     }
+}
+
+TEST_CASE("what is quarantined is not cached, whatever rules and comments say") {
+    World world(shop());
+    world.user_rules = UserRules({}, {{"shop", 42}});
+    CHECK(world.user_rules.needs_fingerprint());
+    const auto reason = [&](const char* text, std::uint64_t fingerprint) {
+        const auto facts = larder::sql::analyse(text);
+        return make_plan({facts, text, fingerprint, world.catalogue.get(), &world.env, world.user_rules}).reason;
+    };
+    CHECK(reason("SELECT 1 FROM orders", 42) == Reason::quarantined);
+    CHECK(reason("/* larder: ttl=60s */ SELECT 1 FROM orders", 42) == Reason::quarantined);
+    CHECK(reason("SELECT 1 FROM orders", 43) == Reason::none);
+    CHECK(reason("SELECT 1 FROM orders", 0) == Reason::none);
+    world.user_rules = UserRules({}, {{"other", 42}, {"other", 0}});
+    CHECK(reason("SELECT 1 FROM orders", 42) == Reason::none);
+    world.user_rules = UserRules({}, {{"shop", 0}});
+    CHECK(reason("SELECT 1 FROM orders", 0) == Reason::quarantined);
+    CHECK(reason("DELETE FROM orders", 0) == Reason::not_a_select);
 }

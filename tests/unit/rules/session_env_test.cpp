@@ -124,3 +124,21 @@ TEST_CASE("an id is never used twice, though its environment was forgotten") {
     std::sort(ids.begin(), ids.end());
     CHECK(std::adjacent_find(ids.begin(), ids.end()) == ids.end());
 }
+
+TEST_CASE("an environment is found as long as a session has it") {
+    EnvironmentPool pool;
+    auto first = pool.intern(parse_environment("shop", default_columns()));
+    auto columns = default_columns();
+    columns[0] = "bob";
+    const auto second = pool.intern(parse_environment("shop", columns));
+    const auto id = first->id;
+    CHECK(pool.find(id) == first);
+    CHECK(pool.find("shop", "app") == first);
+    CHECK(pool.find("shop", "bob") == second);
+    CHECK(pool.find("shop", "") == second);
+    CHECK_FALSE(pool.find("other", ""));
+    CHECK_FALSE(pool.find("shop", "nobody"));
+    first.reset();
+    CHECK_FALSE(pool.find(id));
+    CHECK_FALSE(pool.find("shop", "app"));
+}

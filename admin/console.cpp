@@ -132,6 +132,19 @@ struct Command {
     ConsoleReply (*run)(SnapshotSource&);  // null: it takes words, or asks more than the snapshot (run_with_words)
 };
 
+std::vector<Command> check_commands() {
+    return {
+        {{"SHOW", "VERIFY"}, "kept answers that were compared with the server's, and what came of it", false, nullptr},
+        {{"SHOW", "VERIFY", "FINDINGS"}, "the last ones that differed; rows are for admins", false, nullptr},
+        {{"SHOW", "QUARANTINE"}, "statements that are kept out of the cache since an answer of theirs was not the server's", false, nullptr},
+        {{"VERIFY", "CACHE"}, "compare the 100 answers that were given most often; answers when that is done (admins only)", true, nullptr},
+        {{"VERIFY", "CACHE", "n"}, "the same for so many", true, nullptr},
+        {{"LIFT", "QUARANTINE", "n"}, "let a statement into the cache again, by its fingerprint; a database may follow (admins only)", true, nullptr},
+        {{"LIFT", "QUARANTINE", "n", "n"}, "the same in one database", true, nullptr},
+        {{"EXPLAIN", "LARDER", "IN", "n", "AS", "n", "…"}, "would a statement be cached, and on what would it depend; AS role may be left out", false, nullptr},
+    };
+}
+
 std::vector<Command> all_commands() {
     std::vector<Command> all = {
         {{"SHOW", "HELP"}, "this list", false, show_help},
@@ -155,19 +168,10 @@ std::vector<Command> all_commands() {
         {{"SHOW", "DNS_ZONES"}, "nothing", false, [](SnapshotSource& s) { return show_dns_zones(s); }},
         {{"SHOW", "PEERS"}, "nothing: Larder has no peers", false, [](SnapshotSource& s) { return show_peers(s); }},
         {{"SHOW", "PEER_POOLS"}, "nothing", false, [](SnapshotSource& s) { return show_peer_pools(s); }},
-        {{"SHOW", "RELATIONS"},
-         "each relation read or written so far: freshness counters, statements, and what the cache keeps of it",
-         false,
-         nullptr},
+        {{"SHOW", "RELATIONS"}, "each relation read or written so far: freshness counters, statements, and what the cache keeps of it", false, nullptr},
         {{"SHOW", "REDIS"}, "the second level of the cache: whether it is in use, how long it takes, what came from it and what went there", false, show_redis},
-        {{"SHOW", "FEED"},
-         "the change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped",
-         false,
-         show_feed},
-        {{"SHOW", "EVENTS"},
-         "the newest 1000 events: invalidations, purges, rules, and what became of PostgreSQL and the feed",
-         false,
-         nullptr},
+        {{"SHOW", "FEED"}, "the change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped", false, show_feed},
+        {{"SHOW", "EVENTS"}, "the newest 1000 events: invalidations, purges, rules, and what became of PostgreSQL and the feed", false, nullptr},
         {{"SHOW", "CONFIG"}, "the configuration in force; passwords are ***", false, nullptr},
         {{"RELOAD"}, "read the configuration again, as SIGHUP does (admins only)", true, nullptr},
         {{"KILL_CLIENT", "n"}, "end the session of a client, by ptr of SHOW CLIENTS (admins only)", true, nullptr},
@@ -187,18 +191,11 @@ std::vector<Command> all_commands() {
         {{"CREATE", "RULE", "n", "WITH", "(…)"}, "a rule for now and later: table, fingerprint, regex, role, database; cache, ttl, max_stale, tags (admins only)", true, nullptr},
         {{"ALTER", "RULE", "n", "SET", "(…)"}, "change it, or RESET (…) some of it (admins only)", true, nullptr},
         {{"DROP", "RULE", "n"}, "take it away; IF EXISTS (admins only)", true, nullptr},
-        {{"SHOW", "VERIFY"}, "kept answers that were compared with the server's, and what came of it", false, nullptr},
-        {{"SHOW", "VERIFY", "FINDINGS"}, "the last ones that differed; rows are for admins", false, nullptr},
-        {{"SHOW", "QUARANTINE"}, "statements that are kept out of the cache since an answer of theirs was not the server's", false, nullptr},
-        {{"VERIFY", "CACHE"}, "compare the 100 answers that were given most often; answers when that is done (admins only)", true, nullptr},
-        {{"VERIFY", "CACHE", "n"}, "the same for so many", true, nullptr},
-        {{"LIFT", "QUARANTINE", "n"}, "let a statement into the cache again, by its fingerprint; a database may follow (admins only)", true, nullptr},
-        {{"LIFT", "QUARANTINE", "n", "n"}, "the same in one database", true, nullptr},
-        {{"EXPLAIN", "LARDER", "IN", "n", "AS", "n", "…"}, "would a statement be cached, and on what would it depend; AS role may be left out", false, nullptr},
         {{"SHOW", "STATE"}, "whether everything is paused", false, nullptr},
         {{"PURGE", "ALL"}, "drop every cached answer (admins only)", true, purge_all},
         {{"PURGE", "TABLE", "n"}, "drop those that depend on a relation, as a write to all its rows would (admins only)", true, nullptr},
     };
+    for (auto& command : check_commands()) all.push_back(std::move(command));
     for (const auto& command : control_commands()) all.push_back({command.words, command.description, true, nullptr});
     return all;
 }

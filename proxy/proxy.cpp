@@ -333,6 +333,15 @@ void Proxy::stop() {
     listener_.reset();
 }
 
+// What holds for writers elsewhere.
+void Proxy::add_promise(Snapshot& out) const {
+    if (feed_) out.feed = shown(feed_->status());
+    out.feed.lag_seconds_max = static_cast<double>(shared_.config.feed.lag_max.count()) / 1e3;
+    const auto ttl_us = std::max<std::int64_t>(0, shared_.upstream.ttl_us_max());
+    out.writers = shared_.config.freshness.writers == config::Writers::others ? "others" : "only-larder";
+    out.others_seconds_max = shared_.upstream.is_feed_current() ? out.feed.lag_seconds_max : static_cast<double>(ttl_us) / 1e6;
+}
+
 Snapshot Proxy::snapshot() const {
     Snapshot out;
     out.version = kVersion;
@@ -344,11 +353,7 @@ Snapshot Proxy::snapshot() const {
         out.not_serving = rules::name(reason);
         out.not_serving_explained = rules::explain(reason);
     }
-    if (feed_) out.feed = shown(feed_->status());
-    out.feed.lag_seconds_max = static_cast<double>(shared_.config.feed.lag_max.count()) / 1e3;
-    const auto ttl_us = std::max<std::int64_t>(0, shared_.upstream.ttl_us_max());
-    out.writers = shared_.config.freshness.writers == config::Writers::others ? "others" : "only-larder";
-    out.others_seconds_max = shared_.upstream.is_feed_current() ? out.feed.lag_seconds_max : static_cast<double>(ttl_us) / 1e6;
+    add_promise(out);
     out.has_upstream_login = shared_.has_upstream_login;
     out.is_upstream_reachable = control_ && control_->is_connected();
     out.uptime_seconds = static_cast<double>((now() - started_).count()) / 1e6;

@@ -83,6 +83,7 @@ public:
 private:
     Snapshot::Redis redis_numbers() const;
     std::uint64_t hits() const;
+    void add_promise(Snapshot& out) const;
     std::string plain_password(const std::string& user) const;
     void publish(std::shared_ptr<const rules::UserRules> rules);
     void take_over(const config::Config& config);  // all of a reload but the rules

@@ -278,10 +278,7 @@ bool Session::Impl::on_query(Bytes text, Bytes whole, Outputs& out) {
     if (!is_plain_read(statement.get(), resolved->plan)) owed_reads_only = false;
     Owed entry{.kind = Owed::Kind::query, .capture = std::move(capture)};
     begin_execution(entry, statement, *resolved, nullptr, {}, out);
-    if (can_be_a_batch(*statement, *resolved)) {
-        if (auto ask = begin_ask()) return send_as_batch(*statement, std::move(entry), std::move(ask), out), true;
-    }
-    send(out, whole, std::move(entry));
+    send_query(*statement, *resolved, whole, std::move(entry), out);
     return true;
 }
 

@@ -341,6 +341,7 @@ struct Session::Impl {
     void ask_before_sync(Outputs& out);
     void append_ask(std::unique_ptr<OwnTransactions::Ask> ask, Outputs& out);
     bool can_be_a_batch(const Statement& statement, const ResolvedPlan& resolved) const;
+    void send_query(const Statement& statement, const ResolvedPlan& resolved, Bytes whole, Owed entry, Outputs& out);
     void send_as_batch(const Statement& statement, Owed query, std::unique_ptr<OwnTransactions::Ask> ask, Outputs& out);
     void keep_completion(Bytes whole);
     void function_told(Bytes response, Owed& question);

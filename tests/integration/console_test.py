@@ -21,10 +21,11 @@ POOLER_TABLES = ("STATS", "STATS_TOTALS", "STATS_AVERAGES", "TOTALS", "CLIENTS",
                  "DNS_ZONES", "CONFIG", "VERSION")
 # PgBouncer's own newer versions have another name for these.
 RENAMED = {"DATABASES": {"reserve_pool": "reserve_pool_size"}}
-TABLES = (*(f"SHOW {table}" for table in POOLER_TABLES), "SHOW STATE", "SHOW PEERS", "SHOW PEER_POOLS", "SHOW HELP", "SHOW CACHE", "SHOW CACHE ENTRIES", "SHOW REASONS", "SHOW RELATIONS", "SHOW QUERIES", "SHOW SLOW QUERIES", "SHOW ADVICE", "SHOW DEPLOYMENTS", "SHOW RULES", "SHOW FEED", "SHOW REDIS")
-# traffic_test.py has those of the advisor, rules_test.py those of rules, control_test.py those by which databases are paused.
+TABLES = (*(f"SHOW {table}" for table in POOLER_TABLES), "SHOW STATE", "SHOW PEERS", "SHOW PEER_POOLS", "SHOW HELP", "SHOW CACHE", "SHOW CACHE ENTRIES", "SHOW REASONS", "SHOW RELATIONS", "SHOW QUERIES", "SHOW SLOW QUERIES", "SHOW ADVICE", "SHOW DEPLOYMENTS", "SHOW RULES", "SHOW FEED", "SHOW EVENTS", "SHOW REDIS", "SHOW VERIFY", "SHOW VERIFY FINDINGS", "SHOW QUARANTINE")
+# traffic_test.py has those of the advisor, rules_test.py those of rules, verify_test.py those of checks, control_test.py those by which databases are paused.
 CONTROL = ("PAUSE", "PAUSE n", "RESUME", "RESUME n", "RECONNECT", "RECONNECT n", "WAIT_CLOSE", "WAIT_CLOSE n", "KILL", "KILL n", "DISABLE n", "ENABLE n", "SHUTDOWN", "SHUTDOWN n")
-COMMANDS = (*CONTROL, "PURGE ALL", "PURGE TABLE n", "KILL_CLIENT n", "RELOAD", "EXPLAIN RULE n", "CREATE RULE n WITH (…)", "ALTER RULE n SET (…)", "DROP RULE n", "EXPLAIN ADVICE n", "ADVISE WORKLOAD", "ADVISE WORKLOAD BUDGET n", "DEPLOY ADVICE n", "DEPLOY ADVICE n OPTION n", "REVERT DEPLOYMENT n")
+COMMANDS = (*CONTROL, "PURGE ALL", "PURGE TABLE n", "KILL_CLIENT n", "RELOAD", "EXPLAIN RULE n", "CREATE RULE n WITH (…)", "ALTER RULE n SET (…)", "DROP RULE n", "EXPLAIN ADVICE n", "ADVISE WORKLOAD", "ADVISE WORKLOAD BUDGET n", "DEPLOY ADVICE n", "DEPLOY ADVICE n OPTION n", "REVERT DEPLOYMENT n",
+            "VERIFY CACHE", "VERIFY CACHE n", "LIFT QUARANTINE n", "LIFT QUARANTINE n n", "EXPLAIN LARDER IN n AS n …")
 
 
 @unittest.skipIf(DIRECT, "tests Larder's own console")

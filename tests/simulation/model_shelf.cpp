@@ -24,7 +24,7 @@ void ModelShelf::keep(const cache::CachedResult& result) {
 }
 
 void ModelShelf::push_out(cache::Cache& cache) {
-    cache.visit_entries(SIZE_MAX, [this](const cache::CachedResult& result, std::uint32_t) { keep(result); });
+    cache.visit_entries(SIZE_MAX, [this](const cache::ResultRef& result, std::uint32_t) { keep(*result); });
     cache.purge_all();
 }
 

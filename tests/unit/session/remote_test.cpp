@@ -29,7 +29,8 @@ struct Fixture {
         move_out();
     }
     void move_out() {
-        world.cache.visit_entries(10, [&](const cache::CachedResult& r, std::uint32_t) {
+        world.cache.visit_entries(10, [&](const cache::ResultRef& kept, std::uint32_t) {
+            const auto& r = *kept;
             const cache::Note note(r.note(), r.note() + r.note_count());
             shelf.on_evicted(cache::CachedResult::make(r.key(), note, {r.row_description(), r.rows_and_complete(), {}}, r.cost(), r.stored(), r.expires()));
         });

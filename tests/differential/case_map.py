@@ -46,7 +46,7 @@ OTHER_TESTS = {
     96: (("tests/unit/cache/counter_test.cpp", "between a note and a check that passes nothing became visible"),),
     97: (("tests/unit/cache/counter_test.cpp", "between a note and a check that passes nothing became visible"), ("tests/integration/torture_test.py", "test_no_read_is_wrong")),
     63: (("tests/integration/feed_test.py", "test_every_kind_of_write"),),
-    100: (("tests/integration/feed_test.py", "test_readers_and_writers_at_once"), ("tests/unit/proxy/commit_queue_test.cpp", "A commit counts once a later question finds it visible")),
+    100: (("tests/integration/feed_test.py", "test_readers_and_writers_at_once"), ("tests/unit/proxy/commit_queue_test.cpp", "A commit counts once a snapshot shows that it is over")),
     102: (("tests/unit/proxy/commit_queue_test.cpp", "A commit in the middle does not wait for the one before it"), ("tests/integration/feed_test.py", "test_a_stream_that_breaks_drops_all_and_begins_anew")),
     120: (("tests/integration/pooling_test.py", "test_settings_and_statements_follow_their_client"),),
     121: (("tests/unit/cache/flights_test.cpp", "one leads, the others wait and get the same answer"), ("tests/unit/cache/flights_test.cpp", "a leader that fails hands over to the first waiter, who notes anew"), ("tests/integration/torture_test.py", "test_no_read_is_wrong")),

@@ -77,7 +77,7 @@ bool Session::Impl::can_be_a_batch(const Statement& statement, const ResolvedPla
     return !resolved.writes.empty() && !resolved.plan.writes.any && statement.facts().statements.front().parameters_max == 0;
 }
 
-void Session::Impl::send_query(const Statement& statement, const ResolvedPlan& resolved, Bytes whole, Owed entry, Outputs& out) {
+void Session::Impl::send_query(const Statement& statement, const ResolvedPlan& resolved, Bytes whole, Owed&& entry, Outputs& out) {
     auto ask = can_be_a_batch(statement, resolved) ? begin_ask() : nullptr;
     if (ask != nullptr) send_as_batch(statement, std::move(entry), std::move(ask), out);
     else send(out, whole, std::move(entry));
@@ -86,7 +86,7 @@ void Session::Impl::send_query(const Statement& statement, const ResolvedPlan& r
 // The client is answered as by the simple protocol: without what the extended one says besides, and with the completion after the commit, so
 // that it hears of a commit that fails and of nothing else. The unnamed statement that a Query drops is replaced instead: the session takes
 // it for gone, and has it closed before anybody could ask for it.
-void Session::Impl::send_as_batch(const Statement& statement, Owed query, std::unique_ptr<OwnTransactions::Ask> ask, Outputs& out) {
+void Session::Impl::send_as_batch(const Statement& statement, Owed&& query, std::unique_ptr<OwnTransactions::Ask> ask, Outputs& out) {
     auto& to = out.server.text();
     protocol::append_parse(to, {}, statement.text());
     protocol::append_bind(to, {}, {}, {}, {}, {});

@@ -401,7 +401,7 @@ void Session::Impl::before_sending(Statement* statement, Outputs& out) {
     ask_before_commit(statement, out);
 }
 
-void Session::Impl::send(Outputs& out, Bytes whole, Owed entry) {
+void Session::Impl::send(Outputs& out, Bytes whole, Owed&& entry) {
     const auto kind = entry.kind;
     if (query_since.us == 0) query_since = context.now;
     if (transaction_since.us == 0) transaction_since = context.now;

@@ -78,7 +78,7 @@ struct Owed {
 
 class ReplyQueue {
 public:
-    Owed& push(Owed owed) {
+    Owed& push(Owed&& owed) {
         if (owed.ends_with_ready()) ++ready_owed_;
         if (entries_.capacity() == 0) entries_.reserve(kUsual);
         entries_.push_back(std::move(owed));

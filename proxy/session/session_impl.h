@@ -172,7 +172,7 @@ struct Session::Impl {
     void ask_server(Bytes text, Question question, Outputs& out, std::span<const protocol::ValueList::Value> values = {});
     bool drain_before_refusal(Outputs& out);
     bool ends_batch_first(Outputs& out);  // false: paused
-    void send(Outputs& out, Bytes whole, Owed owed);
+    void send(Outputs& out, Bytes whole, Owed&& entry);
     bool is_block_known() const;
     bool is_refused_by_block() const;
     void trace(Outputs& out, std::string_view text);
@@ -341,8 +341,8 @@ struct Session::Impl {
     void ask_before_sync(Outputs& out);
     void append_ask(std::unique_ptr<OwnTransactions::Ask> ask, Outputs& out);
     bool can_be_a_batch(const Statement& statement, const ResolvedPlan& resolved) const;
-    void send_query(const Statement& statement, const ResolvedPlan& resolved, Bytes whole, Owed entry, Outputs& out);
-    void send_as_batch(const Statement& statement, Owed query, std::unique_ptr<OwnTransactions::Ask> ask, Outputs& out);
+    void send_query(const Statement& statement, const ResolvedPlan& resolved, Bytes whole, Owed&& entry, Outputs& out);
+    void send_as_batch(const Statement& statement, Owed&& query, std::unique_ptr<OwnTransactions::Ask> ask, Outputs& out);
     void keep_completion(Bytes whole);
     void function_told(Bytes response, Owed& question);
     void transaction_told(Bytes number, Owed& question);

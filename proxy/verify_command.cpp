@@ -34,7 +34,8 @@ constexpr std::string_view kUsage =
     "  --upstream URI   PostgreSQL\n"
     "  --through URI    the same database through Larder\n"
     "  --times N        how often each (default 3)\n"
-    "  --json           one JSON object for each finding or statement, and one with the sums\n\n"
+    "  --json           one JSON object for each finding or statement, and one with the sums\n"
+    "  --help           print this and exit\n\n"
     "Exit code: 0 all are equal, 1 some differ or nothing could be compared, 2 wrong arguments.\n";
 
 struct Options {

@@ -148,7 +148,7 @@ class Options(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.options = options_of(output(binary(), "--help")) - {"--json"}
-        cls.advise = options_of(output(binary(), "advise", "--help"))
+        cls.advise, cls.verify = (options_of(output(binary(), command, "--help")) for command in ("advise", "verify"))
 
     def complete(self, *words):
         script = f'source {shlex.quote(os.path.join(PACKAGING, "completions", "larder.bash"))}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _larder; printf "%s\\n" "${{COMPREPLY[@]}}"'
@@ -156,8 +156,9 @@ class Options(unittest.TestCase):
 
     def test_bash(self):
         self.assertEqual(set(self.complete("--")), self.options)
-        self.assertEqual(self.complete(""), self.complete("--") + ["advise"])
+        self.assertEqual(self.complete(""), self.complete("--") + ["advise", "verify"])
         self.assertEqual(set(self.complete("advise", "")), self.advise)
+        self.assertEqual(set(word for word in self.complete("verify", "") if word.startswith("-")), self.verify)
         self.assertEqual(self.complete("--print"), ["--print-config"])
         self.assertEqual(self.complete("--set", "cache.bytes"), ["cache.bytes_max="])
         self.assertEqual(len(self.complete("--set", "")), len(re.findall(r"^\w+ = ", output(binary(), "--print-config"), re.MULTILINE)))
@@ -170,15 +171,16 @@ class Options(unittest.TestCase):
 
     def test_zsh(self):
         with open(os.path.join(PACKAGING, "completions", "_larder"), encoding="utf-8") as file:
-            advise, others = file.read().split("else\n")
-        self.assertEqual(set(re.findall(r"'\*?(--[a-z-]+)\[", others)), self.options)
-        self.assertEqual(set(re.findall(r"'\*?(--[a-z-]+)\[", advise)), self.advise)
+            subcommands, others = file.read().split("else\n")
+        verify, advise = subcommands.split("elif ")
+        for text, options in ((others, self.options), (advise, self.advise), (verify, self.verify)):
+            self.assertEqual(set(re.findall(r"'\*?(--[a-z-]+)\[", text)), options)
         if shutil.which("zsh"):
             output("zsh", "-n", os.path.join(PACKAGING, "completions", "_larder"))
 
     def test_manual(self):
         with open(os.path.join(PACKAGING, "man", "larder.1"), encoding="utf-8") as file:
-            self.assertEqual(options_of(file.read().replace("\\-", "-")), self.options | self.advise)
+            self.assertEqual(options_of(file.read().replace("\\-", "-")), self.options | self.advise | self.verify)
 
 
 def inside():

@@ -3,10 +3,7 @@
 // to the pass-through what bench_responder is to a hit.
 //
 //   bench_relay --port N --upstream N [--host 127.0.0.1]
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <cerrno>
 #include <csignal>
@@ -81,10 +78,8 @@ public:
 private:
     void accept_all() {
         for (;;) {
-            const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            const int fd = accept_from(listener_);
             if (fd < 0) return;
-            const int on = 1;
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             auto pair = std::make_unique<Pair>();
             pair->client.fd = fd;
             pair->server.fd = connect_to(host_, upstream_, 0);

@@ -9,11 +9,8 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench/flags.h"
@@ -138,10 +135,8 @@ public:
 private:
     void accept_all() {
         for (;;) {
-            const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            const int fd = accept_from(listener_);
             if (fd < 0) return;
-            const int on = 1;
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             auto connection = std::make_unique<Connection>(fd, canned_);
             epoll_event event{};
             event.events = EPOLLIN;

@@ -44,6 +44,13 @@ int listen_on(const std::string& host, std::uint16_t port) {
     return fd;
 }
 
+int accept_from(int listener) {
+    const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int on = 1;
+    if (fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // of one that has gone again: no matter
+    return fd;
+}
+
 int connect_to(const std::string& host, std::uint16_t port, int source) {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;

@@ -14,6 +14,9 @@ namespace larder::bench {
 
 int listen_on(const std::string& host, std::uint16_t port);
 
+// The next client that waits there; -1: none does.
+int accept_from(int listener);
+
 // Starts a connection; finished when the socket turns writable. -1 and errno when it fails at once.
 // `source` other than 0 binds to 127.0.0.<source>: a client that closes first leaves the port in TIME_WAIT,
 // and one address has 28 thousand of them.

@@ -21,8 +21,9 @@ std::map<std::string_view, std::string_view> parameters_of(std::string_view quer
     while (!query.empty()) {
         const auto end = std::min(query.find('&'), query.size());
         const auto pair = query.substr(0, end);
-        const auto equals = std::min(pair.find('='), pair.size());
-        parameters[pair.substr(0, equals)] = pair.substr(std::min(equals + 1, pair.size()));
+        const auto equals = pair.find('=');
+        const bool has_value = equals != std::string_view::npos;
+        parameters[pair.substr(0, equals)] = has_value ? pair.substr(equals + 1) : std::string_view();
         query.remove_prefix(std::min(end + 1, query.size()));
     }
     return parameters;

@@ -8,58 +8,27 @@ and the medians. Judges nothing: a figure of time belongs to the machine that it
 """
 import itertools
 import json
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 
-import psycopg2
 import psycopg2.extensions
 
 import shop_queries
+from own_larder import OwnLarder
 
 SECONDS = 10
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def analysed(larder):
+    lines = larder.read("/metrics").splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("larder_advisor_analyses_total"))
 
 
-class Larder:
-    def __init__(self, binary, uri, is_on, folder):
-        self.port, self.admin = free_port(), free_port()
-        settings = [f"advisor.enabled={str(is_on).lower()}", "advisor.slow=1ms", "advisor.statements_max=100000", f"advisor.history_file={folder}/deployments.jsonl"]
-        command = [binary, "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin}", "--upstream", uri]
-        self.process = subprocess.Popen(command + [word for setting in settings for word in ("--set", setting)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while self.process.poll() is None:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/readyz", timeout=5):
-                    return
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.1)
-        raise RuntimeError("larder ended")
-
-    def analysed(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=60) as response:
-            lines = response.read().decode().splitlines()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("larder_advisor_analyses_total"))
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-def ask_slow_queries(dsn, stop, asked):
-    connection = psycopg2.connect(dsn)
-    connection.autocommit = True
+def ask_slow_queries(larder, stop, asked):
+    connection = larder.connect()
     numbers = itertools.count()
     with connection.cursor() as cursor:
         while not stop.is_set():
@@ -72,27 +41,21 @@ def ask_slow_queries(dsn, stop, asked):
 
 
 def round_of(binary, uri, load, is_on):
-    folder = tempfile.mkdtemp(prefix="larder-latency-")
-    larder = Larder(binary, uri, is_on, folder)
-    try:
+    with OwnLarder(binary, uri, f"advisor.enabled={str(is_on).lower()}", "advisor.slow=1ms", "advisor.statements_max=100000") as larder:
         parts = psycopg2.extensions.parse_dsn(uri)
-        dsn = psycopg2.extensions.make_dsn(uri, host="127.0.0.1", port=larder.port)
         stop, asked = threading.Event(), []
-        feeder = threading.Thread(target=ask_slow_queries, args=(dsn, stop, asked))
+        feeder = threading.Thread(target=ask_slow_queries, args=(larder, stop, asked))
         feeder.start()
         time.sleep(2)
-        before = larder.analysed()
+        before = analysed(larder)
         done = subprocess.run([load, "--port", str(larder.port), "--user", parts["user"], "--database", parts["dbname"], "--connections", "4", "--mode", "prepared", "--workload",
                                "text", "--text", "/* larder: off */ SELECT id, email FROM users WHERE id = {n}", "--duration", str(SECONDS), "--warmup", "1"],
                               capture_output=True, text=True, check=True)
         figures = json.loads(done.stdout)
-        figures["analysed"] = larder.analysed() - before
+        figures["analysed"] = analysed(larder) - before
         stop.set()
         feeder.join()
         return figures
-    finally:
-        larder.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main():

@@ -1,6 +1,8 @@
 #include "admin/cache_api.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 
 #include "admin/documents.h"
 #include "admin/page.h"
@@ -71,21 +73,29 @@ HttpReply answer_cache_entries(const HttpRequest& request, const Sources& source
 }
 
 HttpReply answer_cache_purge(const HttpRequest& request, const Sources& sources) {
-    std::string relation, database;
+    std::map<std::string_view, std::string> wanted;
     for (const auto& [name, value] : parameters_of(request.query)) {
         const auto decoded = percent_decoded(value);
-        if (!decoded || decoded->empty() || (name != "relation" && name != "database")) {
-            return problem(400, "Bad parameter", "the parameters are relation, and with it database; without them everything is dropped");
-        }
-        (name == "relation" ? relation : database) = *decoded;
+        const bool is_known = name == "relation" || name == "tag" || name == "fingerprint" || name == "database";
+        if (!decoded || decoded->empty() || !is_known)
+            return problem(400, "Bad parameter", "the parameters are one of relation, tag and fingerprint, and with it database; without them everything is dropped");
+        wanted[name] = *decoded;
     }
-    if (relation.empty() && !database.empty()) return problem(400, "Bad parameter", "database needs a relation");
-    if (relation.empty()) {
+    const auto database = wanted.extract("database");
+    if (wanted.size() != 1 && !(wanted.empty() && database.empty())) return problem(400, "Bad parameter", "one of relation, tag and fingerprint is to be given, or none and no database");
+    if (wanted.empty()) {
         const auto entries = sources.snapshot.snapshot().cache.entries;
         sources.snapshot.purge_cache();
         return document({{"dropped", entries}});
     }
-    const auto dropped = sources.snapshot.purge_relation(database, relation);
+    const auto& [what, name] = *wanted.begin();
+    const auto in = database.empty() ? std::string() : database.mapped();
+    if (what == "tag") return document({{"dropped", sources.snapshot.purge_tag(in, name)}});
+    if (what == "fingerprint") {
+        const auto dropped = sources.snapshot.purge_fingerprint(in, name);
+        return dropped ? document({{"dropped", *dropped}}) : problem(400, "Bad parameter", "a fingerprint has up to 16 hexadecimal digits; /api/v1/queries has those of statements");
+    }
+    const auto dropped = sources.snapshot.purge_relation(in, name);
     if (!dropped) return problem(404, "Not found", "no relation of this name was read or written so far");
     return document({{"dropped", *dropped}});
 }

@@ -8,7 +8,7 @@ namespace larder::admin {
 
 HttpReply answer_cache(const HttpRequest& request, const Sources& sources);           // its numbers
 HttpReply answer_cache_entries(const HttpRequest& request, const Sources& sources);   // limit, offset, sort (bytes, hits, age), relation
-HttpReply answer_cache_purge(const HttpRequest& request, const Sources& sources);     // relation, database; without: all
+HttpReply answer_cache_purge(const HttpRequest& request, const Sources& sources);     // relation, tag or fingerprint, with it perhaps database; without: all
 HttpReply answer_relations(const HttpRequest& request, const Sources& sources);       // limit, offset
 
 }  // namespace larder::admin

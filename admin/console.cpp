@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include <boost/asio/post.hpp>
+
 #include "admin/cells.h"
 #include "admin/control_console.h"
 #include "admin/event_report.h"
@@ -194,6 +196,8 @@ std::vector<Command> all_commands() {
         {{"SHOW", "STATE"}, "whether everything is paused", false, nullptr},
         {{"PURGE", "ALL"}, "drop every cached answer (admins only)", true, purge_all},
         {{"PURGE", "TABLE", "n"}, "drop those that depend on a relation, as a write to all its rows would (admins only)", true, nullptr},
+        {{"PURGE", "TAG", "n"}, "drop those of statements that carry a tag, by a rule or by their comment (admins only)", true, nullptr},
+        {{"PURGE", "FINGERPRINT", "n"}, "drop those of statements of one shape, as SHOW QUERIES names it (admins only)", true, nullptr},
     };
     for (auto& command : check_commands()) all.push_back(std::move(command));
     for (const auto& command : control_commands()) all.push_back({command.words, command.description, true, nullptr});
@@ -282,6 +286,28 @@ ConsoleReply Console::run_of_settings(const std::vector<std::string>& words) {
     return outcome.error.empty() ? done("RELOAD") : failure("F0000", outcome.error, "Everything stays as it was.");
 }
 
+// It looks through all that is kept, which may take a second: not on the thread of a session.
+ConsoleReply Console::run_purge(std::string_view statement, const std::vector<std::string>& words) {
+    if (words[1] == "TABLE") return purge_table(source_, words[2]);
+    const auto name = console_names(statement)[2];
+    const bool is_fingerprint = words[1] == "FINGERPRINT";
+    if (is_fingerprint && (name.size() > 16 || name.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos))
+        return failure("22P02", "a fingerprint has up to 16 hexadecimal digits", "SHOW QUERIES has those of statements.");
+    if (aside_waiting_->fetch_add(1) >= kConsoleAsideMax) {
+        aside_waiting_->fetch_sub(1);
+        return failure("53000", "too many commands like this are under way", "Try it again when they are done.");
+    }
+    auto reply = done("PURGE");
+    const auto is_done = std::make_shared<std::atomic<bool>>(false);
+    boost::asio::post(aside_, [this, name, is_fingerprint, is_done, waiting = aside_waiting_] {
+        const std::shared_ptr<void> end(nullptr, [&](void*) { waiting->fetch_sub(1), is_done->store(true); });
+        if (is_fingerprint) source_.purge_fingerprint("", name);
+        else source_.purge_tag("", name);
+    });
+    reply.is_done = [is_done] { return is_done->load(); };
+    return reply;
+}
+
 ConsoleReply Console::run_with_words(const std::vector<std::string>& words, std::string_view statement, bool is_admin) {
     const bool shows_state = words[0] == "SHOW" && words[1] == "STATE";
     if (shows_state || is_control_command(words)) {
@@ -291,7 +317,7 @@ ConsoleReply Console::run_with_words(const std::vector<std::string>& words, std:
     if (words[0] == "RELOAD" || words[1] == "CONFIG") return run_of_settings(words);
     if (words[0] == "VERIFY" || words[0] == "LIFT" || words[1] == "VERIFY" || words[1] == "QUARANTINE") return run_of_checks(statement, words, is_admin);
     if (words[0] == "KILL_CLIENT") return kill_client(source_, words[1]);
-    if (words[0] == "PURGE") return purge_table(source_, words[2]);
+    if (words[0] == "PURGE") return run_purge(statement, words);
     if (words[0] == "SHOW" && words[1] == "EVENTS")
         return events_ == nullptr ? failure("55000", "there are no events here") : show_events(*events_);
     if (words[1] == "RELATIONS") return show_relations(source_, traffic_);

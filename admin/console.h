@@ -1,12 +1,16 @@
 // The console: SHOW … and commands on the virtual database `larder`, with PgBouncer's names, columns and units where the
 // thing is the same (times in microseconds, sizes in bytes). What PgBouncer measures and Larder does not is NULL.
 //
-// Threads: any; it only reads snapshots.
+// Threads: any; it only reads snapshots. What takes longer is done on a thread of its own, one after the other.
 #pragma once
 
+#include <atomic>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/asio/thread_pool.hpp>
 
 #include "base/advice.h"
 #include "base/console.h"
@@ -21,6 +25,7 @@
 namespace larder::admin {
 
 inline constexpr std::size_t kConsoleEntriesMax = 1000;  // SHOW CACHE ENTRIES: newest knowledge of so many
+inline constexpr int kConsoleAsideMax = 16;              // commands that take time and are not done yet
 
 class Console final : public ConsoleHandler {
 public:
@@ -37,6 +42,7 @@ private:
     ConsoleReply run_of_settings(const std::vector<std::string>& words);
     ConsoleReply run_of_checks(std::string_view statement, const std::vector<std::string>& words, bool is_admin);
     ConsoleReply run_of_rules(std::string_view statement, const std::vector<std::string>& words, bool is_admin);
+    ConsoleReply run_purge(std::string_view statement, const std::vector<std::string>& words);
 
     SnapshotSource& source_;
     const StatementSource* traffic_;
@@ -46,6 +52,8 @@ private:
     Operations* operations_;
     Verification* checks_;
     const EventBus* events_ = nullptr;
+    boost::asio::thread_pool aside_{1};  // for what would hold up a session's thread
+    std::shared_ptr<std::atomic<int>> aside_waiting_ = std::make_shared<std::atomic<int>>(0);
 };
 
 // The words of a command in upper case, without the semicolon at its end, comments and repeated blanks.

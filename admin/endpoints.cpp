@@ -84,8 +84,9 @@ std::vector<Endpoint> state() {
         {"GET", "/api/v1/feed", "The change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped", kJson,
          "state lag_seconds commits", [](const HttpRequest&, const Sources& sources) { return document(feed_object(sources.snapshot.snapshot())); }},
         {"GET", "/api/v1/cache", "The numbers of the cache", kJson, "hits misses entries bytes bytes_max", answer_cache},
-        {"DELETE", "/api/v1/cache", "Drop every cached answer, or those that depend on one relation", kJson, "dropped", answer_cache_purge,
-         {kRelation, {"database", "string", "", "only there"}}},
+        {"DELETE", "/api/v1/cache", "Drop every cached answer, or those that depend on one relation, carry a tag or are of one shape", kJson, "dropped", answer_cache_purge,
+         {kRelation, {"tag", "string", "", "of a rule or a comment"}, {"fingerprint", "string", "", "of a statement, as in /api/v1/queries"}, {"database", "string", "", "only there"}},
+         200, "", true},
         {"GET", "/api/v1/cache/entries", "Cached answers; keys are digests", kJson, "entries total offset limit", answer_cache_entries,
          {kLimit, kOffset, {"sort", "string", "bytes|hits|age", "what is largest first"}, kRelation}},
         {"GET", "/api/v1/relations", "Each relation read or written so far: statements that read and write it, and what the cache keeps of it", kJson,
@@ -154,7 +155,7 @@ std::vector<Endpoint> of_checks() {
          {{"entries", "integer", "", "how many", 1, static_cast<long>(Verification::kEntriesMax)}}, 202},
         {"DELETE", "/api/v1/verify/quarantine/{fingerprint}", "Let a statement into the cache again", kJson, "lifted", answer_lift, {{"database", "string", "", "only there"}}},
         {"POST", "/api/v1/explain", "Would a statement be cached, why not, on what does its answer depend and what does it drop; it is not run", kJson,
-         "verdict cacheable reasons promise reads counters key writes", answer_explain, {}, 200, "statement and database; role, and settings as an object, if they are not those of Larder's own login"},
+         "verdict cacheable reasons promise reads counters key writes", answer_explain, {}, 200, "statement and database; role, and settings as an object, if they are not those of Larder's own login", true},
     };
 }
 
@@ -198,6 +199,11 @@ std::vector<const Endpoint*> endpoints_of(std::string_view path) {
         if (found.empty() ? fits(endpoint.path, path) : endpoint.path == found.front()->path) found.push_back(&endpoint);
     }
     return found;
+}
+
+bool takes_time(std::string_view method, std::string_view path) {
+    const auto found = endpoints_of(path);
+    return std::any_of(found.begin(), found.end(), [&](const Endpoint* one) { return one->takes_time && one->method == method; });
 }
 
 }  // namespace larder::admin

@@ -28,6 +28,7 @@ struct Endpoint {
     std::vector<Parameter> parameters = {};
     int status = 200;                        // where all went well
     std::string_view body = {};              // what it takes, as a sentence; empty: nothing
+    bool takes_time = false;                 // it may ask the server, or look through all of the cache: on a thread of its own
 
     bool is_change() const { return method != "GET"; }
 };
@@ -36,5 +37,7 @@ std::span<const Endpoint> endpoints();
 
 // The endpoints of the first path in the table that fits; a literal path stands before one with {…} that would fit as well.
 std::vector<const Endpoint*> endpoints_of(std::string_view path);
+
+bool takes_time(std::string_view method, std::string_view path);
 
 }  // namespace larder::admin

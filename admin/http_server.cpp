@@ -12,11 +12,13 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
+#include "admin/endpoints.h"
 #include "admin/routes.h"
 #include "admin/streams.h"
 #include "admin/web_socket.h"
@@ -41,6 +43,7 @@ constexpr std::uint64_t kBodyBytesMax = 64 * 1024;  // a rule with every text as
 constexpr std::chrono::seconds kIdleTimeout{10}, kHeaderTimeout{5}, kBodyTimeout{5}, kAnswerTimeout{10};
 constexpr std::size_t kFirstReadBytes = 4096;
 constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr int kAsideMax = 16;  // requests that take time and are not answered yet
 
 // A page from elsewhere whose name resolves to this address (DNS rebinding) must not read anything here: its requests carry
 // that name. No Host at all is what simple programs send.
@@ -96,6 +99,8 @@ struct HttpServer::Impl {
     std::thread thread;
     std::list<Connection> connections;
     LiveStream live;
+    asio::thread_pool aside{1};  // what takes time is answered there, one after the other
+    int aside_waiting = 0;
 
     Impl(const config::Admin& config, const Sources& wanted) : sources(wanted) {
         error_code error;
@@ -180,6 +185,14 @@ struct HttpServer::Impl {
                           known);
     }
 
+    asio::awaitable<HttpReply> reply_in_time(const WebRequest& request) {
+        if (!takes_time(text(request.method_string()), path_of(text(request.target())))) co_return reply_to(request);
+        if (aside_waiting >= kAsideMax) co_return problem(503, "Busy", "too many requests like this are waiting; ask again later");
+        ++aside_waiting;
+        const std::shared_ptr<void> done(nullptr, [this](void*) { --aside_waiting; });
+        co_return co_await asio::co_spawn(aside, [this, &request]() -> asio::awaitable<HttpReply> { co_return reply_to(request); }, asio::use_awaitable);
+    }
+
     asio::awaitable<void> serve(Connection& connection) {
         beast::flat_buffer buffer(kHeaderBytesMax + kBodyBytesMax);
         for (int i = 0; i < kRequestsPerConnection && !connection.is_closed; ++i) {
@@ -203,9 +216,8 @@ struct HttpServer::Impl {
                 co_return;
             }
             const bool keep_alive = request.keep_alive() && i + 1 < kRequestsPerConnection;
-            if (!co_await write(connection,
-                                make_response(reply_to(request), request.version(), keep_alive, request.method() == http::verb::head)) ||
-                !keep_alive)
+            const auto reply = co_await reply_in_time(request);
+            if (!co_await write(connection, make_response(reply, request.version(), keep_alive, request.method() == http::verb::head)) || !keep_alive)
                 break;
         }
         error_code ignored;
@@ -277,6 +289,8 @@ void HttpServer::start() {
 
 void HttpServer::stop() {
     impl_->io.stop();
+    impl_->aside.stop();
+    impl_->aside.join();
     if (impl_->thread.joinable()) impl_->thread.join();
 }
 

@@ -3,7 +3,7 @@
 // Serves pages (routes.h) that can be read without a login, so it binds to loopback only. Bounded in everything: connections,
 // header and body size, requests per connection, the time that a client says nothing, and that for each part of a request. Where all
 // connections are taken a new one pushes out the one that has waited longest for its client, so that /healthz answers; but no WebSocket, of which there are few (streams.h).
-// Threads: one of its own; the calls are main's.
+// Threads: one of its own, and another for requests that take time, so that those do not keep /healthz and /metrics waiting; the calls are main's.
 #pragma once
 
 #include <memory>

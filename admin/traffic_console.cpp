@@ -84,11 +84,11 @@ ConsoleReply show_queries(const StatementSource& traffic) {
     const auto first = std::min(rows.size(), kConsoleQueriesMax);
     std::partial_sort(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(first), rows.end(), [](const auto& a, const auto& b) { return a.server_us > b.server_us; });
     ConsoleReply reply;
-    reply.columns = {"id", "database", "role", "calls", "hit_rate", "saved_ms", "server_ms", "mean_ms", "p50_ms", "p95_ms", "p99_ms", "rows", "bytes", "errors", "why_not_cached", "query"};
+    reply.columns = {"id", "fingerprint", "database", "role", "calls", "hit_rate", "saved_ms", "server_ms", "mean_ms", "p50_ms", "p95_ms", "p99_ms", "rows", "bytes", "errors", "why_not_cached", "query"};
     for (std::size_t i = 0; i < first; ++i) {
         const auto& row = rows[i];
         const auto ms = [](double us) { return number(us / 1000, 3); };
-        reply.rows.push_back({row.id, row.database, row.role, number(row.calls), number(row.hit_rate(), 3), ms(row.saved_server_us()), ms(static_cast<double>(row.server_us)), ms(row.server_mean_us()),
+        reply.rows.push_back({row.id, row.fingerprint, row.database, row.role, number(row.calls), number(row.hit_rate(), 3), ms(row.saved_server_us()), ms(static_cast<double>(row.server_us)), ms(row.server_mean_us()),
                               ms(row.server_times.percentile(0.5)), ms(row.server_times.percentile(0.95)), ms(row.server_times.percentile(0.99)), number(row.rows), number(row.bytes),
                               number(row.errors), row.bypasses > 0 ? or_null(row.bypass_reason) : std::nullopt, row.text});
     }

@@ -188,11 +188,17 @@ public:
     virtual std::vector<ReasonRow> reasons() const = 0;
     virtual std::vector<PoolRow> pools() const = 0;
     virtual std::vector<DatabaseTrafficRow> traffic() const = 0;
+    // Drops every answer, and keeps those out that are being read now.
     virtual void purge_cache() = 0;
     // Drops every answer that depends on this relation, and keeps those out that are being read now, as a write to all its rows would.
     // `relation`: "schema.name", or a name that is looked for in all schemas; case does not matter. `database` empty: in all of them.
     // How many answers were dropped; nothing if no such relation was read or written so far.
     virtual std::optional<std::size_t> purge_relation(const std::string& database, const std::string& relation) = 0;
+    // The same for answers of statements that carry this tag now, by their comment or by the rule that they fall under; and for those of
+    // statements of this shape, 16 hexadecimal digits as SHOW QUERIES has them (in either case). `database` empty: in all of them. How many answers were
+    // dropped; nothing for what is no fingerprint. Each answer's text is looked into: some ten microseconds for each that is in the cache.
+    virtual std::size_t purge_tag(const std::string& database, const std::string& tag) = 0;
+    virtual std::optional<std::size_t> purge_fingerprint(const std::string& database, const std::string& fingerprint) = 0;
     // Ends a client's session as pg_terminate_backend() would. False: there is none with this id (ClientRow::id).
     virtual bool kill_client(std::uint64_t id) = 0;
 };

@@ -41,13 +41,14 @@ std::uint64_t hash_key(Bytes key) {
 struct Cache::Impl {
     explicit Impl(CacheLimits given) : limits(given), flights(given.waiters_max) {
         const std::size_t count = shard_count(limits);
-        for (std::size_t i = 0; i < count; ++i) shards.emplace_back(limits.bytes_max / count);
+        for (std::size_t i = 0; i < count; ++i) shards.emplace_back(limits.bytes_max / count, kept_out_us);
     }
 
     // The table uses the upper bits and the lowest byte of a hash; a shard takes those between.
     Shard& shard_of(const KeyView& key) { return shards[key.hash >> 8 & (shards.size() - 1)]; }
 
     const CacheLimits limits;
+    std::atomic<std::int64_t> kept_out_us = kLongAgo.us;
     std::deque<Shard> shards;  // a power of two; they cannot be moved
     Flights flights;
 
@@ -118,6 +119,15 @@ void Cache::sweep(Instant now) {
     }
     impl_->is_sweeping.clear(std::memory_order_release);
 }
+
+// The shards look at it with their mutex held. Whoever drops entries takes each mutex after this, so an answer is there to be dropped, or is refused.
+void Cache::keep_out(Instant noted) {
+    auto& at = impl_->kept_out_us;
+    for (auto seen = at.load(); seen < noted.us && !at.compare_exchange_weak(seen, noted.us);) {}
+    impl_->flights.close();
+}
+
+Instant Cache::kept_out() const { return Instant{impl_->kept_out_us.load()}; }
 
 void Cache::purge_all() {
     for (Shard& shard : impl_->shards) shard.purge();

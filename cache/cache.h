@@ -114,8 +114,8 @@ public:
     // request was read and the answer has come. It is never given when a write has made it old.
     static Lookup judge(const ResultRef& result, Instant now, const ReadBounds& bounds, bool needs_row_description);
 
-    // Stores unless a noted counter has moved and its stale_until() is over (the spare check), its time is over, the entry is too
-    // large, or admission refuses it. Replaces an entry of the same key, but not one that was noted later and can still be given, nor a
+    // Stores unless a noted counter has moved and its stale_until() is over (the spare check), its time is over, it was noted before
+    // kept_out(), the entry is too large, or admission refuses it. Replaces an entry of the same key, but not one that was noted later and can still be given, nor a
     // fresh one with a row description by one without. Returns true if this result is in the cache now. Work is bounded: a large entry that would
     // have to push out thousands of small ones is refused.
     // `evictions`: is given what goes for it though it could be served, or this result itself if it is worth less; null: nobody is.
@@ -147,11 +147,17 @@ public:
     // Drops entries that are stale or expired in one bounded slice (about 1000 entries); call it from a tick.
     void sweep(Instant now);
 
+    // From now on no answer is taken in that was noted at this moment or before, nor given to those who wait for it, nor does anybody join
+    // the flights that are under way; what is in the cache already stays. For what no counter tells of: call it before what is there is
+    // dropped, and what was read before does not come back. `noted`: the clock's own time, since notes have that of a worker's tick, which lags.
+    void keep_out(Instant noted);
+    Instant kept_out() const;  // the latest of these moments
+
     // Drops everything at once. Flights go on.
     void purge_all();
 
     // Drops what the predicate is true for, and says how many that were. It is called without a lock, once for each entry that is
-    // there now. Flights go on: who wants their answers kept out moves a counter first.
+    // there now. Flights go on: who wants their answers kept out moves a counter first, or calls keep_out().
     std::size_t purge_if(const std::function<bool(const CachedResult&)>& is_unwanted);
 
     CacheStats stats() const;

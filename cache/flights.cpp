@@ -113,6 +113,15 @@ void Flights::fail(const KeyView& key, bool hand_over) {
     for (FlightWaiter* waiter : ended->waiters) waiter->on_no_result(false);
 }
 
+void Flights::close() {
+    for (Shard& shard : shards_) {
+        Lock lock(shard.mutex);
+        for (auto& [hash, first] : shard.flights) {
+            for (Flight* flight = first.get(); flight != nullptr; flight = flight->same_hash.get()) flight->note.clear();
+        }
+    }
+}
+
 bool Flights::leave(const KeyView& key, FlightWaiter* waiter) {
     Shard& shard = shard_of(key);
     Lock lock(shard.mutex);

@@ -33,6 +33,8 @@ public:
     void land(const KeyView& key, const ResultRef& result);
     void fail(const KeyView& key, bool hand_over);
     bool leave(const KeyView& key, FlightWaiter* waiter);
+    // Nobody joins what is under way now, and who waits for it gets no answer from it, unless another has come to lead it.
+    void close();
 
     std::uint64_t started() const { return started_.load(std::memory_order_relaxed); }
     std::uint64_t joined() const { return joined_.load(std::memory_order_relaxed); }

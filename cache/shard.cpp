@@ -34,9 +34,9 @@ struct Shard::Entry {
     Owned same_hash;
 };
 
-Shard::Shard(std::size_t budget_bytes)
+Shard::Shard(std::size_t budget_bytes, const std::atomic<std::int64_t>& kept_out_us)
     : random_(reinterpret_cast<std::uintptr_t>(this) | 1), sketch_(budget_bytes / kSketchShare),
-      budget_(budget_bytes - std::min(budget_bytes, sketch_.bytes())), window_max_(budget_ / kWindowShare) {}
+      kept_out_us_(kept_out_us), budget_(budget_bytes - std::min(budget_bytes, sketch_.bytes())), window_max_(budget_ / kWindowShare) {}
 
 Shard::~Shard() = default;
 
@@ -65,15 +65,16 @@ bool Shard::store(const KeyView& key, const ResultRef& result, Instant now, Evic
         }
         if (outcome == Round::stored) counters_.stored.fetch_add(1, std::memory_order_relaxed);
         for (const auto& gone : garbage) {
-            if (evictions != nullptr && gone->is_evicted) evictions->on_evicted(gone->result);
+            if (evictions != nullptr && gone->is_evicted && !is_kept_out(*gone->result)) evictions->on_evicted(gone->result);
         }
     }
     if (outcome == Round::more) count_refused();
-    if (outcome != Round::stored && evictions != nullptr) evictions->on_evicted(result);
+    if (outcome != Round::stored && outcome != Round::kept_out && evictions != nullptr) evictions->on_evicted(result);
     return outcome == Round::stored;
 }
 
 Shard::Round Shard::try_store(const KeyView& key, const ResultRef& result, Instant now, Garbage& garbage) {
+    if (is_kept_out(*result)) return Round::kept_out;
     const std::size_t charge = charge_of(*result);
     if (Entry* old = lookup(key)) {
         if (!yields_to(*old->result, *result, now)) return Round::refused;

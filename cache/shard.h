@@ -37,7 +37,8 @@ struct KeyHash {
 
 class alignas(kCacheLineBytes) Shard {
 public:
-    explicit Shard(std::size_t budget_bytes);
+    // `kept_out_us`: answers noted then or before are not taken in. Outlives this.
+    Shard(std::size_t budget_bytes, const std::atomic<std::int64_t>& kept_out_us);
     ~Shard();
 
     // The entry's result, or none; counts the access. No check of freshness.
@@ -74,7 +75,7 @@ private:
     struct Entry;
     using Owned = std::unique_ptr<Entry>;
     using Garbage = std::vector<Owned>;
-    enum class Round : std::uint8_t { stored, refused, more };
+    enum class Round : std::uint8_t { stored, refused, kept_out, more };
 
     struct Counters {
         std::atomic<std::uint64_t> stored{0}, evicted{0}, expired{0}, refused{0}, stale{0};
@@ -117,6 +118,9 @@ private:
     std::size_t entries_ LARDER_GUARDED_BY(mutex_) = 0;
     std::uint64_t random_ LARDER_GUARDED_BY(mutex_);
     FrequencySketch sketch_ LARDER_GUARDED_BY(mutex_);
+    bool is_kept_out(const CachedResult& result) const { return result.stored().us <= kept_out_us_.load(std::memory_order_relaxed); }
+
+    const std::atomic<std::int64_t>& kept_out_us_;
     const std::size_t budget_;      // without the sketch
     const std::size_t window_max_;
     Counters counters_;

@@ -108,12 +108,6 @@ std::vector<CacheEntryRow> Proxy::cache_entries(std::size_t max) const {
     return rows;
 }
 
-void Proxy::purge_cache() {
-    shared_.cache.purge_all();
-    if (shared_.redis) shared_.redis->index.clear();
-    tell({.kind = EventKind::purge, .source = "cache", .text = "every cached answer was dropped"});
-}
-
 std::optional<std::size_t> Proxy::purge_relation(const std::string& database, const std::string& relation) {
     const auto known = known_relations(shared_.upstream);
     std::vector<const KnownRelation*> meant;

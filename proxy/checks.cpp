@@ -1,6 +1,5 @@
 #include "proxy/checks.h"
 
-#include <charconv>
 
 #include "base/log.h"
 #include "proxy/session/cache_key.h"
@@ -66,12 +65,9 @@ std::optional<std::uint64_t> Checks::verify_hottest(std::uint64_t entries) {
 }
 
 std::size_t Checks::lift_quarantine(const std::string& database, const std::string& fingerprint) {
-    std::uint64_t number = 0;
-    if (fingerprint != "all") {
-        const auto [end, error] = std::from_chars(fingerprint.data(), fingerprint.data() + fingerprint.size(), number, 16);
-        if (error != std::errc() || end != fingerprint.data() + fingerprint.size() || number == 0) return 0;
-    }
-    const auto lifted = quarantine_.lift(database, number);
+    const auto number = fingerprint == "all" ? std::optional<std::uint64_t>(0) : read_fingerprint(fingerprint);
+    if (!number) return 0;
+    const auto lifted = quarantine_.lift(database, *number);
     if (lifted > 0) log_info("quarantine lifted", {{"database", printable(database)}, {"fingerprint", printable(fingerprint)}});
     return lifted;
 }

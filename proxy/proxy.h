@@ -67,6 +67,8 @@ public:
     std::vector<DatabaseTrafficRow> traffic() const override { return shared_.statistics.rows(now()); }
     void purge_cache() override;
     std::optional<std::size_t> purge_relation(const std::string& database, const std::string& relation) override;
+    std::size_t purge_tag(const std::string& database, const std::string& tag) override;
+    std::optional<std::size_t> purge_fingerprint(const std::string& database, const std::string& fingerprint) override;
     bool kill_client(std::uint64_t id) override;
     std::vector<StatementRow> statements(bool with_samples) const override;
     StatementTotals statement_totals() const override;
@@ -86,6 +88,8 @@ private:
     void add_promise(Snapshot& out) const;
     std::string plain_password(const std::string& user) const;
     void publish(std::shared_ptr<const rules::UserRules> rules);
+    template <class IsUnwanted>
+    std::size_t purge(const IsUnwanted& is_unwanted);  // of an answer's Origin (purge.cpp)
     void take_over(const config::Config& config);  // all of a reload but the rules
     void tell(Event event);
     void tell_of_rule(const config::RuleCommand& command, const config::RuleOptions& options);

@@ -33,6 +33,13 @@ std::string fingerprint_text(std::uint64_t fingerprint) {
     return text.data();
 }
 
+std::optional<std::uint64_t> read_fingerprint(std::string_view text) {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, 16);
+    if (error != std::errc() || end != text.data() + text.size() || number == 0) return std::nullopt;
+    return number;
+}
+
 Quarantine::Quarantine(std::string file, std::function<void(std::vector<rules::QuarantinedShape>)> put_in_force)
     : file_(std::move(file)), put_in_force_(std::move(put_in_force)) {
     read();

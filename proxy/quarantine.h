@@ -10,7 +10,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/thread_annotations.h"
@@ -51,5 +53,7 @@ private:
 
 // 16 hexadecimal digits; of 0 "all".
 std::string fingerprint_text(std::uint64_t fingerprint);
+// What up to 16 hexadecimal digits in either case say; nothing for all else, and for 0.
+std::optional<std::uint64_t> read_fingerprint(std::string_view text);
 
 }  // namespace larder::proxy

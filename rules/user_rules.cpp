@@ -100,6 +100,12 @@ bool UserRules::is_quarantined(std::string_view database, std::uint64_t fingerpr
 }
 
 bool UserRules::empty() const { return impl_->rules.empty(); }
+bool UserRules::has_tag(std::string_view tag) const {
+    return std::any_of(impl_->rules.begin(), impl_->rules.end(), [&](const CompiledRule& compiled) {
+        const auto& tags = compiled.rule.tags;
+        return std::find(tags.begin(), tags.end(), tag) != tags.end();
+    });
+}
 bool UserRules::needs_fingerprint() const { return impl_->needs_fingerprint; }
 std::chrono::milliseconds UserRules::default_ttl() const { return impl_->default_ttl; }
 FreshnessLevel UserRules::default_freshness() const { return impl_->default_freshness; }

@@ -41,6 +41,7 @@ public:
     // The first rule that matches, or null.
     const config::Rule* match(const RuleMatchInput& input) const;
     bool empty() const;
+    bool has_tag(std::string_view tag) const;  // some rule has
     bool needs_fingerprint() const;   // some rule matches by fingerprint, or some shape is quarantined
     // A fingerprint of 0, of a text that has none, is quarantined with its whole database only.
     bool is_quarantined(std::string_view database, std::uint64_t fingerprint) const;

@@ -38,7 +38,8 @@ cache::ResultRef Session::Impl::take_second_level(const ResolvedPlan& resolved, 
         return {};
     }
     const auto judged = context.cache.judge(found, context.now, bounds_of(resolved.plan), needs_row_description);
-    if (!judged.result) {
+    // What was purged in memory may have been on its way to the second level, or from there.
+    if (!judged.result || found->stored() <= context.cache.kept_out()) {
         context.metrics.second_level_stale.add();
         context.second_level->forget(view);
         return {};

@@ -14,7 +14,7 @@ from support import wire  # noqa: E402
 from support.larder_process import DIRECT, Larder  # noqa: E402
 from support.own_cluster import OwnCluster, eventually  # noqa: E402
 from support.postgres_server import as_postgres, free_port  # noqa: E402
-from support.serving import wait_for_hit, wait_until_serving  # noqa: E402
+from support.serving import hits_of, wait_for_hit, wait_until_serving  # noqa: E402
 
 READ = "SELECT n FROM t WHERE id = 1"
 POOLER_TABLES = ("STATS", "STATS_TOTALS", "STATS_AVERAGES", "TOTALS", "CLIENTS", "SERVERS", "SOCKETS", "ACTIVE_SOCKETS", "POOLS", "DATABASES", "USERS", "LISTS", "MEM", "DNS_HOSTS",
@@ -24,7 +24,7 @@ RENAMED = {"DATABASES": {"reserve_pool": "reserve_pool_size"}}
 TABLES = (*(f"SHOW {table}" for table in POOLER_TABLES), "SHOW STATE", "SHOW PEERS", "SHOW PEER_POOLS", "SHOW HELP", "SHOW CACHE", "SHOW CACHE ENTRIES", "SHOW REASONS", "SHOW RELATIONS", "SHOW QUERIES", "SHOW SLOW QUERIES", "SHOW ADVICE", "SHOW DEPLOYMENTS", "SHOW RULES", "SHOW FEED", "SHOW EVENTS", "SHOW REDIS", "SHOW VERIFY", "SHOW VERIFY FINDINGS", "SHOW QUARANTINE")
 # traffic_test.py has those of the advisor, rules_test.py those of rules, verify_test.py those of checks, control_test.py those by which databases are paused.
 CONTROL = ("PAUSE", "PAUSE n", "RESUME", "RESUME n", "RECONNECT", "RECONNECT n", "WAIT_CLOSE", "WAIT_CLOSE n", "KILL", "KILL n", "DISABLE n", "ENABLE n", "SHUTDOWN", "SHUTDOWN n")
-COMMANDS = (*CONTROL, "PURGE ALL", "PURGE TABLE n", "KILL_CLIENT n", "RELOAD", "EXPLAIN RULE n", "CREATE RULE n WITH (…)", "ALTER RULE n SET (…)", "DROP RULE n", "EXPLAIN ADVICE n", "ADVISE WORKLOAD", "ADVISE WORKLOAD BUDGET n", "DEPLOY ADVICE n", "DEPLOY ADVICE n OPTION n", "REVERT DEPLOYMENT n",
+COMMANDS = (*CONTROL, "PURGE ALL", "PURGE TABLE n", "PURGE TAG n", "PURGE FINGERPRINT n", "KILL_CLIENT n", "RELOAD", "EXPLAIN RULE n", "CREATE RULE n WITH (…)", "ALTER RULE n SET (…)", "DROP RULE n", "EXPLAIN ADVICE n", "ADVISE WORKLOAD", "ADVISE WORKLOAD BUDGET n", "DEPLOY ADVICE n", "DEPLOY ADVICE n OPTION n", "REVERT DEPLOYMENT n",
             "VERIFY CACHE", "VERIFY CACHE n", "LIFT QUARANTINE n", "LIFT QUARANTINE n n", "EXPLAIN LARDER IN n AS n …")
 
 
@@ -157,6 +157,19 @@ class Console(unittest.TestCase):
         self.assertEqual(client.values(READ), [("42",)])
         self.assertEqual(self.larder.hits(), before)
         wait_for_hit(self.larder, lambda: client.values(READ))
+
+    def test_purge_by_tag_and_by_shape(self):
+        client = self.client()
+        tagged = "/* larder: tag=Home */ " + READ
+        shape = eventually(lambda: client.values(READ) and next((row["fingerprint"] for row in self.table("SHOW QUERIES") if row["query"] == READ.replace("1", "$1")), None), "its shape is known")
+        for purge, is_tagged_kept, is_other_kept in (("PURGE TAG \"Home\"", False, True), ("PURGE TAG home", True, True), (f"PURGE FINGERPRINT {shape}", False, False)):
+            for text in (tagged, READ):
+                wait_for_hit(self.larder, lambda: client.values(text))  # noqa: B023
+            done = self.psql(purge)
+            self.assertEqual((done.stdout.strip(), done.stderr), ("PURGE", ""))
+            for text, is_kept in ((tagged, is_tagged_kept), (READ, is_other_kept)):
+                self.assertEqual(hits_of(self.larder, lambda: client.values(text), times=1), int(is_kept), (purge, text))  # noqa: B023
+        self.assertIn("22P02", self.psql("PURGE FINGERPRINT none").stderr)
 
     def test_a_table_is_purged_and_a_client_ended(self):
         client = self.client()

@@ -47,9 +47,9 @@ class Api(unittest.TestCase):
             cursor.execute(text)
             return cursor.fetchall() if cursor.description else None
 
-    def ask(self, method, path, **headers):
+    def ask(self, method, path, body=None, **headers):
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.larder.admin_port, timeout=60)) as connection:
-            connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            connection.request(method, path, body and json.dumps(body), headers={name.replace("_", "-"): value for name, value in headers.items()})
             answer = connection.getresponse()
             return answer, answer.read()
 
@@ -58,10 +58,10 @@ class Api(unittest.TestCase):
         self.assertEqual(answer.status, 200, (path, body))
         return json.loads(body)
 
-    def change(self, method, path, status):
-        answer, body = self.ask(method, path, Authorization="Bearer " + TOKEN)
+    def change(self, method, path, status, body=None):
+        answer, body = self.ask(method, path, body, Authorization="Bearer " + TOKEN)
         self.assertEqual(answer.status, status, body)
-        return json.loads(body)
+        return json.loads(body) if body else None
 
     def is_hit(self, text):
         return hits_of(self.larder, lambda: self.read(text), times=1) == 1
@@ -86,8 +86,31 @@ class Api(unittest.TestCase):
         self.assertEqual(self.get("/api/v1/cache")["entries"], 0)
         self.assertFalse(self.is_hit(OTHER))
 
+    def test_what_is_kept_is_purged_by_tag_and_by_shape(self):
+        tagged = "/* larder: tag=home */ " + READ
+        self.change("POST", "/api/v1/rules", 201, {"name": "of_other", "table": "u", "tags": ["shop", "home page"]})
+        self.addCleanup(self.change, "DELETE", "/api/v1/rules/of_other", 204)
+        everything = (READ, BY_KEY, OTHER, tagged)
+        shape = lambda text: eventually(lambda: next((row["fingerprint"] for row in self.get("/api/v1/queries?limit=1000")["queries"] if row["query"] == text), None), "its shape is known")  # noqa: E731
+
+        def is_kept_after(path, dropped):
+            for text in everything:
+                wait_for_hit(self.larder, lambda: self.read(text))  # noqa: B023
+            self.assertEqual(self.change("DELETE", "/api/v1/cache?" + path, 200)["dropped"], dropped)
+            return [self.is_hit(text) for text in everything]
+        self.assertEqual(is_kept_after("tag=home", 1), [True, True, True, False])
+        self.assertEqual(is_kept_after("tag=shop", 1), [True, True, False, True])
+        self.assertEqual(is_kept_after("tag=home%20page&database=postgres", 1), [True, True, False, True])
+        self.assertEqual(is_kept_after("tag=shop&database=elsewhere", 0), [True] * 4)
+        self.assertEqual(is_kept_after("tag=hom", 0), [True] * 4)
+        self.assertEqual(is_kept_after("fingerprint=" + shape(BY_KEY.replace("1", "$1")).upper(), 1), [True, False, True, True])
+        # A comment is no part of a shape.
+        self.assertEqual(is_kept_after("fingerprint=" + shape(READ.replace("0", "$1")), 2), [False, True, True, False])
+        for wrong in ("fingerprint=xyz", "fingerprint=0", "fingerprint=12345678901234567", "tag=", "tag=a&relation=t", "database=postgres", "tags=a"):
+            self.change("DELETE", "/api/v1/cache?" + wrong, 400)
+
     def test_a_read_under_way_is_not_kept_after_a_purge(self):
-        for text in (READ, BY_KEY):
+        for text, purge in ((READ, "?relation=t"), (BY_KEY, "?relation=t"), (READ, ""), (READ, "?tag=of_nothing"), (READ, "?fingerprint=1")):
             wait_for_hit(self.larder, lambda: self.read(text))  # noqa: B023
             self.change("DELETE", "/api/v1/cache", 200)
             locker = self.cluster.server.connect("postgres")  # round Larder
@@ -97,10 +120,10 @@ class Api(unittest.TestCase):
                 reader = threading.Thread(target=self.read, args=(text, second))
                 reader.start()
                 eventually(lambda: self.cluster.run("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'")[0][0] == 1, "the read waits for the lock")
-                self.change("DELETE", "/api/v1/cache?relation=t", 200)
+                self.change("DELETE", "/api/v1/cache" + purge, 200)
             locker.close()
             reader.join()
-            self.assertEqual(self.get("/api/v1/cache/entries?relation=public.t")["total"], 0, text)
+            self.assertEqual(self.get("/api/v1/cache/entries?relation=public.t")["total"], 0, text + purge)
             self.assertEqual(self.read(text), [(42,)])
 
     def test_reads_hits_and_writes_by_relation(self):

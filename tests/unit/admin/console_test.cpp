@@ -1,6 +1,7 @@
 #include "admin/console.h"
 
 #include <map>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -80,7 +81,7 @@ TEST_CASE("every command that help lists can be run, and gives rows as wide as i
         INFO(command);
         const auto reply = console.run(command, true);
         CHECK(reply.sqlstate.empty());
-        CHECK(reply.columns.empty() == (command == "PURGE ALL" || command.starts_with("REVERT") || command.starts_with("ADVISE") || command == "RELOAD" || command.starts_with("KILL_CLIENT") || command.starts_with("PURGE TABLE") ||
+        CHECK(reply.columns.empty() == (command == "PURGE ALL" || command.starts_with("REVERT") || command.starts_with("ADVISE") || command == "RELOAD" || command.starts_with("KILL_CLIENT") || command.starts_with("PURGE") ||
                                          command.starts_with("VERIFY") || command.starts_with("LIFT")));
         for (const auto& cells : reply.rows) CHECK(cells.size() == reply.columns.size());
     }
@@ -113,6 +114,25 @@ TEST_CASE("purging a table, ending a client, reading the configuration again") {
     CHECK(console.run("RELOAD", true).error == "no such file");
     CHECK(console.run("SHOW CONFIG", false).rows.at(0).at(0) == "cache.ttl");
     CHECK(Console(source).run("SHOW CONFIG", false).sqlstate == "55000");
+}
+
+TEST_CASE("what takes time is done on another thread, and its reply is due when it is over") {
+    FakeSource source;
+    {
+        Console console(source);
+        for (const auto* command : {"PURGE TAG home", "PURGE FINGERPRINT 1"}) CHECK(console.run(command, false).sqlstate == "42501");
+        for (const auto* wrong : {"PURGE FINGERPRINT x", "PURGE FINGERPRINT 12345678901234567"}) CHECK(console.run(wrong, true).sqlstate == "22P02");
+        for (const auto* command : {"purge tag \"Home page\"", "PURGE FINGERPRINT 00000000000000aB;"}) {
+            const auto reply = console.run(command, true);
+            REQUIRE(reply.is_done);
+            while (!reply.is_done()) std::this_thread::yield();
+            CHECK((reply.tag == "PURGE" && reply.sqlstate.empty()));
+        }
+        for (int i = 0; i < kConsoleAsideMax; ++i) CHECK(console.run("PURGE TAG t", true).sqlstate.empty());
+    }
+    REQUIRE(source.purged.size() >= 2);
+    CHECK(source.purged.at(0).second == "tag Home page");
+    CHECK(source.purged.at(1).second == "fingerprint 00000000000000aB");
 }
 
 TEST_CASE("what is no command is an error that says where to look") {

@@ -38,6 +38,15 @@ struct FakeSource final : SnapshotSource {
         if (relation == "none") return std::nullopt;
         return 3;
     }
+    std::size_t purge_tag(const std::string& database, const std::string& tag) override {
+        purged.emplace_back(database, "tag " + tag);
+        return 2;
+    }
+    std::optional<std::size_t> purge_fingerprint(const std::string& database, const std::string& fingerprint) override {
+        purged.emplace_back(database, "fingerprint " + fingerprint);
+        if (fingerprint == "none") return std::nullopt;
+        return 1;
+    }
     bool kill_client(std::uint64_t id) override {
         killed.push_back(id);
         return id == 1;

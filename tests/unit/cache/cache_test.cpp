@@ -345,3 +345,23 @@ TEST_CASE("no hit is older than a write that was over before the lookup") {
     for (std::thread& thread : threads) thread.join();
     CHECK(stale == 0);
 }
+
+TEST_CASE("what was noted before it was kept out is not taken in, and what is there already stays") {
+    struct Nobody final : Evictions {
+        void on_evicted(const ResultRef&) override { ++calls; }
+        int calls = 0;
+    } second_level;
+    Counter t;
+    Cache cache({.bytes_max = 16u << 20, .entry_bytes_max = 10'000});
+    const Key old("old"), key("k");
+    const auto store = [&](const Key& as, Instant noted) { return cache.store(as, make_result(as, note_of(t), {.stored = noted}), kStart, &second_level); };
+    REQUIRE(store(old, kStart));
+    CHECK(cache.kept_out() == kLongAgo);
+    cache.keep_out(kStart);
+    cache.keep_out(Instant{kStart.us - 1});  // the later one counts
+    CHECK(cache.kept_out() == kStart);
+    CHECK_FALSE(store(key, kStart));
+    CHECK(second_level.calls == 0);
+    CHECK(cache.find(old, kStart, {}, false).result);
+    CHECK(store(key, Instant{kStart.us + 1}));
+}

@@ -229,6 +229,27 @@ TEST_CASE_METHOD(Fixture, "a purge does not disturb flights") {
     CHECK(a.result);
 }
 
+TEST_CASE_METHOD(Fixture, "what is kept out is given to nobody, and nobody joins it, until somebody leads anew") {
+    const Note note = note_of(t);
+    REQUIRE(cache.join(key, note, &leader) == Join::leads);
+    REQUIRE(cache.join(key, note, &a) == Join::waits);
+    cache.keep_out(kStart);
+    CHECK(cache.join(key, note, &b) == Join::alone);
+    cache.land(key, answer(note));
+    CHECK(a.calls == 1);
+    CHECK_FALSE(a.result);
+
+    REQUIRE(cache.join(key, note, &leader) == Join::leads);
+    REQUIRE(cache.join(key, note, &a) == Join::waits);
+    cache.keep_out(kStart);
+    cache.fail(key, true);
+    REQUIRE(a.leads);
+    cache.lead(key, note);
+    CHECK(cache.join(key, note, &b) == Join::waits);
+    cache.land(key, answer(note));
+    CHECK(b.result);
+}
+
 namespace {
 
 // Counts its calls; destroyed as soon as the rules allow it, so that the sanitizers see a call that comes too late.

@@ -191,10 +191,14 @@ TEST_CASE("more rows than a transaction remembers one by one move their keys as 
     Client writer(world), reader(world);
     writer.says(query("begin")).server(complete("BEGIN") + ready('T'));
     for (int id = 1000; id < 1256; ++id) writer.says(query("update r set n = 1 where id = " + std::to_string(id))).server(complete("UPDATE 1") + ready('T'));
-    warm(reader, "select n from r where id = 5000");
+    // Not one alone: its row may share a counter with one of those that are written.
+    const auto read_of = [](int id) { return "select n from r where id = " + std::to_string(id); };
+    for (int id = 5000; id < 5010; ++id) warm(reader, read_of(id));
     SECTION("as many as it does remember") {
         write(writer, "commit");
-        CHECK(is_query_hit(reader, "select n from r where id = 5000"));
+        int hits = 0;
+        for (int id = 5000; id < 5010; ++id) hits += is_query_hit(reader, read_of(id)) ? 1 : 0;
+        CHECK(hits > 0);
     }
     SECTION("one more") {
         writer.says(query("update r set n = 1 where id = 6000")).server(complete("UPDATE 1") + ready('T'));

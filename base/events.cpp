@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kTextBytesMax = 1000, kTagsMax = 20;
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(EventKind::count_)> kNames{
-    "invalidation", "schema", "server", "purge", "rule", "reload", "feed", "upstream", "serving", "advice", "deployment", "gap"};
+    "invalidation", "schema", "server", "purge", "rule", "reload", "feed", "upstream", "serving", "advice", "deployment", "quarantine", "gap"};
 
 bool concerns_all(const Event& event) {
     return event.kind == EventKind::server ||

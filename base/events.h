@@ -35,6 +35,7 @@ enum class EventKind : std::uint8_t {
     serving,       // answers are served from the cache, or not any longer
     advice,        // there is new advice
     deployment,    // of an advice: its state
+    quarantine,    // a statement's answers are kept out of the cache since one was wrong, or are let in again
     gap,           // some events are not in the ring any longer; made by whoever reads, never in the ring
     count_
 };
@@ -48,7 +49,7 @@ struct Event {
         key = {},
         lsn = {};  // lsn: a place in the write-ahead log, "16/B374D848"; none where the change was not learned from there
     std::vector<std::string> tags = {};  // of the rules that are about this relation
-    std::string source = {};             // who found out: "write", "feed", "rules", "cache", "config", "control", "advisor"
+    std::string source = {};             // who found out: "write", "feed", "rules", "cache", "config", "control", "advisor", "verify"
     std::string text = {};               // a sentence for people, without values of statements
     std::uint64_t count = 1;             // how many such changes it stands for
     std::uint64_t id = 0;                // given by the bus

@@ -36,9 +36,10 @@ void make_printable(Explanation& all) {
 
 }  // namespace
 
-Checks::Checks(Shared& shared, RuleStore& rules, std::string quarantine_file, Verifier::Hooks hooks)
+Checks::Checks(Shared& shared, RuleStore& rules, std::string quarantine_file, Verifier::Hooks hooks,
+               std::function<void(const rules::QuarantinedShape&, bool)> tell_of_quarantine)
     : shared_(shared),
-      quarantine_(std::move(quarantine_file), [&rules](auto shapes) { rules.set_quarantined(std::move(shapes)); }),
+      quarantine_(std::move(quarantine_file), [&rules](auto shapes) { rules.set_quarantined(std::move(shapes)); }, std::move(tell_of_quarantine)),
       verifier_(shared, quarantine_, std::move(hooks)),
       asked_(shared.config.upstream, shared.upstream, stop_wakeup_, "larder_explain", kPatience) {}
 

@@ -19,7 +19,7 @@ namespace larder::proxy {
 class Checks final : public Verification {
 public:
     // `quarantine_file`: empty: the list is forgotten at the end. Throws config::ConfigError if it is there and cannot be read.
-    Checks(Shared& shared, RuleStore& rules, std::string quarantine_file, Verifier::Hooks hooks);
+    Checks(Shared& shared, RuleStore& rules, std::string quarantine_file, Verifier::Hooks hooks, std::function<void(const rules::QuarantinedShape&, bool is_in)> tell_of_quarantine);
 
     void start();  // nothing is compared where Larder has no login
     void stop();

@@ -6,6 +6,14 @@ namespace larder::proxy {
 
 void Proxy::tell(Event event) { events_.publish(std::move(event), wall_clock_us()); }
 
+void Proxy::tell_of_quarantine(const rules::QuarantinedShape& what, bool is_in) {
+    const auto statement = what.fingerprint == 0 ? std::string("all statements of the database are") : "the statement " + fingerprint_text(what.fingerprint) + " is";
+    tell({.kind = EventKind::quarantine,
+          .database = printable(what.database),
+          .source = "verify",
+          .text = statement + (is_in ? " in quarantine: an answer was not the server's" : " let into the cache again")});
+}
+
 void Proxy::tell_of_rule(const config::RuleCommand& command, const config::RuleOptions& options) {
     using Kind = config::RuleCommand::Kind;
     Event event{.kind = EventKind::rule, .source = "rules"};

@@ -175,7 +175,8 @@ Proxy::Proxy(const config::Config& config, const std::string& rules_file)
                                                            [this](const auto& schema, const auto& name) { return is_table(schema, name); },
                                                            [this](const auto& command, const auto& options) { tell_of_rule(command, options); }});
     checks_ = std::make_unique<Checks>(shared_, *rules_, rules_file.empty() ? rules_file : rules_file + ".quarantine",
-                                       Verifier::Hooks{[this] { return hits(); }, [this] { return shared_.servers.is_waited_for(); }});
+                                       Verifier::Hooks{[this] { return hits(); }, [this] { return shared_.servers.is_waited_for(); }},
+                                       [this](const auto& what, bool is_in) { tell_of_quarantine(what, is_in); });
     event_watch_ = std::make_unique<EventWatch>(shared_.upstream, events_, config.events.interval,
                                                 EventWatch::Wiring{[this] { return event_states(); }, [this] { return rules_->rules(); }});
     shared_.login_rules.set(read_login_rules(config.listen));

@@ -92,6 +92,7 @@ private:
     std::size_t purge(const IsUnwanted& is_unwanted);  // of an answer's Origin (purge.cpp)
     void take_over(const config::Config& config);  // all of a reload but the rules
     void tell(Event event);
+    void tell_of_quarantine(const rules::QuarantinedShape& what, bool is_in);
     void tell_of_rule(const config::RuleCommand& command, const config::RuleOptions& options);
     EventWatch::States event_states() const;
     bool is_table(const std::string& schema, const std::string& name) const;

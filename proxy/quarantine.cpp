@@ -40,8 +40,9 @@ std::optional<std::uint64_t> read_fingerprint(std::string_view text) {
     return number;
 }
 
-Quarantine::Quarantine(std::string file, std::function<void(std::vector<rules::QuarantinedShape>)> put_in_force)
-    : file_(std::move(file)), put_in_force_(std::move(put_in_force)) {
+Quarantine::Quarantine(std::string file, std::function<void(std::vector<rules::QuarantinedShape>)> put_in_force,
+                       std::function<void(const rules::QuarantinedShape&, bool)> tell)
+    : file_(std::move(file)), put_in_force_(std::move(put_in_force)), tell_(std::move(tell)) {
     read();
 }
 
@@ -102,16 +103,19 @@ bool Quarantine::add(const std::string& database, std::uint64_t fingerprint, con
     // Databases are few, and no more is needed for them than for one of them.
     entries_.push_back({what, what.fingerprint == 0 ? "" : shape, at_us});
     changed();
+    tell_(what, true);
     return true;
 }
 
 std::size_t Quarantine::lift(const std::string& database, std::uint64_t fingerprint) {
     const Lock lock(mutex_);
-    const auto lifted = std::erase_if(entries_, [&](const Entry& entry) {
-        return entry.what.fingerprint == fingerprint && (database.empty() || entry.what.database == database);
-    });
-    if (lifted > 0) changed();
-    return lifted;
+    const auto is_kept = [&](const Entry& entry) { return entry.what.fingerprint != fingerprint || (!database.empty() && entry.what.database != database); };
+    const auto first = std::stable_partition(entries_.begin(), entries_.end(), is_kept);
+    const std::vector<Entry> lifted(first, entries_.end());
+    entries_.erase(first, entries_.end());
+    if (!lifted.empty()) changed();
+    for (const auto& entry : lifted) tell_(entry.what, false);
+    return lifted.size();
 }
 
 bool Quarantine::holds(const std::string& database, std::uint64_t fingerprint) const {

@@ -26,7 +26,9 @@ public:
     static constexpr std::size_t kShapesMax = 1'000;
     // `put_in_force`: called with the whole list after each change, and at once if it is not empty. `file` empty: the list is forgotten at the end.
     // Throws config::ConfigError.
-    Quarantine(std::string file, std::function<void(std::vector<rules::QuarantinedShape>)> put_in_force);
+    // `tell`: called with what comes in or is lifted, by whoever does that.
+    Quarantine(std::string file, std::function<void(std::vector<rules::QuarantinedShape>)> put_in_force,
+               std::function<void(const rules::QuarantinedShape&, bool is_in)> tell = [](const auto&, bool) {});
 
     // `shape`: its text with $n in the place of constants, for people. False: it was in it already.
     bool add(const std::string& database, std::uint64_t fingerprint, const std::string& shape, std::int64_t at_us);
@@ -47,6 +49,7 @@ private:
 
     const std::string file_;
     const std::function<void(std::vector<rules::QuarantinedShape>)> put_in_force_;
+    const std::function<void(const rules::QuarantinedShape&, bool)> tell_;
     mutable Mutex mutex_;
     std::vector<Entry> entries_ LARDER_GUARDED_BY(mutex_);
 };

@@ -225,6 +225,12 @@ class Advised(Base):
         self.assertEqual(len(self.indexes()), 1)
         self.assertIn(": kept", self.larder.http("/api/v1/deployments.md"))
 
+        def told(kind):
+            return [event["text"] for event in self.api(f"/api/v1/events?kind={kind}")["events"] if event["source"] == "advisor" and event["database"] == "postgres"]
+        title = row["options"][0]["title"]
+        self.assertIn(f"advice {row['id']} was made: {title}", told("advice"))
+        eventually(lambda: f"deployment 1 is kept: {title}" in told("deployment"), "what became of it is told")
+
         # The history outlives the process, and what it deployed can still be taken back.
         state_folder = tempfile.TemporaryDirectory()
         self.addCleanup(state_folder.cleanup)

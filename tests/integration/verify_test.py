@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -103,6 +104,7 @@ class VerifyTest(Asking, unittest.TestCase):
             eventually(lambda: "bypass, quarantined" in self.bypass(text), "in quarantine: " + text)  # noqa: B023
         self.warm("SELECT n FROM plain WHERE id = 4")
         (database, fingerprint, _, shape), = self.console("SHOW QUARANTINE")
+        self.assertEqual(self.told_of_quarantine(), [("postgres", f"the statement {fingerprint} is in quarantine: an answer was not the server's")])
         self.assertEqual((database, shape), ("postgres", "SELECT n FROM t WHERE id = $1"))
         finding = self.console("SHOW VERIFY FINDINGS")[0]
         self.assertEqual((finding[1], finding[4], finding[7], finding[8]), ("different", fingerprint, "(0)", "(5)"))
@@ -118,6 +120,7 @@ class VerifyTest(Asking, unittest.TestCase):
         self.console("LIFT QUARANTINE " + fingerprint)
         self.warm(reads[0])
         self.assertEqual(self.console("SHOW QUARANTINE"), [])
+        self.assertEqual(self.told_of_quarantine(), [("postgres", f"the statement {fingerprint} is let into the cache again")])
         self.start()
         self.warm(reads[0])
 
@@ -315,6 +318,28 @@ class VerifyTest(Asking, unittest.TestCase):
         lines = [row[0] for row in self.console('EXPLAIN LARDER IN "postgres" AS postgres ' + text)]
         self.assertEqual([line for line in lines if "version" not in line], [line for line in (row[0] for row in self.read("EXPLAIN LARDER " + text)) if "version" not in line])
         self.assertEqual(self.http("POST", "/api/v1/explain", {"database": "postgres", "statement": "SELECT 1", "role": "nobody at all"})[0], 409)
+
+    def test_explaining_keeps_nobody_else_waiting(self):
+        self.start()
+        self.warm("SELECT n FROM t WHERE id = 1")
+        question = {"database": "postgres", "statement": "SELECT n FROM t WHERE id = 1"}
+        answers = []
+        self.cluster.signal(signal.SIGSTOP)  # so it waits for the server, until it gives up
+        try:
+            asked = [threading.Thread(target=lambda: answers.append(self.http("POST", "/api/v1/explain", question)[0])) for _ in range(2)]
+            for thread in asked:
+                thread.start()
+            self.assertEqual(self.http("GET", "/api/v1/status")[0], 200)
+            self.assertIn("larder_uptime_seconds", self.larder.http("/metrics"))
+            self.assertEqual(answers, [], "the others are answered first")
+        finally:
+            self.cluster.signal(signal.SIGCONT)
+        for thread in asked:
+            thread.join()
+        self.assertTrue(set(answers) <= {200, 409}, answers)
+
+    def told_of_quarantine(self):
+        return [(event["database"], event["text"]) for event in self.http("GET", "/api/v1/events?kind=quarantine")[1]["events"]]
 
     def run_command(self, *arguments):
         return subprocess.run([binary(), "verify", *arguments], capture_output=True, text=True, timeout=120, check=False)

@@ -166,6 +166,7 @@ void add_connections(Families& out, const Snapshot& s) {
     Families::put(limits, {{"limit", "statements_max"}}, real(s.dropped_shapes));
     out.gauge("larder_statement_shapes", "Shapes of statements that are counted.", real(s.statement_shapes));
     out.counter("larder_logins_total", "Logins that PostgreSQL accepted.", real(s.logins));
+    out.counter("larder_slow_statements_total", "Statements that the server took log.slow or longer for.", real(s.slow_statements));
     out.counter("larder_known_logins_total", "Logins for which the server was not asked, since it had just said yes to the same.", real(s.known_logins));
     out.counter("larder_user_lookups_total", "Questions to the server by listen.auth_query.", real(s.user_lookups));
     out.counter("larder_user_lookup_failures_total", "Users that could not be looked up.", real(s.user_lookup_failures));

@@ -49,6 +49,7 @@ struct Snapshot {
     std::uint64_t statements = 0, write_marks = 0, opaque_marks = 0, environment_reads = 0;
     std::uint64_t deferred_begins = 0, deferred_begins_made_real = 0;
     std::uint64_t known_logins = 0;
+    std::uint64_t slow_statements = 0;
     std::uint64_t user_lookups = 0, user_lookup_failures = 0;  // questions to the server by listen.auth_query
     std::uint64_t logins = 0, login_failures = 0, protocol_errors = 0, broken_invariants = 0;
     std::uint64_t client_bytes_in = 0, client_bytes_out = 0;

@@ -128,6 +128,8 @@ struct Log {
     std::string level = "info";             // trace, debug, info, warn, error
     LogFormat format = LogFormat::text;
     std::string file;                       // empty: standard error
+    std::chrono::milliseconds slow{0};      // statements that take the server this long are lines of their own; 0: none
+    bool values = false;                    // those show their constants
 };
 
 struct RuleMatch {

@@ -304,6 +304,8 @@ constexpr std::array kOptions{
     option<LogLevel>("log", "level", choice, false, "trace, debug, info, warn or error", "what is logged"),
     option<LogFormatName>("log", "format", choice, true, "text or json", "how a line is written"),
     option<String<MEMBER(log.file)>>("log", "file", string, true, "", "empty: standard error"),
+    option<Duration<MEMBER(log.slow), 0, kDayMs>>("log", "slow", duration, false, "from 0 to 1d", "a statement that the server takes this long for is a line of the log (docs/logs.md); 0: none is. It needs advisor.enabled"),
+    option<Boolean<MEMBER(log.values)>>("log", "values", boolean, false, "", "whether those lines show the constants of statements"),
 };
 
 }  // namespace

@@ -362,6 +362,7 @@ Snapshot Proxy::snapshot() const {
     std::vector<std::uint64_t> bypasses(static_cast<std::size_t>(rules::Reason::count_));
     std::vector<std::uint64_t> pinned(static_cast<std::size_t>(session::Pin::count_));
     for (const auto& worker : workers_) {
+        out.slow_statements += worker->slow_statements();
         const session::SessionMetrics& m = worker->metrics();
         add_counts(out, m);
         out.client_bytes_in += worker->bytes_in.value();

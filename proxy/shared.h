@@ -18,6 +18,7 @@
 #include "proxy/server_connector.h"
 #include "proxy/server_pool.h"
 #include "proxy/statistics.h"
+#include "proxy/session/slow_log.h"
 #include "proxy/session/upstream_state.h"
 #include "proxy/tls.h"
 #include "proxy/user_query.h"
@@ -56,11 +57,14 @@ struct Reloadable {
         login_timeout = config.listen.login_timeout;
         catalogue_poll = config.freshness.catalogue_poll;
         barrier_limit = config.feed.barrier_limit;
+        slow_log.at_least = config.log.slow;
+        slow_log.shows_values = config.log.values;
     }
 
     std::atomic<bool> is_cache_enabled;
     std::atomic<int> clients_max, login_clients_max;
     std::atomic<std::chrono::milliseconds> login_timeout, catalogue_poll, barrier_limit;
+    session::SlowLogSettings slow_log;
 };
 
 struct Shared {

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "proxy/open_answer.h"
+#include "proxy/session/traffic.h"
 #include "sql/analyse.h"
 
 namespace larder::proxy {
@@ -20,13 +21,6 @@ constexpr std::size_t kShareOfCache = 8;             // of its bytes, what one r
 constexpr std::uint64_t kEntriesPerSecond = 10'000;  // a round looks at all entries: so many for each second of it
 
 bool is_time_over(const cache::CachedResult& answer) { return now() >= answer.expires(); }
-
-std::string shape_of(Bytes text) {
-    constexpr std::size_t kShapeBytesMax = 2'000;
-    auto shape = printable(sql::normalised(text));
-    if (shape.size() > kShapeBytesMax) shape = printable(shape.substr(0, kShapeBytesMax)) + " …";
-    return shape.empty() ? "(a statement that is not looked into)" : shape;
-}
 
 }  // namespace
 
@@ -283,7 +277,7 @@ void Verifier::found(Verdict verdict, const rules::SessionEnv& env, Bytes text, 
     VerifyFinding finding{wall_clock_us(),
                           printable(env.database),
                           fingerprint_text(fingerprint),
-                          shape_of(text),
+                          session::shape_of(text),
                           is_fault ? "different" : "undecided",
                           reason,
                           shown.summary,

@@ -23,6 +23,7 @@
 #include "proxy/redis_client.h"
 #include "proxy/session/context.h"
 #include "proxy/session/known_login.h"
+#include "proxy/session/slow_log.h"
 #include "proxy/session/statement_memo.h"
 #include "proxy/shared.h"
 
@@ -44,6 +45,7 @@ public:
     const session::TrafficRecords& traffic() const { return traffic_; }   // for readers
     const RedisNumbers* redis_numbers() const { return redis_ ? &redis_->numbers() : nullptr; }  // null: there is no Redis
     int client_count() const { return client_count_.load(std::memory_order_relaxed); }
+    std::uint64_t slow_statements() const { return slow_log_.seen.value(); }
     const session::SessionMetrics& metrics() const { return context_.metrics; }
     void adopt(int descriptor, int family, std::string address);  // counted in shared.clients already
     void post_flight(std::uint64_t connection, cache::ResultRef result, bool leads);
@@ -126,6 +128,7 @@ private:
     Timer timer_;
     session::StatementMemo memo_;
     session::TrafficRecords traffic_;
+    session::SlowLog slow_log_;
     session::KnownLogins known_logins_;
     std::unique_ptr<RedisClient> redis_;               // null: there is no second level
     session::Context context_;

@@ -27,6 +27,7 @@ namespace larder::session {
 class DatabaseCountsTable;
 class KnownLogins;
 class SharedServers;
+class SlowLog;
 class StatementMemo;
 class TrafficRecords;
 
@@ -74,6 +75,7 @@ struct Context {
     SessionMetrics metrics = {};
     StatementMemo* memo = nullptr;        // owned by the worker
     TrafficRecords* traffic = nullptr;    // the same; null: statements are not counted by shape
+    SlowLog* slow_log = nullptr;          // the same; null: slow statements are not logged. It needs `traffic`
     // The time as it is now, in us like `now`: for statistics of what goes to the server. Null: `now` has to do.
     std::int64_t (*clock_us)() = nullptr;
     std::shared_ptr<const protocol::UserFile> users = {};  // null: there is no user file; replaced on reload as the rules are

@@ -351,6 +351,8 @@ struct Session::Impl {
     // --- traffic_flow.cpp
     void count_hit(Statement& statement, const ResolvedPlan& resolved, const cache::CachedResult& hit, Outputs& out);
     // Into the entry of a Query or Execute that is about to be sent. `bind`: null for a simple Query, or if it is not at hand.
+    bool logs_slow() const;
+    void log_if_slow(const Execution& execution, std::chrono::microseconds took);
     void begin_execution(Owed& entry, const std::shared_ptr<Statement>& statement, const ResolvedPlan& resolved, const protocol::Bind* bind, Bytes types, Outputs& out);
     void end_execution(Owed& done);
     void watch_sequence(Statement& statement, const ResolvedPlan& resolved, StatementRecord* record);

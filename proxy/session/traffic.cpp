@@ -6,6 +6,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/log.h"
+#include "sql/analyse.h"
+
 namespace larder::session {
 
 std::string hex_id(std::uint64_t hash) {
@@ -13,6 +16,13 @@ std::string hex_id(std::uint64_t hash) {
     std::string id;
     for (int i = 0; i < 16; ++i, hash <<= 4) id.push_back(kHex[hash >> 60]);
     return id;
+}
+
+std::string shape_of(Bytes text) {
+    constexpr std::size_t kShapeBytesMax = 2'000;
+    auto shape = printable(sql::normalised(text));
+    if (shape.size() > kShapeBytesMax) shape = printable(shape.substr(0, kShapeBytesMax)) + " …";
+    return shape.empty() ? "(a statement that is not looked into)" : shape;
 }
 
 std::uint64_t RecordKey::hash() const {

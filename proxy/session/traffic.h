@@ -18,6 +18,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/distinct.h"
 #include "base/latency_counts.h"
@@ -29,6 +30,9 @@
 namespace larder::session {
 
 class Statement;
+
+// A statement's text with $n in the place of constants, for people: printable, and cut.
+std::string shape_of(Bytes text);
 
 struct RecordKey {
     std::uint64_t fingerprint = 0;
@@ -108,6 +112,7 @@ private:
 struct Execution {
     std::shared_ptr<StatementRecord> record;  // null: its text came for the first time, and is …
     std::shared_ptr<Statement> first_text;    // … this
+    std::shared_ptr<Statement> statement;     // only where slow ones are logged
     std::int64_t sent_us = 0;                 // by the clock, or else by the tick
     std::uint32_t time_weight = 1;            // StatementRecord::time_weight()
     std::uint64_t rows = 0, bytes = 0;

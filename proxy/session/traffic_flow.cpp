@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "proxy/session/session_impl.h"
+#include "proxy/session/slow_log.h"
 #include "sql/analyse.h"
 
 #define XXH_INLINE_ALL
@@ -143,16 +144,35 @@ void Session::Impl::begin_execution(Owed& entry, const std::shared_ptr<Statement
     const bool wants_sample = context.traffic->keeps_samples() && (execution->record == nullptr || execution->record->wants_sample());
     if (wants_sample && statement->text().size() <= StatementRecord::kSampleBytesMax) execution->sample = sample_of(statement->text(), bind, types);
     if (execution->record) execution->time_weight = execution->record->time_weight();
-    execution->sent_us = execution->time_weight > 0 ? clock_us() : context.now.us;
+    if (logs_slow()) execution->statement = statement;
+    execution->sent_us = execution->time_weight > 0 || execution->statement ? clock_us() : context.now.us;
     entry.execution = std::move(execution);
+}
+
+bool Session::Impl::logs_slow() const { return context.slow_log != nullptr && context.slow_log->is_on(); }
+
+void Session::Impl::log_if_slow(const Execution& execution, std::chrono::microseconds took) {
+    if (!logs_slow()) return;
+    context.slow_log->saw({.client = client.id,
+                           .database = database != nullptr ? std::string_view(database->name()) : std::string_view(),
+                           .role = env != nullptr ? env->current_user : login.user,
+                           .application_name = login.application_name,
+                           .reason = execution.reason == rules::Reason::none ? std::string_view() : rules::name(execution.reason),
+                           .text = execution.statement->text(),
+                           .took = took,
+                           .rows = execution.rows,
+                           .bytes = execution.bytes,
+                           .has_failed = execution.has_failed},
+                          context.now);
 }
 
 void Session::Impl::end_execution(Owed& done) {
     constexpr std::int64_t kSlowEnoughUs = 1'000;  // that a fingerprint does not matter
     if (!done.execution) return;
     auto& execution = *done.execution;
-    const auto now_us = execution.time_weight > 0 ? clock_us() : context.now.us;
+    const auto now_us = execution.time_weight > 0 || execution.statement ? clock_us() : context.now.us;
     const auto took = static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_us - execution.sent_us));
+    if (execution.statement) log_if_slow(execution, std::chrono::microseconds(took));
     std::uint32_t weight = 1;
     if (execution.first_text != nullptr && database != nullptr) {
         if (took < kSlowEnoughUs) weight = context.traffic->takes_first_text() ? TrafficRecords::kOneOf : 0;

@@ -66,10 +66,10 @@ const Parameter kRelation{"relation", "string", "", "schema.name"};
 
 std::vector<Endpoint> pages() {
     return {
-        {"GET", "/", "The dashboard", "text/html", "", dashboard_asset},
-        {"GET", "/assets/{name}", "What the dashboard is made of", "", "", dashboard_asset},
-        {"GET", "/healthz", "The process answers", "text/plain", "", healthz},
-        {"GET", "/readyz", "Clients can be sent here; 503 while PostgreSQL cannot be reached", "text/plain", "", readyz},
+        {"GET", "/", "The dashboard", "text/html", "", dashboard_asset, {}, 200, "", true},
+        {"GET", "/assets/{name}", "What the dashboard is made of", "", "", dashboard_asset, {}, 200, "", true},
+        {"GET", "/healthz", "The process answers", "text/plain", "", healthz, {}, 200, "", true},
+        {"GET", "/readyz", "Clients can be sent here; 503 while PostgreSQL cannot be reached", "text/plain", "", readyz, {}, 200, "", true},
         {"GET", "/metrics", "Metrics in Prometheus' text format", "text/plain", "", metrics},
         {"GET", "/api/v1/openapi.json", "This document", kJson, "openapi info paths", openapi},
     };
@@ -86,7 +86,7 @@ std::vector<Endpoint> state() {
         {"GET", "/api/v1/cache", "The numbers of the cache", kJson, "hits misses entries bytes bytes_max", answer_cache},
         {"DELETE", "/api/v1/cache", "Drop every cached answer, or those that depend on one relation, carry a tag or are of one shape", kJson, "dropped", answer_cache_purge,
          {kRelation, {"tag", "string", "", "of a rule or a comment"}, {"fingerprint", "string", "", "of a statement, as in /api/v1/queries"}, {"database", "string", "", "only there"}},
-         200, "", true},
+         200, "", false, true},
         {"GET", "/api/v1/cache/entries", "Cached answers; keys are digests", kJson, "entries total offset limit", answer_cache_entries,
          {kLimit, kOffset, {"sort", "string", "bytes|hits|age", "what is largest first"}, kRelation}},
         {"GET", "/api/v1/relations", "Each relation read or written so far: statements that read and write it, and what the cache keeps of it", kJson,
@@ -155,7 +155,7 @@ std::vector<Endpoint> of_checks() {
          {{"entries", "integer", "", "how many", 1, static_cast<long>(Verification::kEntriesMax)}}, 202},
         {"DELETE", "/api/v1/verify/quarantine/{fingerprint}", "Let a statement into the cache again", kJson, "lifted", answer_lift, {{"database", "string", "", "only there"}}},
         {"POST", "/api/v1/explain", "Would a statement be cached, why not, on what does its answer depend and what does it drop; it is not run", kJson,
-         "verdict cacheable reasons promise reads counters key writes", answer_explain, {}, 200, "statement and database; role, and settings as an object, if they are not those of Larder's own login", true},
+         "verdict cacheable reasons promise reads counters key writes", answer_explain, {}, 200, "statement and database; role, and settings as an object, if they are not those of Larder's own login", false, true},
     };
 }
 

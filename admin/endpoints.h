@@ -28,6 +28,7 @@ struct Endpoint {
     std::vector<Parameter> parameters = {};
     int status = 200;                        // where all went well
     std::string_view body = {};              // what it takes, as a sentence; empty: nothing
+    bool is_open = false;                    // for everybody, whatever secret reading needs
     bool takes_time = false;                 // it may ask the server, or look through all of the cache: on a thread of its own
 
     bool is_change() const { return method != "GET"; }

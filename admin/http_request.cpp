@@ -60,17 +60,19 @@ std::size_t count_members(std::string_view object) {
     return members;
 }
 
-bool has_token(const HttpRequest& request, const Sources& sources) {
+Access access_of(std::string_view authorization, const Sources& sources) {
     constexpr std::string_view kBearer = "Bearer ";
-    return !sources.token.empty() && request.authorization.starts_with(kBearer) && is_same(request.authorization.substr(kBearer.size()), sources.token);
+    if (!authorization.starts_with(kBearer)) return Access::none;
+    const auto shown = authorization.substr(kBearer.size());
+    if (!sources.token.empty() && is_same(shown, sources.token)) return Access::change;
+    return !sources.read_token.empty() && is_same(shown, sources.read_token) ? Access::read : Access::none;
 }
 
-std::optional<HttpReply> token_refusal(const HttpRequest& request, const Sources& sources) {
-    if (sources.token.empty()) return problem(403, "Forbidden", "nothing can be changed over HTTP until admin.token_file is set; the console can");
-    if (!has_token(request, sources)) {
-        return problem(401, "Unauthorized", "the header \"Authorization: Bearer <token>\" with the token of admin.token_file is missing or wrong");
-    }
-    return std::nullopt;
+std::optional<HttpReply> change_refusal(const HttpRequest& request, const Sources& sources) {
+    if (request.access == Access::change) return std::nullopt;
+    if (sources.token.empty() && !sources.has_certificates) return problem(403, "Forbidden", "nothing can be changed over HTTP until admin.token_file is set; the console can");
+    if (request.access == Access::read) return problem(403, "Forbidden", "this token or certificate may only read");
+    return problem(401, "Unauthorized", "the header \"Authorization: Bearer <token>\" with the token of admin.token_file is missing or wrong");
 }
 
 }  // namespace larder::admin

@@ -15,6 +15,7 @@ struct HttpRequest {
     std::string_view method, path, query, authorization;  // query: without its question mark
     std::string_view body = {};
     Conditions conditions = {};
+    Access access = Access::none;
 
     bool is_read() const { return method == "GET" || method == "HEAD"; }
 };
@@ -25,13 +26,10 @@ std::map<std::string_view, std::string_view> parameters_of(std::string_view quer
 // "orders%20of%20today". Nothing if a % does not stand before two hexadecimal digits.
 std::optional<std::string> percent_decoded(std::string_view text);
 
-// The request shows the token of admin.token_file.
-bool has_token(const HttpRequest& request, const Sources& sources);
-
 // The members of the object that a JSON text holds, those included whose key is there twice. The text must be one that can be parsed.
 std::size_t count_members(std::string_view object);
 
-// Nothing if the request may change something; else 401, or 403 where there is no token at all.
-std::optional<HttpReply> token_refusal(const HttpRequest& request, const Sources& sources);
+// Nothing if the request may change something; else 401, or 403 where nobody may, or this one may only read.
+std::optional<HttpReply> change_refusal(const HttpRequest& request, const Sources& sources);
 
 }  // namespace larder::admin

@@ -6,18 +6,22 @@
 #include <stdexcept>
 #include <thread>
 #include <utility>
+#include <variant>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
 
+#include "admin/admin_tls.h"
 #include "admin/endpoints.h"
 #include "admin/routes.h"
 #include "admin/streams.h"
@@ -62,10 +66,19 @@ std::string_view path_of(std::string_view target) { return target.substr(0, targ
 using Response = http::response<http::string_body>;
 using Parser = http::request_parser<http::string_body>;
 
-struct Connection {
-    explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
+using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 
-    beast::tcp_stream stream;
+struct Connection {
+    explicit Connection(tcp::socket socket) : stream(std::in_place_type<beast::tcp_stream>, std::move(socket)) {}
+    Connection(tcp::socket socket, asio::ssl::context& tls) : stream(std::in_place_type<TlsStream>, std::move(socket), tls) {}
+
+    // Its socket, with its timers; the bytes go through `stream`.
+    beast::tcp_stream& lowest() {
+        return std::visit([](auto& one) -> beast::tcp_stream& { return beast::get_lowest_layer(one); }, stream);
+    }
+
+    std::variant<beast::tcp_stream, TlsStream> stream;
+    Access by_certificate = Access::none;
     std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();  // it waits for the client, to send or to take
     std::size_t answer_bytes = 0;  // not 0: to take
     bool is_closed = false;
@@ -96,6 +109,7 @@ struct HttpServer::Impl {
     Sources sources;
     asio::io_context io{1};
     tcp::acceptor acceptor{io};
+    std::unique_ptr<AdminTls> tls;  // null: there is none
     std::thread thread;
     std::list<Connection> connections;
     LiveStream live;
@@ -107,9 +121,12 @@ struct HttpServer::Impl {
         auto address = asio::ip::make_address(config.address.host == "localhost" ? "127.0.0.1" : config.address.host, error);
         const std::string where = config.address.host + ":" + std::to_string(config.address.port);
         if (error) throw std::runtime_error("admin.address: \"" + config.address.host + "\" is not an IP address");
-        if (!address.is_loopback())
-            throw std::runtime_error("admin.address: " + where + " is not a loopback address; the admin port has no login, so it listens on loopback only"
-                                     " (reach it through an SSH tunnel or a reverse proxy with a login)");
+        if (!address.is_loopback() && !sources.reads_need_secret)
+            throw std::runtime_error("admin.address: " + where + " is not a loopback address, and whoever reaches it could read everything: set admin.read_token_file or admin.tls_ca_file"
+                                     " (or reach a loopback address through an SSH tunnel)");
+        if (!address.is_loopback() && config.tls_cert_file.empty()) log_warn("tokens can be read on their way to the admin port", {{"hint", "set admin.tls_cert_file and admin.tls_key_file"}});
+        if (!config.tls_ca_file.empty() && config.tls_cert_file.empty()) throw std::runtime_error("admin.tls_ca_file: it needs admin.tls_cert_file, or nobody shows a certificate");
+        if (!config.tls_cert_file.empty()) tls = std::make_unique<AdminTls>(config);
         const tcp::endpoint endpoint(address, config.address.port);
         acceptor.open(endpoint.protocol(), error);
         if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
@@ -131,7 +148,7 @@ struct HttpServer::Impl {
         }
         if (oldest == nullptr) return false;
         oldest->is_closed = true;
-        oldest->stream.close();  // what it waits for ends with an error, and serve() with it
+        oldest->lowest().close();  // what it waits for ends with an error, and serve() with it
         return true;
     }
 
@@ -140,29 +157,30 @@ struct HttpServer::Impl {
                                [](std::size_t sum, const Connection& connection) { return sum + (connection.is_closed ? 0 : connection.answer_bytes); });
     }
 
-    asio::awaitable<error_code> read(Connection& connection, beast::flat_buffer& buffer, Parser& parser) {
-        auto& stream = connection.stream;
+    template <class Stream>
+    asio::awaitable<error_code> read(Stream& stream, Connection& connection, beast::flat_buffer& buffer, Parser& parser) {
+        auto& lowest = connection.lowest();
         connection.since = std::chrono::steady_clock::now();
         if (buffer.size() == 0) {
-            stream.expires_after(kIdleTimeout);
+            lowest.expires_after(kIdleTimeout);
             auto [error, bytes] = co_await stream.async_read_some(buffer.prepare(kFirstReadBytes), kAwait);
             buffer.commit(bytes);
             if (error) co_return error;
         }
-        stream.expires_after(kHeaderTimeout);
+        lowest.expires_after(kHeaderTimeout);
         auto [header_error, header_bytes] = co_await http::async_read_header(stream, buffer, parser, kAwait);
         if (header_error || parser.is_done()) co_return header_error;
-        stream.expires_after(kBodyTimeout);
+        lowest.expires_after(kBodyTimeout);
         auto [error, bytes] = co_await http::async_read(stream, buffer, parser, kAwait);
         co_return error;
     }
 
     // A page from elsewhere can open a WebSocket to here without being asked (no preflight), so its origin is looked at.
-    bool takes_web_socket(const WebRequest& request) const {
+    bool takes_web_socket(const WebRequest& request, Access by_certificate) const {
         if (!wants_web_socket(request) || !is_stream(path_of(text(request.target())))) return false;
         const auto host = text(request[http::field::host]);
         return is_local_name(host) && is_own_origin(text(request[http::field::origin]), host) && has_room_for_stream() &&
-               reply_to(request).status == 426;
+               reply_to(request, by_certificate).status == 426;
     }
 
     bool has_room_for_stream() const {
@@ -170,66 +188,89 @@ struct HttpServer::Impl {
                              [](const Connection& one) { return one.is_stream && !one.is_closed; }) < static_cast<long>(kStreamsMax);
     }
 
-    HttpReply reply_to(const WebRequest& request) const {
+    // A page from elsewhere may make the browser send its certificate along; what it asks for is refused.
+    static Access certificate_of(const WebRequest& request, Access by_certificate) {
+        return is_own_origin(text(request[http::field::origin]), text(request[http::field::host])) ? by_certificate : Access::none;
+    }
+
+    HttpReply reply_to(const WebRequest& request, Access by_certificate) const {
         const auto host = text(request[http::field::host]), target = text(request.target()),
                    known = text(request[http::field::if_none_match]);
-        if (!is_local_name(host)) return problem(403, "Forbidden", "this server answers to an IP address or localhost only");
+        if (!sources.reads_need_secret && !is_local_name(host)) return problem(403, "Forbidden", "this server answers to an IP address or localhost only");
         if (wants_web_socket(request) && is_stream(path_of(target))) {
             if (!is_own_origin(text(request[http::field::origin]), host))
                 return problem(403, "Forbidden", "a page from elsewhere may not listen here");
             if (!has_room_for_stream())
                 return problem(429, "Too many streams", "there are " + std::to_string(kStreamsMax) + " WebSockets, and no more are taken");
         }
-        return if_changed(answer(text(request.method_string()), target, sources, text(request[http::field::authorization]), request.body(),
-                                 {text(request[http::field::if_match]), known}),
+        const auto shown = wants_web_socket(request) ? authorization_of_stream(request) : std::string(text(request[http::field::authorization]));
+        return if_changed(answer(text(request.method_string()), target, sources, shown, request.body(), {text(request[http::field::if_match]), known},
+                                 certificate_of(request, by_certificate)),
                           known);
     }
 
-    asio::awaitable<HttpReply> reply_in_time(const WebRequest& request) {
-        if (!takes_time(text(request.method_string()), path_of(text(request.target())))) co_return reply_to(request);
+    asio::awaitable<HttpReply> reply_in_time(const WebRequest& request, Access by_certificate) {
+        if (!takes_time(text(request.method_string()), path_of(text(request.target())))) co_return reply_to(request, by_certificate);
         if (aside_waiting >= kAsideMax) co_return problem(503, "Busy", "too many requests like this are waiting; ask again later");
         ++aside_waiting;
         const std::shared_ptr<void> done(nullptr, [this](void*) { --aside_waiting; });
-        co_return co_await asio::co_spawn(aside, [this, &request]() -> asio::awaitable<HttpReply> { co_return reply_to(request); }, asio::use_awaitable);
+        co_return co_await asio::co_spawn(aside, [this, &request, by_certificate]() -> asio::awaitable<HttpReply> { co_return reply_to(request, by_certificate); }, asio::use_awaitable);
     }
 
     asio::awaitable<void> serve(Connection& connection) {
+        if (auto* const plain = std::get_if<beast::tcp_stream>(&connection.stream)) {
+            co_await serve_requests(*plain, connection);
+        } else {
+            auto& encrypted = std::get<TlsStream>(connection.stream);
+            connection.lowest().expires_after(kHeaderTimeout);
+            auto [failed] = co_await encrypted.async_handshake(asio::ssl::stream_base::server, kAwait);
+            if (failed) co_return;  // whoever sends something else, or has a certificate of others
+            connection.by_certificate = tls->access_of(encrypted.native_handle());
+            co_await serve_requests(encrypted, connection);
+            if (connection.is_closed || connection.is_stream) co_return;
+            connection.lowest().expires_after(kAnswerTimeout);
+            co_await encrypted.async_shutdown(kAwait);
+        }
+        error_code ignored;
+        connection.lowest().socket().shutdown(tcp::socket::shutdown_send, ignored);
+    }
+
+    template <class Stream>
+    asio::awaitable<void> serve_requests(Stream& stream, Connection& connection) {
         beast::flat_buffer buffer(kHeaderBytesMax + kBodyBytesMax);
         for (int i = 0; i < kRequestsPerConnection && !connection.is_closed; ++i) {
             Parser parser;
             parser.header_limit(kHeaderBytesMax);
             parser.body_limit(kBodyBytesMax);
-            const auto read_error = co_await read(connection, buffer, parser);
+            const auto read_error = co_await read(stream, connection, buffer, parser);
             if (read_error == http::error::header_limit || read_error == http::error::body_limit || read_error == http::error::buffer_overflow) {
-                co_await write(connection, make_response(problem(413, "Too large", "the request is larger than this server reads"), 11, false, false));
+                co_await write(stream, connection, make_response(problem(413, "Too large", "the request is larger than this server reads"), 11, false, false));
                 break;
             }
             if (read_error && read_error != http::error::end_of_stream && read_error.category() == http::make_error_code(http::error::bad_method).category()) {
-                co_await write(connection, make_response(problem(400, "Bad request", "the request cannot be read"), 11, false, false));
+                co_await write(stream, connection, make_response(problem(400, "Bad request", "the request cannot be read"), 11, false, false));
                 break;
             }
             if (read_error) break;
             const auto& request = parser.get();
-            if (takes_web_socket(request)) {
+            if (takes_web_socket(request, connection.by_certificate)) {
                 connection.is_stream = true;
-                co_await serve_web_socket(connection.stream, request, sources, live);
+                co_await serve_web_socket(stream, request, sources, live);
                 co_return;
             }
             const bool keep_alive = request.keep_alive() && i + 1 < kRequestsPerConnection;
-            const auto reply = co_await reply_in_time(request);
-            if (!co_await write(connection, make_response(reply, request.version(), keep_alive, request.method() == http::verb::head)) || !keep_alive)
+            const auto reply = co_await reply_in_time(request, connection.by_certificate);
+            if (!co_await write(stream, connection, make_response(reply, request.version(), keep_alive, request.method() == http::verb::head)) || !keep_alive)
                 break;
         }
-        error_code ignored;
-        connection.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
     }
 
-    asio::awaitable<bool> write(Connection& connection, Response response) {
-        auto& stream = connection.stream;
+    template <class Stream>
+    asio::awaitable<bool> write(Stream& stream, Connection& connection, Response response) {
         connection.since = std::chrono::steady_clock::now();
         connection.answer_bytes = std::max<std::size_t>(response.body().size(), 1);
         while (answer_bytes() > kAnswerBytesMax && push_out([&](const Connection& other) { return &other != &connection && other.answer_bytes > 0; })) {}
-        stream.expires_after(kAnswerTimeout);
+        connection.lowest().expires_after(kAnswerTimeout);
         http::response_serializer<http::string_body> serializer(response);
         // A HEAD answer carries the length of a body that is not sent.
         if (response.body().empty()) {
@@ -254,7 +295,7 @@ struct HttpServer::Impl {
             }
             const auto open = static_cast<std::size_t>(std::count_if(connections.begin(), connections.end(), [](const Connection& one) { return !one.is_closed; }));
             if (open >= kConnectionsMax) push_out([](const Connection&) { return true; });
-            const auto place = connections.emplace(connections.end(), std::move(socket));
+            const auto place = tls ? connections.emplace(connections.end(), std::move(socket), tls->context()) : connections.emplace(connections.end(), std::move(socket));
             asio::co_spawn(io, serve(*place), [this, place](std::exception_ptr failure) {
                 connections.erase(place);
                 if (!failure) return;
@@ -297,7 +338,7 @@ void HttpServer::stop() {
 std::string HttpServer::url() const {
     const auto endpoint = impl_->acceptor.local_endpoint();
     const std::string host = endpoint.address().to_string();
-    return "http://" + (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
+    return (impl_->tls ? "https://" : "http://") + (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
 }
 
 }  // namespace larder::admin

@@ -40,18 +40,21 @@ HttpReply problem(int status, std::string_view title, std::string_view detail) {
     return {status, "application/problem+json", json_text(json::object{{"title", title}, {"status", status}, {"detail", detail}}) + "\n"};
 }
 
-HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization, std::string_view body, const Conditions& conditions) {
+HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization, std::string_view body, const Conditions& conditions,
+                 Access by_certificate) {
     const std::string_view path = target.substr(0, target.find('?'));
     const std::string_view query = path.size() == target.size() ? std::string_view() : target.substr(path.size() + 1);
     const auto found = endpoints_of(path);
     if (found.empty()) return problem(404, "Not found", "there is nothing here; try /, /metrics, /healthz, /readyz or /api/v1/openapi.json");
-    const HttpRequest request{method, path, query, authorization, body, conditions};
+    const HttpRequest request{method, path, query, authorization, body, conditions, std::max(by_certificate, access_of(authorization, sources))};
     const auto wanted = request.is_read() ? std::string_view("GET") : method;
     const auto endpoint = std::find_if(found.begin(), found.end(), [&](const auto* one) { return one->method == wanted; });
     if (endpoint == found.end()) return not_allowed(allowed(found));
     // Here and nowhere else, so that no endpoint can forget it.
     if ((*endpoint)->is_change()) {
-        if (auto refused = token_refusal(request, sources)) return *refused;
+        if (auto refused = change_refusal(request, sources)) return *refused;
+    } else if (sources.reads_need_secret && request.access == Access::none && !(*endpoint)->is_open) {
+        return problem(401, "Unauthorized", "the header \"Authorization: Bearer <token>\" with the token of admin.read_token_file or admin.token_file is missing or wrong");
     }
     HttpReply reply = (*endpoint)->answer(request, sources);
     if (!(*endpoint)->is_change() && reply.status == 200 && reply.etag.empty()) reply.etag = entity_tag(reply.body);

@@ -28,6 +28,9 @@ struct Conditions {
     std::string_view if_match = {}, if_none_match = {};
 };
 
+// What whoever asks may do; each may what those before it may.
+enum class Access : std::uint8_t { none, read, change };
+
 // Where the answers come from.
 struct Sources {
     Sources(SnapshotSource& source) : snapshot(source) {}  // NOLINT: where nothing else is asked for
@@ -41,14 +44,20 @@ struct Sources {
     SettingsSource* settings = nullptr;        // the same
     Verification* checks = nullptr;            // the same
     EventBus* events = nullptr;                // the same
-    std::string token;                         // that whoever changes something has to show; empty: nobody may
+    std::string token;                         // that whoever changes something has to show; empty: nobody may by a token
+    std::string read_token;                    // the same for whoever reads
+    bool reads_need_secret = false;            // a token or a certificate; only healthz, readyz and the dashboard's own files are for everybody
+    bool has_certificates = false;             // some clients show certificates that let them do something
 };
 
-// `authorization`: the header of that name. Anything that changes something wants "Bearer <token>"; a page of somebody else's in the
-// operator's browser cannot send that.
+// `authorization`: the header of that name. Anything that changes something wants "Bearer <token>", which a page of somebody else's in the
+// operator's browser cannot send; or the right certificate, of which `by_certificate` says what it allows, and that such a page was kept out.
 // `conditions`: for what changes something; what is read goes through if_changed().
 HttpReply answer(std::string_view method, std::string_view target, const Sources& sources, std::string_view authorization = {}, std::string_view body = {},
-                 const Conditions& conditions = {});
+                 const Conditions& conditions = {}, Access by_certificate = Access::none);
+
+// What the header Authorization allows.
+Access access_of(std::string_view authorization, const Sources& sources);
 
 // An entity tag of these bytes, in quotes.
 std::string entity_tag(std::string_view body);

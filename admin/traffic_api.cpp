@@ -129,7 +129,7 @@ HttpReply one_advice(const AdviceSource& advice, std::string_view id, bool with_
 // Nothing if the request may change something.
 std::optional<HttpReply> refusal(const HttpRequest& request, const Sources& sources) {
     if (request.method != "POST") return not_allowed("POST");
-    return token_refusal(request, sources);
+    return change_refusal(request, sources);
 }
 
 HttpReply outcome(const AdviceSource::Answer& answer) {
@@ -185,13 +185,13 @@ std::optional<HttpReply> answer_of_traffic(const HttpRequest& request, const Sou
     if (request.path == "/api/v1/queries" && sources.traffic != nullptr) return is_read ? queries(request, *sources.traffic) : not_allowed("GET, HEAD");
     constexpr std::string_view kQueries = "/api/v1/queries/";
     if (request.path.starts_with(kQueries) && sources.traffic != nullptr) {
-        return is_read ? one_query(*sources.traffic, request.path.substr(kQueries.size()), has_token(request, sources)) : not_allowed("GET, HEAD");
+        return is_read ? one_query(*sources.traffic, request.path.substr(kQueries.size()), request.access == Access::change) : not_allowed("GET, HEAD");
     }
     if (sources.advice == nullptr) return std::nullopt;
     if (request.path == "/api/v1/advice/workload") return advise_workload(request, sources);
     if (const long id = id_between(request.path, "/api/v1/advice/", "/deploy"); id > 0) return deploy(request, sources, id);
     if (const long id = id_between(request.path, "/api/v1/deployments/", "/revert"); id > 0) return revert(request, sources, id);
-    auto reply = read(request.path, *sources.advice, has_token(request, sources));
+    auto reply = read(request.path, *sources.advice, request.access == Access::change);
     return reply && !is_read ? not_allowed("GET, HEAD") : reply;
 }
 

@@ -114,6 +114,8 @@ struct Admin {
     Endpoint address{"127.0.0.1", 6433};
     std::string admin_users, stats_users;   // of the console, besides superusers and members of pg_monitor; names with commas between
     std::string token_file;                 // of the bearer token by which HTTP may change things; empty: it only reads
+    std::string read_token_file;            // of the one by which it may read; empty: whoever reaches it may, unless there are certificates
+    std::string tls_cert_file, tls_key_file, tls_ca_file;  // PEM; no certificate: HTTP without TLS; ca: clients are asked for theirs
     bool enabled = true;
 };
 

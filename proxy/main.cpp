@@ -200,6 +200,9 @@ private:
     // What HTTP is told from.
     admin::Sources sources(const config::Config& config, std::string token) {
         admin::Sources all(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), std::move(token));
+        all.read_token = config::read_secret(config.admin.read_token_file);
+        all.has_certificates = !config.admin.tls_ca_file.empty();
+        all.reads_need_secret = !all.read_token.empty() || all.has_certificates;
         all.settings = &settings_;
         all.checks = &proxy_.verification();
         all.events = &proxy_.events();

@@ -133,6 +133,7 @@ async function refreshLists() {
   } catch (error) {
     // The status says that it does not answer.
   }
+  showTokenButton();
 }
 
 function showTokenButton() { say("token", hasToken() ? "Forget token" : "Enter token"); }

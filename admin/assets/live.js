@@ -1,4 +1,5 @@
 // What comes by WebSocket: events, and the statements of the last second. A stream that ends is opened again, from the last event that is known.
+import { protocols } from "/assets/api.js";
 import { count, percent, time } from "/assets/format.js";
 import { element, show, table } from "/assets/elements.js";
 
@@ -9,7 +10,7 @@ let last = null;
 function connect(pathOf, onText) {
   let wait = MS_MIN;
   const open = () => {
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${pathOf()}`);
+    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${pathOf()}`, protocols());
     socket.addEventListener("message", message => { wait = MS_MIN; onText(JSON.parse(message.data)); });
     socket.addEventListener("close", () => { setTimeout(open, wait); wait = Math.min(MS_MAX, 2 * wait); });
   };

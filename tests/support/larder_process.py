@@ -29,8 +29,9 @@ def binary():
 class Larder:
     """A running Larder in front of `upstream` (a postgres_server.Server). `server` is where clients go. `state`: a folder for what survives it; none: one of its own."""
 
-    def __init__(self, upstream, settings=("freshness.writers=only-larder",), database="postgres", state=None, extra=()):
+    def __init__(self, upstream, settings=("freshness.writers=only-larder",), database="postgres", state=None, extra=(), admin_host="127.0.0.1", admin_tls=None):
         self.upstream, self.extra = upstream, extra
+        self.admin_host, self.admin_tls = admin_host, admin_tls  # admin_tls: an ssl.SSLContext for the admin port
         self.process = None
         if DIRECT:
             self.server = upstream
@@ -46,7 +47,7 @@ class Larder:
 
     def command(self, database, settings):
         # Two workers on whatever machine: what clients share has to hold between threads.
-        command = [binary(), "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}", "--upstream", self.upstream.uri(database)]
+        command = [binary(), "--listen", f"127.0.0.1:{self.port}", "--admin", f"{self.admin_host}:{self.admin_port}", "--upstream", self.upstream.uri(database)]
         for setting in ("listen.workers=2", *settings, *os.environ.get("LARDER_TEST_SETTINGS", "").split()):
             command += ["--set", setting]
         return [*command, *self.extra]
@@ -66,7 +67,8 @@ class Larder:
                 time.sleep(0.05)
 
     def http(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=20) as answer:
+        scheme = "http" if self.admin_tls is None else "https"
+        with urllib.request.urlopen(f"{scheme}://127.0.0.1:{self.admin_port}{path}", timeout=20, context=self.admin_tls) as answer:
             return answer.read().decode()
 
     def metric(self, name):

@@ -25,8 +25,8 @@ class Closed(Exception):
 
 
 class WebSocket:
-    def __init__(self, port, path, headers=None, receive_bytes=None):
-        self.socket = socket.socket()
+    def __init__(self, port, path, headers=None, receive_bytes=None, tls=None):
+        self.socket = socket.socket() if tls is None else tls.wrap_socket(socket.socket(), server_hostname="localhost")
         if receive_bytes is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(120)
@@ -35,8 +35,10 @@ class WebSocket:
         asked = {"Host": f"127.0.0.1:{port}", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(), **(headers or {})}
         self.socket.sendall((f"GET {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in asked.items()) + "\r\n").encode())
         status = int(self.stream.readline().split()[1])
-        length = 0
+        length, self.protocol = 0, None
         while (line := self.stream.readline().strip()):
+            if line.lower().startswith(b"sec-websocket-protocol:"):
+                self.protocol = line.split(b":")[1].strip().decode()
             if line.lower().startswith(b"content-length:"):
                 length = int(line.split(b":")[1])
         if status != 101:

@@ -158,6 +158,20 @@ class Console(unittest.TestCase):
         self.assertEqual(self.larder.hits(), before)
         wait_for_hit(self.larder, lambda: client.values(READ))
 
+    def test_what_psql_asks_of_the_catalogue_finds_nothing_and_is_no_error(self):
+        for text in ("\\d", "\\d+", "\\dt", "\\dv", "\\di", "\\df", "\\dn", "\\du", "\\l", "\\dx", "\\dp", "\\d orders", "\\conninfo", "\\encoding"):
+            done = self.psql(text)
+            said = done.stderr.strip()
+            self.assertTrue(said == "" or said.startswith("Did not find any"), (text, said))
+        self.assertTrue(self.psql("\\l").stdout.splitlines()[1].startswith("Name|Owner|Encoding|Collate|Ctype|"))
+        with wire.Connection("127.0.0.1", self.larder.port) as connection:
+            connection.login("postgres", "larder")
+            question = "SELECT t.oid, pg_catalog.format_type(t.oid, NULL) AS \"Name\", count(*) FROM pg_catalog.pg_type t WHERE t.typname = $1"
+            connection.send(wire.parse("", question), wire.bind("", "", [b"x"]), wire.describe_portal(), wire.execute(), wire.sync())
+            self.assertEqual([kind for kind, _ in connection.read_until((b"Z",))], [b"1", b"2", b"T", b"C", b"Z"])
+        for text in ("SELECT 1", "SELECT * FROM orders", "SELECT relname FROM pg_catalog.pg_class, orders"):
+            self.assertIn("42601", self.psql(text).stderr)
+
     def test_purge_by_tag_and_by_shape(self):
         client = self.client()
         tagged = "/* larder: tag=Home */ " + READ

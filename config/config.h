@@ -53,6 +53,7 @@ struct Upstream {
     std::vector<Endpoint> hosts{{"127.0.0.1", 5432}};
     std::string user, password, database;  // what Larder itself logs in with; user empty: Larder passes everything through
     TlsMode tls = TlsMode::prefer;
+    std::string password_file;             // goes before the password of the URI and of the environment
     std::string tls_ca_file;
     milliseconds connect_timeout{10'000};
 };

@@ -1,5 +1,6 @@
 #include "config/load.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <fstream>
@@ -10,6 +11,8 @@
 #include "config/options.h"
 #include "config/rule_table.h"
 #include "config/values.h"
+
+extern char** environ;  // POSIX, which gives it no header
 
 namespace larder::config {
 
@@ -113,12 +116,34 @@ void read_set(Config& config, const std::string& set) {
     set_option(config, *option, std::string_view(set).substr(equals + 1), "--set", 0);
 }
 
+void read_variables(Config& config, const Environment& environment) {
+    for (const auto& option : options()) {
+        const auto variable = variable_of(option.section, option.key);
+        if (const char* value = environment(variable.c_str()); value != nullptr) set_option(config, option, value, variable, 0);
+    }
+}
+
+// Other programs have variables of their own that begin with LARDER_: only those that begin as a section's do are meant for here.
+void check_variables(const char* const* environment) {
+    std::vector<std::string> known, sections;
+    for (const auto& option : options()) known.push_back(variable_of(option.section, option.key)), sections.push_back(variable_of(option.section, ""));
+    for (; environment != nullptr && *environment != nullptr; ++environment) {
+        const std::string_view entry = *environment;
+        const std::string name(entry.substr(0, entry.find('=')));
+        const bool is_ours = std::any_of(sections.begin(), sections.end(), [&](const auto& section) { return name.starts_with(section); });
+        if (!is_ours || std::find(known.begin(), known.end(), name) != known.end()) continue;
+        const auto meant = nearest(name, known);
+        throw ConfigError("environment", 0, "no key belongs to " + name + (meant.empty() ? "" : "; did you mean " + meant + "?"));
+    }
+}
+
 // What only the whole can tell.
 void check(const Config& config, const std::string& origin) {
     if (config.cache.entry_bytes_max > config.cache.bytes_max) throw ConfigError(origin, 0, "cache.entry_bytes_max must not be larger than cache.bytes_max");
     if (config.listen.tls_cert_file.empty() != config.listen.tls_key_file.empty()) {
         throw ConfigError(origin, 0, "listen.tls_cert_file and listen.tls_key_file must be given together");
     }
+    if (config.admin.tls_cert_file.empty() != config.admin.tls_key_file.empty()) throw ConfigError(origin, 0, "admin.tls_cert_file and admin.tls_key_file must be given together");
     if (config.listen.tls == TlsMode::require && config.listen.tls_cert_file.empty()) throw ConfigError(origin, 0, "listen.tls = \"require\" needs listen.tls_cert_file");
     if (config.admin.enabled && config.admin.address.port == config.listen.address.port && config.admin.address.host == config.listen.address.host) {
         throw ConfigError(origin, 0, "listen.address and admin.address must differ");
@@ -131,9 +156,11 @@ Config load(const std::string& file, const std::vector<std::string>& sets, const
     Config config;
     const std::string origin = file.empty() ? "configuration" : file;
     if (!file.empty()) read_toml(config, file);
+    read_variables(config, environment);
     for (const auto& set : sets) read_set(config, set);
     try {
         resolve_upstream(config.upstream, environment);
+        if (!config.upstream.password_file.empty()) config.upstream.password = read_secret(config.upstream.password_file);
     } catch (const std::invalid_argument& error) {
         throw ConfigError(origin, 0, std::string("upstream.uri: ") + error.what());
     }
@@ -142,7 +169,14 @@ Config load(const std::string& file, const std::vector<std::string>& sets, const
 }
 
 Config load(const std::string& file, const std::vector<std::string>& sets) {
+    check_variables(environ);
     return load(file, sets, [](const char* variable) -> const char* { return std::getenv(variable); });
+}
+
+std::string variable_of(std::string_view section, std::string_view key) {
+    std::string name = "LARDER_" + std::string(section) + '_' + std::string(key);
+    for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    return name;
 }
 
 std::string print_config(const Config& config) {

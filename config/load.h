@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.h"
@@ -9,11 +10,14 @@
 
 namespace larder::config {
 
-// What is later goes before what is earlier: defaults, libpq's environment, the file, then `sets` ("section.key=value") in
-// their order. `file` empty: none is read. Throws ConfigError; no message holds a password.
+// What is later goes before what is earlier: defaults, libpq's environment, the file, variables such as LARDER_CACHE_BYTES_MAX for each
+// key, then `sets` ("section.key=value") in their order. `file` empty: none is read. Throws ConfigError; no message holds a password.
 Config load(const std::string& file, const std::vector<std::string>& sets, const Environment& environment);
-// With the process's environment.
+// With the process's environment, in which a variable that begins as one of a section's does and names no key is an error.
 Config load(const std::string& file, const std::vector<std::string>& sets);
+
+// "LARDER_CACHE_BYTES_MAX" of cache.bytes_max.
+std::string variable_of(std::string_view section, std::string_view key);
 
 // A larder.toml with every key, its value now and its documentation. Passwords are shown as ***.
 std::string print_config(const Config& config);

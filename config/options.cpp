@@ -245,6 +245,7 @@ constexpr std::array kOptions{
     option<Duration<MEMBER(listen.login_timeout), 1'000, kDayMs>>("listen", "login_timeout", duration, false, "from 1s to 1d", "how long a client may take to log in"),
     option<Duration<MEMBER(listen.tcp_keepalive_idle), 1'000, kDayMs>>("listen", "tcp_keepalive_idle", duration, true, "from 1s to 1d", "idle time after which a client's connection is probed"),
     option<UpstreamUri>("upstream", "uri", string, true, "", "PostgreSQL as libpq names it, with the login of Larder itself; what is missing comes from PGHOST, PGUSER …"),
+    option<String<MEMBER(upstream.password_file)>>("upstream", "password_file", string, true, "", "file with the password of Larder's own login, whose first line counts; empty: that of the URI, or PGPASSWORD"),
     option<String<MEMBER(upstream.tls_ca_file)>>("upstream", "tls_ca_file", string, true, "", "authorities (PEM) for sslmode verify-ca and verify-full; sslrootcert in the URI is the same"),
     option<Duration<MEMBER(upstream.connect_timeout), 100, kDayMs>>("upstream", "connect_timeout", duration, true, "from 100ms to 1d", "how long connecting to the server may take"),
     option<PoolModeName>("pool", "mode", choice, true, "session, auto, transaction or statement", "when a client gives its server connection back: at its end, or after each transaction"),

@@ -85,6 +85,37 @@ TEST_CASE("a key set on the command line goes before the file, and the later bef
     CHECK(config.listen.address.host == "::1");
 }
 
+TEST_CASE("each key has a variable, which goes before the file and after the command line") {
+    const Environment environment = [](const char* name) -> const char* {
+        const std::string_view variable = name;
+        return variable == "LARDER_CACHE_BYTES_MAX" ? "64MB" : variable == "LARDER_LISTEN_WORKERS" ? "3" : nullptr;
+    };
+    const TempFile file("[cache]\nbytes_max = \"32MB\"\n");
+    const auto config = load(file.path(), {"listen.workers=4"}, environment);
+    CHECK(config.cache.bytes_max == 64u << 20);
+    CHECK(config.listen.workers == 4);
+    CHECK_THROWS_WITH(load("", {}, [](const char* name) { return std::string_view(name) == "LARDER_CACHE_TTL" ? "soon" : nullptr; }), Catch::StartsWith("LARDER_CACHE_TTL: cache.ttl"));
+}
+
+TEST_CASE("a variable that nearly names a key is an error of the process's environment, and others' are not") {
+    ::setenv("LARDER_BINARY", "larder", 1);
+    ::setenv("LARDER_PASSWORD", "secret", 1);
+    CHECK_NOTHROW(load("", {}));
+    ::setenv("LARDER_CACHE_BYTE_MAX", "64MB", 1);
+    CHECK_THROWS_WITH(load("", {}), Catch::Contains("no key belongs to LARDER_CACHE_BYTE_MAX; did you mean LARDER_CACHE_BYTES_MAX?"));
+    ::unsetenv("LARDER_CACHE_BYTE_MAX");
+    CHECK_NOTHROW(load("", {}));
+    ::unsetenv("LARDER_PASSWORD");
+}
+
+TEST_CASE("Larder's own password can be in a file") {
+    const TempFile file("from the file\nand no more\n");
+    const auto config = load("", {"upstream.uri=postgres://larder:other@localhost/shop", "upstream.password_file=" + file.path()}, no_environment);
+    CHECK(config.upstream.password == "from the file");
+    CHECK(print_config(config).find("from the file") == std::string::npos);
+    CHECK_THROWS_AS(load("", {"upstream.password_file=/nonexistent"}, no_environment), ConfigError);
+}
+
 TEST_CASE("errors name file, line and the nearest key") {
     CHECK(holds(error_of("[cache]\n\nbyte_max = 5\n"), ":3: unknown key 'cache.byte_max'; did you mean 'cache.bytes_max'?"));
     CHECK(holds(error_of("[cahce]\nttl = 5\n"), ":1: unknown key 'cahce'; did you mean 'cache'?"));
@@ -106,6 +137,7 @@ TEST_CASE("errors name file, line and the nearest key") {
 }
 
 TEST_CASE("what only the whole can tell") {
+    CHECK_THROWS_WITH(read("[admin]\ntls_cert_file = \"c\"\n"), Catch::Contains("must be given together"));
     CHECK(holds(error_of("[cache]\nbytes_max = \"1MB\"\nentry_bytes_max = \"2MB\"\n"), "entry_bytes_max"));
     CHECK(holds(error_of("[listen]\ntls_cert_file = \"x\"\n"), "given together"));
     CHECK(holds(error_of("[listen]\ntls = \"require\"\n"), "needs listen.tls_cert_file"));

@@ -12,6 +12,7 @@
 #include "admin/advice_events.h"
 #include "admin/console.h"
 #include "admin/http_server.h"
+#include "admin/webhooks.h"
 #include "advisor/command.h"
 #include "advisor/service.h"
 #include "base/log.h"
@@ -74,6 +75,8 @@ std::string history_file(const config::Advisor& advisor) { return advisor.histor
 std::string rules_file(const config::Config& config) {
     return config.cache.rules_file.empty() ? in_state_directory("rules-" + std::to_string(config.listen.address.port) + ".toml") : config.cache.rules_file;
 }
+
+std::string dead_letter_prefix(const config::Config& config) { return in_state_directory("webhook-" + std::to_string(config.listen.address.port) + "-"); }
 
 // Null: it is off, or there is no login by which it could ask.
 std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, proxy::Proxy& proxy) {
@@ -150,9 +153,15 @@ class Program {
 public:
     Program(const config::CommandLine& options, const config::Config& config)
         : proxy_(config, rules_file(config)), settings_(proxy_, options.config_file, options.sets, config), advisor_(make_advisor(config, proxy_)),
-          console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), &settings_, &proxy_.operations(), &proxy_.verification()) {
+          console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), &settings_, &proxy_.operations(), &proxy_.verification()),
+          webhooks_(proxy_.events(), config.events.interval, dead_letter_prefix(config)), first_webhooks_(webhooks_.read(config.webhooks)) {
         proxy_.set_console(console_);
         console_.set_events(proxy_.events());
+        console_.set_webhooks(webhooks_);
+        settings_.also_reload([this](const config::Config& read) -> std::function<void()> {
+            auto made = std::make_shared<std::vector<std::unique_ptr<admin::Webhook>>>(webhooks_.read(read.webhooks));
+            return [this, made] { webhooks_.take_over(std::move(*made)); };
+        });
         if (advisor_)
             proxy_.watch_also([this, seen = admin::AdviceEvents(*advisor_, proxy_.events())]() mutable { seen.look(wall_clock_us()); });
         proxy_.operations().on_shutdown([] { ::kill(::getpid(), SIGTERM); });
@@ -161,6 +170,7 @@ public:
     }
 
     int run(const config::Config& config, const sigset_t& signals) {
+        webhooks_.take_over(std::move(first_webhooks_));  // before the first event
         proxy_.start(proxy::passed_sockets());
         if (http_) http_->start();
         say_ready(config);
@@ -206,6 +216,7 @@ private:
         all.settings = &settings_;
         all.checks = &proxy_.verification();
         all.events = &proxy_.events();
+        all.webhooks = &webhooks_;
         return all;
     }
 
@@ -246,6 +257,7 @@ private:
     int finish() {
         if (http_) http_->stop();
         proxy_.stop();
+        webhooks_.stop();  // what has happened until now is told
         advisor_.reset();
         log_info("stopped");
         return kDone;
@@ -256,6 +268,8 @@ private:
     proxy::Settings settings_;
     std::unique_ptr<advisor::Service> advisor_;  // null: off, or Larder has no login of its own
     admin::Console console_;
+    admin::Webhooks webhooks_;
+    std::vector<std::unique_ptr<admin::Webhook>> first_webhooks_;  // until run()
     std::unique_ptr<admin::HttpServer> http_;
 };
 
@@ -271,7 +285,8 @@ int run(const std::vector<std::string>& arguments) {
     const config::Config config = config::load(options.config_file, options.sets);
     if (options.print_config) return std::fputs(config::print_config(config).c_str(), stdout), kDone;
     if (options.check) {
-        const proxy::Proxy checked(config, rules_file(config));  // rules and certificates too
+        proxy::Proxy checked(config, rules_file(config));  // rules and certificates too
+        admin::Webhooks(checked.events(), config.events.interval, {}).read(config.webhooks);
         return std::puts("the configuration is valid"), kDone;
     }
     init_log_from(config.log);

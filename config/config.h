@@ -124,6 +124,11 @@ struct Events {
     int newest_max = 10'000;     // that are kept for those who come back and ask
     milliseconds interval{100};  // how often is looked for what has changed
     bool log = false;            // each event is a line of the log
+    std::string notify_channel;  // each event is a NOTIFY there, in upstream.database; empty: none
+    bool purge_tags = false;     // a write also drops the answers that carry a tag of its table
+    std::string refresh_views;   // materialized views of upstream.database, with commas between
+    milliseconds work_delay{1'000};  // from an event to that work: what comes meanwhile is done along with it
+    milliseconds refresh_timeout{600'000};
 };
 
 enum class LogFormat : std::uint8_t { text, json };

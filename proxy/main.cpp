@@ -11,6 +11,8 @@
 
 #include "admin/advice_events.h"
 #include "admin/console.h"
+#include "admin/event_report.h"
+#include "admin/json_text.h"
 #include "admin/http_server.h"
 #include "admin/webhooks.h"
 #include "advisor/command.h"
@@ -22,6 +24,8 @@
 #include "config/pgbouncer_import.h"
 #include "config/upstream_uri.h"
 #include "proxy/catalogue_loader.h"
+#include "proxy/event_notifier.h"
+#include "proxy/event_work.h"
 #include "proxy/proxy.h"
 #include "proxy/service_manager.h"
 #include "proxy/settings.h"
@@ -173,6 +177,7 @@ public:
         webhooks_.take_over(std::move(first_webhooks_));  // before the first event
         proxy_.start(proxy::passed_sockets());
         if (http_) http_->start();
+        start_event_readers(config);
         say_ready(config);
         manager_.ready("listening on " + proxy_.address());
         const auto interval = manager_.watchdog_interval();
@@ -205,6 +210,21 @@ private:
                     config.upstream.user.empty() ? "" : (" -U " + config.upstream.user).c_str(),
                     config.upstream.database.empty() ? "" : (" -d " + config.upstream.database).c_str());
         std::fflush(stdout);
+    }
+
+    void start_event_readers(const config::Config& config) {
+        if (config.upstream.user.empty()) return;  // no login by which they could do anything
+        if (!config.events.notify_channel.empty()) {
+            notifier_ = std::make_unique<proxy::EventNotifier>(proxy_.events(), config, [](const Event& event) { return admin::json_text(admin::event_object(event)); });
+            notifier_->start();
+        }
+        if (proxy::EventWork::is_wanted(config.events)) {
+            work_ = std::make_unique<proxy::EventWork>(proxy_.events(), config, [this](const std::string& tag) {
+                if (tag.empty()) proxy_.purge_cache();
+                else proxy_.purge_tag("", tag);
+            });
+            work_->start();
+        }
     }
 
     // What HTTP is told from.
@@ -256,8 +276,10 @@ private:
 
     int finish() {
         if (http_) http_->stop();
+        if (work_) work_->stop();  // it is a client of the proxy
         proxy_.stop();
         webhooks_.stop();  // what has happened until now is told
+        if (notifier_) notifier_->stop();
         advisor_.reset();
         log_info("stopped");
         return kDone;
@@ -270,6 +292,8 @@ private:
     admin::Console console_;
     admin::Webhooks webhooks_;
     std::vector<std::unique_ptr<admin::Webhook>> first_webhooks_;  // until run()
+    std::unique_ptr<proxy::EventNotifier> notifier_;  // null: not wanted
+    std::unique_ptr<proxy::EventWork> work_;          // the same
     std::unique_ptr<admin::HttpServer> http_;
 };
 

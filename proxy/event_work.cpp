@@ -71,7 +71,7 @@ void EventWork::gather() {
     }
 }
 
-// Only writes: a purge would be the reason for the next one, and a refresh changes the catalogue.
+// Only writes: they alone change what a view is made from. A refresh changes the catalogue, and a purge by tag is of our own making.
 void EventWork::take(const Event& event) {
     if (event.kind != EventKind::invalidation) return;
     if (event.relation.empty() || relations_.size() >= kNamesMax) {

@@ -15,6 +15,7 @@
 #include "admin/rule_console.h"
 #include "admin/traffic_console.h"
 #include "admin/verify_report.h"
+#include "admin/webhook_report.h"
 
 namespace larder::admin {
 namespace {
@@ -174,6 +175,7 @@ std::vector<Command> all_commands() {
         {{"SHOW", "REDIS"}, "the second level of the cache: whether it is in use, how long it takes, what came from it and what went there", false, show_redis},
         {{"SHOW", "FEED"}, "the change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped", false, show_feed},
         {{"SHOW", "EVENTS"}, "the newest 1000 events: invalidations, purges, rules, and what became of PostgreSQL and the feed", false, nullptr},
+        {{"SHOW", "WEBHOOKS"}, "where events are sent to: what was taken, tried again, given up and lost, and how far it is behind", false, nullptr},
         {{"SHOW", "CONFIG"}, "the configuration in force; passwords are ***", false, nullptr},
         {{"RELOAD"}, "read the configuration again, as SIGHUP does (admins only)", true, nullptr},
         {{"KILL_CLIENT", "n"}, "end the session of a client, by ptr of SHOW CLIENTS (admins only)", true, nullptr},
@@ -320,6 +322,8 @@ ConsoleReply Console::run_with_words(const std::vector<std::string>& words, std:
     if (words[0] == "PURGE") return run_purge(statement, words);
     if (words[0] == "SHOW" && words[1] == "EVENTS")
         return events_ == nullptr ? failure("55000", "there are no events here") : show_events(*events_);
+    if (words[0] == "SHOW" && words[1] == "WEBHOOKS")
+        return webhooks_ == nullptr ? failure("55000", "there are no webhooks here") : show_webhooks(*webhooks_);
     if (words[1] == "RELATIONS") return show_relations(source_, traffic_);
     if (words[0] == "SHOW" && words[1] == "QUERIES") return traffic_ == nullptr ? no_advisor() : show_queries(*traffic_);
     if (advice_ == nullptr) return no_advisor();

@@ -12,6 +12,7 @@
 
 #include <boost/asio/thread_pool.hpp>
 
+#include "admin/webhooks.h"
 #include "base/advice.h"
 #include "base/console.h"
 #include "base/events.h"
@@ -35,6 +36,8 @@ public:
         : source_(source), traffic_(traffic), advice_(advice), rules_(rules), settings_(settings), operations_(operations), checks_(checks) {}
     // For SHOW EVENTS; before the first run().
     void set_events(const EventBus& events) { events_ = &events; }
+    // For SHOW WEBHOOKS; the same.
+    void set_webhooks(const Webhooks& webhooks) { webhooks_ = &webhooks; }
     ConsoleReply run(std::string_view statement, bool is_admin) override;
 
 private:
@@ -52,6 +55,7 @@ private:
     Operations* operations_;
     Verification* checks_;
     const EventBus* events_ = nullptr;
+    const Webhooks* webhooks_ = nullptr;
     boost::asio::thread_pool aside_{1};  // for what would hold up a session's thread
     std::shared_ptr<std::atomic<int>> aside_waiting_ = std::make_shared<std::atomic<int>>(0);
 };

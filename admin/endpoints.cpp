@@ -17,6 +17,7 @@
 #include "admin/streams.h"
 #include "admin/traffic_api.h"
 #include "admin/verify_report.h"
+#include "admin/webhook_report.h"
 
 namespace larder::admin {
 namespace {
@@ -39,7 +40,8 @@ HttpReply readyz(const HttpRequest&, const Sources& sources) {
 
 HttpReply metrics(const HttpRequest&, const Sources& sources) {
     const auto counts = sources.advice == nullptr ? std::nullopt : std::optional(sources.advice->counts());
-    return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(sources.snapshot.snapshot(), counts ? &*counts : nullptr)};
+    return {200, "text/plain; version=0.0.4; charset=utf-8",
+            metrics_text(sources.snapshot.snapshot(), counts ? &*counts : nullptr, sources.webhooks)};
 }
 
 template <std::string (*text)(const SnapshotSource&)>
@@ -83,6 +85,7 @@ std::vector<Endpoint> state() {
          "address workers_up hits errors", [](const HttpRequest&, const Sources& sources) { return document(redis_object(sources.snapshot.snapshot())); }},
         {"GET", "/api/v1/feed", "The change feed, which tells of writes that go round Larder: its state, how far it is behind, what it dropped", kJson,
          "state lag_seconds commits", [](const HttpRequest&, const Sources& sources) { return document(feed_object(sources.snapshot.snapshot())); }},
+        {"GET", "/api/v1/webhooks", "Where events are sent to: what was taken, tried again, given up and lost, and how far it is behind", kJson, "webhooks", answer_webhooks},
         {"GET", "/api/v1/cache", "The numbers of the cache", kJson, "hits misses entries bytes bytes_max", answer_cache},
         {"DELETE", "/api/v1/cache", "Drop every cached answer, or those that depend on one relation, carry a tag or are of one shape", kJson, "dropped", answer_cache_purge,
          {kRelation, {"tag", "string", "", "of a rule or a comment"}, {"fingerprint", "string", "", "of a statement, as in /api/v1/queries"}, {"database", "string", "", "only there"}},

@@ -199,19 +199,39 @@ void add_events(Families& out, const Snapshot& s) {
     auto& dropped =
         out.add("larder_events_dropped_total",
                 "Events that a sink lost; of websocket: clients that were closed because they took none in time.", MetricType::Counter);
-    for (const auto* const sink : {"websocket", "log"}) {
+    for (const auto* const sink : {"websocket", "log", "webhook"}) {
         const auto found =
             std::find_if(s.events_dropped.begin(), s.events_dropped.end(), [&](const auto& one) { return one.first == sink; });
         Families::put(dropped, {{"sink", sink}}, found == s.events_dropped.end() ? 0 : real(found->second));
     }
     for (const auto& [sink, count] : s.events_dropped) {
-        if (sink != "websocket" && sink != "log") Families::put(dropped, {{"sink", sink}}, real(count));
+        if (sink != "websocket" && sink != "log" && sink != "webhook") Families::put(dropped, {{"sink", sink}}, real(count));
     }
+}
+
+void add_webhooks(Families& out, const std::vector<WebhookStatus>& all) {
+    if (all.empty()) return;
+    const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
+        auto& family = out.add(name, help, type);
+        for (const auto& one : all) Families::put(family, {{"webhook", one.name}}, value(one));
+    };
+    add("larder_webhook_up", "1 if the last request was taken, or there was none.", MetricType::Gauge,
+        [](const auto& one) { return one.problem.empty() ? 1.0 : 0.0; });
+    add("larder_webhook_lag_seconds", "Since the oldest event was made that is being sent; 0 if none is.", MetricType::Gauge,
+        [](const auto& one) { return one.lag_seconds; });
+    add("larder_webhook_sent_total", "Events that were taken.", MetricType::Counter, [](const auto& one) { return real(one.sent); });
+    add("larder_webhook_requests_total", "Requests, those included that were tried again.", MetricType::Counter,
+        [](const auto& one) { return real(one.requests); });
+    add("larder_webhook_retries_total", "Requests that were tried again.", MetricType::Counter, [](const auto& one) { return real(one.retries); });
+    add("larder_webhook_dead_total", "Events that were given up; they are in the dead-letter file.", MetricType::Counter,
+        [](const auto& one) { return real(one.dead); });
+    add("larder_webhook_dropped_total", "Events that left the ring before they were sent.", MetricType::Counter,
+        [](const auto& one) { return real(one.dropped); });
 }
 
 }  // namespace
 
-std::string metrics_text(const Snapshot& snapshot, const AdvisorCounts* advisor) {
+std::string metrics_text(const Snapshot& snapshot, const AdvisorCounts* advisor, const Webhooks* webhooks) {
     Families families;
     add_cache(families, snapshot);
     add_freshness(families, snapshot);
@@ -219,6 +239,7 @@ std::string metrics_text(const Snapshot& snapshot, const AdvisorCounts* advisor)
     add_feed(families, snapshot);
     add_redis(families, snapshot);
     add_events(families, snapshot);
+    if (webhooks != nullptr) add_webhooks(families, webhooks->status());
     add_connections(families, snapshot);
     if (advisor != nullptr) add_advisor(families, *advisor);
     return families.text();

@@ -4,12 +4,13 @@
 
 #include <string>
 
+#include "admin/webhooks.h"
 #include "base/advice.h"
 #include "base/snapshot.h"
 
 namespace larder::admin {
 
 // `advisor`: null while there is none; then it has no metrics.
-std::string metrics_text(const Snapshot& snapshot, const AdvisorCounts* advisor = nullptr);
+std::string metrics_text(const Snapshot& snapshot, const AdvisorCounts* advisor = nullptr, const Webhooks* webhooks = nullptr);
 
 }  // namespace larder::admin

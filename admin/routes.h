@@ -31,6 +31,8 @@ struct Conditions {
 // What whoever asks may do; each may what those before it may.
 enum class Access : std::uint8_t { none, read, change };
 
+class Webhooks;
+
 // Where the answers come from.
 struct Sources {
     Sources(SnapshotSource& source) : snapshot(source) {}  // NOLINT: where nothing else is asked for
@@ -44,6 +46,7 @@ struct Sources {
     SettingsSource* settings = nullptr;        // the same
     Verification* checks = nullptr;            // the same
     EventBus* events = nullptr;                // the same
+    const Webhooks* webhooks = nullptr;        // the same
     std::string token;                         // that whoever changes something has to show; empty: nobody may by a token
     std::string read_token;                    // the same for whoever reads
     bool reads_need_secret = false;            // a token or a certificate; only healthz, readyz and the dashboard's own files are for everybody

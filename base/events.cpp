@@ -60,6 +60,7 @@ EventPage EventBus::after(std::uint64_t id, std::size_t max, const EventFilter& 
     // An id from the future is of a process whose clock was ahead.
     page.has_gap = id + 1 < oldest || id > last_id_;
     page.next = page.has_gap ? oldest - 1 : id;
+    if (id + 1 < oldest && id + 1 >= first_id_) page.lost = oldest - 1 - id;
     for (auto at = static_cast<std::size_t>(page.next + 1 - oldest); at < ring_.size() && page.events.size() < max; ++at) {
         if (filter.takes(*ring_[at])) page.events.push_back(ring_[at]);
         page.next = ring_[at]->id;

@@ -62,11 +62,13 @@ struct EventFilter {
     std::vector<EventKind> kinds;
     std::string relation, tag;
     bool takes(const Event& event) const;
+    friend bool operator==(const EventFilter&, const EventFilter&) = default;
 };
 
 struct EventPage {
     std::vector<EventRef> events;  // oldest first
     std::uint64_t next = 0;        // the id to go on from
+    std::uint64_t lost = 0;        // with has_gap: how many ids after the one that was asked for have left the ring; 0 if it was never this process's
     bool has_gap = false;          // some that came after the id asked for are gone, or it is of another process
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/events.h"
 #include "base/freshness_level.h"
 
 namespace larder::config {
@@ -124,6 +125,11 @@ struct Events {
     int newest_max = 10'000;     // that are kept for those who come back and ask
     milliseconds interval{100};  // how often is looked for what has changed
     bool log = false;            // each event is a line of the log
+    std::string notify_channel;  // each event is a NOTIFY there, in upstream.database; empty: none
+    bool purge_tags = false;     // a write also drops the answers that carry a tag of its table
+    std::string refresh_views;   // materialized views of upstream.database, with commas between
+    milliseconds work_delay{1'000};  // from an event to that work: what comes meanwhile is done along with it
+    milliseconds refresh_timeout{600'000};
 };
 
 enum class LogFormat : std::uint8_t { text, json };
@@ -170,6 +176,23 @@ struct RedisAddress {
     bool is_tls = false;
 };
 
+// What a webhook's requests look like: events as JSON, or the purge of surrogate keys at a cache of pages.
+enum class WebhookPreset : std::uint8_t { events, varnish, nginx, fastly, cloudflare };
+// Where events are sent to (docs/events.md).
+struct Webhook {
+    std::string name, url;                  // url: http:// or https://
+    WebhookPreset preset = WebhookPreset::events;
+    std::string secret_file;                // of events: the key of their signature; of a preset: the token that is shown
+    std::string tls_ca_file;                // empty: the system's authorities
+    std::string dead_letter_file;           // empty: in the state directory
+    EventFilter filter;                     // kinds, relation, tag
+    int batch_max = 100;                    // events of one request
+    milliseconds timeout{10'000};           // of one request
+    milliseconds retry_for{600'000};        // an event this old is given up when it fails again
+    friend bool operator==(const Webhook&, const Webhook&) = default;
+};
+inline constexpr std::size_t kWebhooksMax = 16;  // each has a thread
+
 struct Config {
     Listen listen;
     Upstream upstream;
@@ -183,6 +206,7 @@ struct Config {
     Log log;
     Events events;
     std::vector<Rule> rules;
+    std::vector<Webhook> webhooks;
 };
 
 // "anna, bert" as two names.

@@ -11,6 +11,7 @@
 #include "config/options.h"
 #include "config/rule_table.h"
 #include "config/values.h"
+#include "config/webhook_table.h"
 
 extern char** environ;  // POSIX, which gives it no header
 
@@ -27,7 +28,7 @@ constexpr std::array<std::string_view, 1> kLaterSections{"cluster"};
     for (const auto section : kLaterSections) {
         if (key == section || key.starts_with(std::string(section) + ".")) throw ConfigError(origin, line, "[" + std::string(section) + "] is not available in this version");
     }
-    std::vector<std::string> known{"rule"};
+    std::vector<std::string> known{"rule", "webhook"};
     for (const auto& option : options()) {
         known.push_back(option.name());
         if (key.find('.') == std::string::npos) known.emplace_back(option.section);
@@ -71,6 +72,10 @@ void read_table(Config& config, const toml::table& root, const std::string& orig
         const int line = static_cast<int>(node.source().begin.line);
         if (section == "rule") {
             config.rules = read_rules(node, origin);
+            continue;
+        }
+        if (section == "webhook") {
+            config.webhooks = read_webhooks(node, origin);
             continue;
         }
         const auto* table = node.as_table();
@@ -195,6 +200,7 @@ std::string print_config(const Config& config) {
         out << '\n' << option.key << " = " << option.print(config) << '\n';
     }
     for (const auto& rule : config.rules) out << '\n' << print_rule(rule);
+    for (const auto& webhook : config.webhooks) out << '\n' << print_webhook(webhook);
     return out.str();
 }
 

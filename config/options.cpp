@@ -193,6 +193,16 @@ struct RedisTls {
     static std::string print(const Config& config) { return toml_string(name(config.redis.tls)); }
 };
 
+// The server's limit of a name is 63 bytes; a longer one would be refused at each attempt.
+struct NotifyChannel {
+    static std::string set(Config& config, std::string_view text) {
+        if (text.size() > 63 || text.find('\0') != std::string_view::npos) return "must be a name of 63 bytes at most";
+        config.events.notify_channel = text;
+        return {};
+    }
+    static std::string print(const Config& config) { return toml_string(config.events.notify_channel); }
+};
+
 struct LogLevel {
     static std::string set(Config& config, std::string_view text) {
         for (const std::string_view level : {"trace", "debug", "info", "warn", "error"}) {
@@ -306,6 +316,11 @@ constexpr std::array kOptions{
         "events", "interval", duration, true, "from 10ms to 1min",
         "how often is looked for what has changed; all writes to a relation in between are one event"),
     option<Boolean<MEMBER(events.log)>>("events", "log", boolean, true, "", "whether each event is a line of the log as well"),
+    option<NotifyChannel>("events", "notify_channel", string, true, "", "each event is a NOTIFY on this channel of upstream.database (docs/events.md); empty: none"),
+    option<Boolean<MEMBER(events.purge_tags)>>("events", "purge_tags", boolean, true, "", "whether a write to a table also drops every answer that carries a tag of the table's rules"),
+    option<String<MEMBER(events.refresh_views)>>("events", "refresh_views", string, true, "", "materialized views of upstream.database, with commas between, that are refreshed after a write to what they are made from"),
+    option<Duration<MEMBER(events.work_delay), 10, 3'600'000>>("events", "work_delay", duration, true, "from 10ms to 1h", "from a write to that work: what is written meanwhile is done along with it"),
+    option<Duration<MEMBER(events.refresh_timeout), 100, kDayMs>>("events", "refresh_timeout", duration, true, "from 100ms to 1d", "how long one refresh may take"),
     option<LogLevel>("log", "level", choice, false, "trace, debug, info, warn or error", "what is logged"),
     option<LogFormatName>("log", "format", choice, true, "text or json", "how a line is written"),
     option<String<MEMBER(log.file)>>("log", "file", string, true, "", "empty: standard error"),

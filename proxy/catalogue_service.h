@@ -15,8 +15,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/backoff.h"
 #include "base/clock.h"
-#include "proxy/backoff.h"
 #include "proxy/pg_connection.h"
 #include "proxy/shared.h"
 

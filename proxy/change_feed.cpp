@@ -5,8 +5,8 @@
 
 #include <poll.h>
 
+#include "base/backoff.h"
 #include "base/log.h"
-#include "proxy/backoff.h"
 #include "proxy/lsn.h"
 
 namespace larder::proxy {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <random>
 
+#include "base/backoff.h"
 #include "base/log.h"
-#include "proxy/backoff.h"
 
 namespace larder::proxy {
 namespace {

@@ -52,7 +52,8 @@ void EventWatch::stop() {
 void EventWatch::run() {
     auto looked = now();
     std::unique_lock lock(mutex_);
-    while (!wakeup_.wait_for(lock, interval_, [this] { return is_stopping_; })) {
+    for (bool is_last = false; !is_last;) {
+        is_last = wakeup_.wait_for(lock, interval_, [this] { return is_stopping_; });  // then once more: for what was written last
         lock.unlock();
         try {
             look();

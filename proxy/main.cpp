@@ -11,7 +11,10 @@
 
 #include "admin/advice_events.h"
 #include "admin/console.h"
+#include "admin/event_report.h"
+#include "admin/json_text.h"
 #include "admin/http_server.h"
+#include "admin/webhooks.h"
 #include "advisor/command.h"
 #include "advisor/service.h"
 #include "base/log.h"
@@ -21,6 +24,8 @@
 #include "config/pgbouncer_import.h"
 #include "config/upstream_uri.h"
 #include "proxy/catalogue_loader.h"
+#include "proxy/event_notifier.h"
+#include "proxy/event_work.h"
 #include "proxy/proxy.h"
 #include "proxy/service_manager.h"
 #include "proxy/settings.h"
@@ -74,6 +79,8 @@ std::string history_file(const config::Advisor& advisor) { return advisor.histor
 std::string rules_file(const config::Config& config) {
     return config.cache.rules_file.empty() ? in_state_directory("rules-" + std::to_string(config.listen.address.port) + ".toml") : config.cache.rules_file;
 }
+
+std::string dead_letter_prefix(const config::Config& config) { return in_state_directory("webhook-" + std::to_string(config.listen.address.port) + "-"); }
 
 // Null: it is off, or there is no login by which it could ask.
 std::unique_ptr<advisor::Service> make_advisor(const config::Config& config, proxy::Proxy& proxy) {
@@ -150,9 +157,15 @@ class Program {
 public:
     Program(const config::CommandLine& options, const config::Config& config)
         : proxy_(config, rules_file(config)), settings_(proxy_, options.config_file, options.sets, config), advisor_(make_advisor(config, proxy_)),
-          console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), &settings_, &proxy_.operations(), &proxy_.verification()) {
+          console_(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), &settings_, &proxy_.operations(), &proxy_.verification()),
+          webhooks_(proxy_.events(), config.events.interval, dead_letter_prefix(config)), first_webhooks_(webhooks_.read(config.webhooks)) {
         proxy_.set_console(console_);
         console_.set_events(proxy_.events());
+        console_.set_webhooks(webhooks_);
+        settings_.also_reload([this](const config::Config& read) -> std::function<void()> {
+            auto made = std::make_shared<std::vector<std::unique_ptr<admin::Webhook>>>(webhooks_.read(read.webhooks));
+            return [this, made] { webhooks_.take_over(std::move(*made)); };
+        });
         if (advisor_)
             proxy_.watch_also([this, seen = admin::AdviceEvents(*advisor_, proxy_.events())]() mutable { seen.look(wall_clock_us()); });
         proxy_.operations().on_shutdown([] { ::kill(::getpid(), SIGTERM); });
@@ -161,8 +174,10 @@ public:
     }
 
     int run(const config::Config& config, const sigset_t& signals) {
+        webhooks_.take_over(std::move(first_webhooks_));  // before the first event
         proxy_.start(proxy::passed_sockets());
         if (http_) http_->start();
+        start_event_readers(config);
         say_ready(config);
         manager_.ready("listening on " + proxy_.address());
         const auto interval = manager_.watchdog_interval();
@@ -197,6 +212,21 @@ private:
         std::fflush(stdout);
     }
 
+    void start_event_readers(const config::Config& config) {
+        if (config.upstream.user.empty()) return;  // no login by which they could do anything
+        if (!config.events.notify_channel.empty()) {
+            notifier_ = std::make_unique<proxy::EventNotifier>(proxy_.events(), config, [](const Event& event) { return admin::json_text(admin::event_object(event)); });
+            notifier_->start();
+        }
+        if (proxy::EventWork::is_wanted(config.events)) {
+            work_ = std::make_unique<proxy::EventWork>(proxy_.events(), config, [this](const std::string& tag) {
+                if (tag.empty()) proxy_.purge_cache();
+                else proxy_.purge_tag("", tag);
+            });
+            work_->start();
+        }
+    }
+
     // What HTTP is told from.
     admin::Sources sources(const config::Config& config, std::string token) {
         admin::Sources all(proxy_, config.advisor.enabled ? &proxy_ : nullptr, advisor_.get(), &proxy_.rules(), std::move(token));
@@ -206,6 +236,7 @@ private:
         all.settings = &settings_;
         all.checks = &proxy_.verification();
         all.events = &proxy_.events();
+        all.webhooks = &webhooks_;
         return all;
     }
 
@@ -245,7 +276,10 @@ private:
 
     int finish() {
         if (http_) http_->stop();
+        if (work_) work_->stop();  // it is a client of the proxy
         proxy_.stop();
+        webhooks_.stop();  // what has happened until now is told
+        if (notifier_) notifier_->stop();
         advisor_.reset();
         log_info("stopped");
         return kDone;
@@ -256,6 +290,10 @@ private:
     proxy::Settings settings_;
     std::unique_ptr<advisor::Service> advisor_;  // null: off, or Larder has no login of its own
     admin::Console console_;
+    admin::Webhooks webhooks_;
+    std::vector<std::unique_ptr<admin::Webhook>> first_webhooks_;  // until run()
+    std::unique_ptr<proxy::EventNotifier> notifier_;  // null: not wanted
+    std::unique_ptr<proxy::EventWork> work_;          // the same
     std::unique_ptr<admin::HttpServer> http_;
 };
 
@@ -271,7 +309,8 @@ int run(const std::vector<std::string>& arguments) {
     const config::Config config = config::load(options.config_file, options.sets);
     if (options.print_config) return std::fputs(config::print_config(config).c_str(), stdout), kDone;
     if (options.check) {
-        const proxy::Proxy checked(config, rules_file(config));  // rules and certificates too
+        proxy::Proxy checked(config, rules_file(config));  // rules and certificates too
+        admin::Webhooks(checked.events(), config.events.interval, {}).read(config.webhooks);
         return std::puts("the configuration is valid"), kDone;
     }
     init_log_from(config.log);

@@ -24,7 +24,9 @@ ReloadOutcome Settings::reload() {
     ReloadOutcome outcome;
     try {
         config::Config config = config::load(file_, sets_);
+        const auto go_on = prepare_ ? prepare_(config) : std::function<void()>();
         outcome.needs_restart = proxy_.reload(config);
+        if (go_on) go_on();
         const Lock lock(mutex_);
         read_ = std::move(config);
     } catch (const std::exception& e) {

@@ -3,6 +3,7 @@
 // Threads: any; one reload at a time.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,16 @@ public:
 
     std::vector<SettingRow> settings() const override;
     ReloadOutcome reload() override;
+    // What else takes part in a reload: `prepare` reads what it needs, and throws if it cannot; only if everybody can it is told to go on.
+    // Before anything can ask for a reload.
+    using Prepare = std::function<std::function<void()>(const config::Config&)>;
+    void also_reload(Prepare prepare) { prepare_ = std::move(prepare); }
 
 private:
     Proxy& proxy_;
     const std::string file_;
     const std::vector<std::string> sets_;
+    Prepare prepare_;
     Mutex reload_mutex_;                     // held while files are read
     mutable Mutex mutex_;
     const config::Config started_;           // what needs a restart is still as it was here

@@ -35,7 +35,7 @@ FOREIGN = (
     (r"boost/(unordered|system|smart_ptr|container|core|align|functional|mp11|endian)/.*", ALL),
     (r"spdlog/.*", {"base"}),
     (r"xxhash\.h", {"base", "cache", "proxy/session"}),
-    (r"openssl/(evp|hmac|rand|crypto|sha|md5)\.h", {"protocol", "proxy"}),
+    (r"openssl/(evp|hmac|rand|crypto|sha|md5)\.h", {"protocol", "proxy", "admin"}),
     (r"openssl/.*", {"proxy"}),
     (r"toml\+\+/.*", {"config"}),
     (r"re2/.*", {"rules", "protocol"}),

@@ -71,6 +71,8 @@ TEST_CASE("every command that help lists can be run, and gives rows as wide as i
     EventBus events(100, 1);
     events.publish({.kind = EventKind::purge, .source = "cache"}, 1);
     console.set_events(events);
+    const Webhooks webhooks(events, std::chrono::milliseconds(100), "");
+    console.set_webhooks(webhooks);
     const auto help = console.run("show help", false);
     REQUIRE(help.rows.size() > 10);
     for (const auto& row : help.rows) {

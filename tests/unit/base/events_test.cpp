@@ -44,6 +44,16 @@ TEST_CASE("whoever missed events is told so") {
     }
 }
 
+TEST_CASE("how many events are gone is told to who had some of this process's") {
+    EventBus bus(3, kStart);
+    for (int i = 0; i < 5; ++i) bus.publish(of("public.t"), 7);
+    CHECK(bus.after(kStart, 10).lost == 1);
+    CHECK(bus.after(kStart - 1, 10).lost == 2);
+    CHECK(bus.after(kStart + 1, 10).lost == 0);
+    CHECK(bus.after(0, 10).lost == 0);
+    CHECK(bus.after(UINT64_MAX, 10).lost == 0);
+}
+
 TEST_CASE("a filter leaves out what it does not want, and never what concerns every relation") {
     EventBus bus(100, kStart);
     bus.publish(of("public.t", {"home"}), 7);

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
-namespace larder::proxy {
+namespace larder {
 
 class Backoff {
 public:
@@ -25,4 +25,4 @@ private:
     std::chrono::milliseconds first_, max_, next_;
 };
 
-}  // namespace larder::proxy
+}  // namespace larder

@@ -1,7 +1,11 @@
 #include "base/log.h"
 
+#include <chrono>
+#include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -43,6 +47,32 @@ std::shared_ptr<const Target>& target_slot() {
 std::shared_ptr<const Target> target() {
     const Lock lock(target_mutex);
     return target_slot();
+}
+
+// What there was of each event in this second.
+struct Flood {
+    std::chrono::steady_clock::time_point began;
+    int lines = 0;
+    std::uint64_t left_out = 0;
+};
+Mutex floods_mutex;
+
+// How many lines were left out before this one; nothing if it is to be left out as well.
+std::optional<std::uint64_t> admit(std::string_view event) {
+    constexpr std::size_t kEventsMax = 1'000;  // there are fewer in the sources
+    static std::map<std::string, Flood, std::less<>> floods;
+    const Lock lock(floods_mutex);
+    auto at = floods.find(event);
+    if (at == floods.end()) {
+        if (floods.size() >= kEventsMax) return 0;
+        at = floods.emplace(event, Flood{}).first;
+    }
+    Flood& flood = at->second;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - flood.began >= std::chrono::seconds(1)) flood.began = now, flood.lines = 0;
+    if (flood.lines < kLogLinesPerSecond) return ++flood.lines, std::exchange(flood.left_out, 0);
+    ++flood.left_out;
+    return std::nullopt;
 }
 
 bool is_plain_word(std::string_view text) {
@@ -143,17 +173,19 @@ bool is_logged(LogLevel level) { return target()->logger->should_log(to_spdlog(l
 void log(LogLevel level, std::string_view event, LogFields fields) {
     const auto to = target();
     if (!to->logger->should_log(to_spdlog(level))) return;
-    std::string line;
-    if (to->json) {
-        line = "\"event\":\"" + json_escaped(event) + "\"";
-        for (const auto& field : fields) line += ",\"" + json_escaped(field.name) + "\":\"" + json_escaped(field.value) + "\"";
-    } else {
-        line = printable(event);
-        for (const auto& field : fields) {
-            const std::string value = printable(field.value);
-            line += " " + std::string(field.name) + "=" + (is_plain_word(value) ? value : "\"" + json_escaped(value) + "\"");
+    const auto left_out = admit(event);
+    if (!left_out) return;
+    std::string line = to->json ? "\"event\":\"" + json_escaped(event) + "\"" : printable(event);
+    const auto add = [&](std::string_view name, const std::string& text) {
+        if (to->json) {
+            line += ",\"" + json_escaped(name) + "\":\"" + json_escaped(text) + "\"";
+        } else {
+            const std::string value = printable(text);
+            line += " " + std::string(name) + "=" + (is_plain_word(value) ? value : "\"" + json_escaped(value) + "\"");
         }
-    }
+    };
+    for (const auto& field : fields) add(field.name, field.value);
+    if (*left_out > 0) add("left_out_before", std::to_string(*left_out));
     to->logger->log(to_spdlog(level), "{}", line);
 }
 

@@ -2,6 +2,8 @@
 //
 // An event is a short sentence and named fields. Never pass statement texts with values, passwords, keys or secrets:
 // nothing here filters them. Nothing on the hot path logs.
+// Of one event there are kLogLinesPerSecond lines a second at most, so that who provokes them from outside fills no disk; the rest is counted, and
+// told of by the next line of that event, as left_out_before.
 // Threads: any, after init_log(); before it, lines of level info and above go to standard error as text.
 #pragma once
 
@@ -13,6 +15,8 @@
 namespace larder {
 
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error };
+
+inline constexpr int kLogLinesPerSecond = 200;
 
 struct LogField {
     std::string_view name;

@@ -38,18 +38,10 @@ std::string_view traceparent_of(Bytes text) {
     return value.substr(0, kForm.size());
 }
 
-bool SlowLog::may_write(Instant now) {
-    if (second_began_ == kLongAgo || now - second_began_ >= std::chrono::seconds(1)) second_began_ = now, lines_ = 0;
-    if (lines_ < kLinesPerSecond) return ++lines_, true;
-    ++left_out_;
-    return false;
-}
-
-void SlowLog::saw(const SlowStatement& statement, Instant now) {
+void SlowLog::saw(const SlowStatement& statement) {
     const auto at_least = settings_.at_least.load(std::memory_order_relaxed);
     if (at_least.count() == 0 || statement.took < at_least) return;
     seen.add();
-    if (!may_write(now)) return;
     log_info("slow statement", {{"client", std::to_string(statement.client)},
                                 {"ms", milliseconds_text(statement.took)},
                                 {"database", printable(statement.database)},
@@ -60,7 +52,6 @@ void SlowLog::saw(const SlowStatement& statement, Instant now) {
                                 {"failed", statement.has_failed ? "yes" : "no"},
                                 {"not_cached", statement.reason.empty() ? "-" : std::string(statement.reason)},
                                 {"traceparent", std::string(traceparent_of(statement.text))},
-                                {"left_out_before", std::to_string(std::exchange(left_out_, 0))},
                                 {"statement", statement_text(statement.text, settings_.shows_values.load(std::memory_order_relaxed))}});
 }
 

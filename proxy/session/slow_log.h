@@ -2,7 +2,7 @@
 //
 // A line has the client's number, which stands in all lines about a connection, and the traceparent that a comment carries
 // (https://www.w3.org/TR/trace-context/, written by sqlcommenter as traceparent='…'). The statement's constants are left out unless log.values says
-// otherwise; values of parameters are never shown. Of more than kLinesPerSecond lines a second and worker the rest is counted, and told of by the next.
+// otherwise; values of parameters are never shown. The log itself bounds how many lines there are (base/log.h).
 //
 // Threads: its worker's; the settings any.
 #pragma once
@@ -13,7 +13,6 @@
 #include <string_view>
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/metrics.h"
 
 namespace larder::session {
@@ -34,23 +33,16 @@ struct SlowStatement {
 
 class SlowLog {
 public:
-    static constexpr int kLinesPerSecond = 20;
-
     explicit SlowLog(const SlowLogSettings& settings) : settings_(settings) {}
 
     bool is_on() const { return settings_.at_least.load(std::memory_order_relaxed).count() > 0; }
     // What is slow, and only that, becomes a line.
-    void saw(const SlowStatement& statement, Instant now);
+    void saw(const SlowStatement& statement);
 
     Count seen;  // slow ones, whether there was a line for each or not
 
 private:
-    bool may_write(Instant now);
-
     const SlowLogSettings& settings_;
-    Instant second_began_ = kLongAgo;
-    int lines_ = 0;
-    std::uint64_t left_out_ = 0;
 };
 
 // What a comment of sqlcommenter's form gives as traceparent, if it has the form of one; empty: there is none.

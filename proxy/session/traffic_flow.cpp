@@ -162,8 +162,7 @@ void Session::Impl::log_if_slow(const Execution& execution, std::chrono::microse
                            .took = took,
                            .rows = execution.rows,
                            .bytes = execution.bytes,
-                           .has_failed = execution.has_failed},
-                          context.now);
+                           .has_failed = execution.has_failed});
 }
 
 void Session::Impl::end_execution(Owed& done) {

@@ -87,18 +87,17 @@ class Logs(Asking, unittest.TestCase):
         self.start("log.slow=1ms", "listen.workers=1")
         with wire.Connection("127.0.0.1", self.larder.port) as talk:
             talk.login("postgres", "postgres")
-            talk.send(*(wire.query("SELECT pg_sleep(0.002)") for _ in range(500)))
-            talk.read_until(b"Z", 500)
+            talk.send(*(wire.query("SELECT pg_sleep(0.001)") for _ in range(1500)))
+            talk.read_until(b"Z", 1500)
 
             def all_are_told_of():
-                talk.send(wire.query("SELECT pg_sleep(0.002)"))
+                talk.send(wire.query("SELECT pg_sleep(0.001)"))
                 talk.read_until(b"Z", 1)
                 slow = self.lines()
-                told = len(slow) + sum(int(line["left_out_before"]) for line in slow)
+                told = len(slow) + sum(int(line.get("left_out_before", 0)) for line in slow)
                 return slow if told == self.larder.metric("larder_slow_statements_total") else None
-            slow = eventually(all_are_told_of, "what was left out is told of by the next line")
-        self.assertGreaterEqual(self.larder.metric("larder_slow_statements_total"), 500)
-        self.assertTrue(any(int(line["left_out_before"]) > 0 for line in slow) or len(slow) > 20, "more than twenty in a second, or seconds of them")
+            eventually(all_are_told_of, "what was left out is told of by the next line")
+        self.assertGreaterEqual(self.larder.metric("larder_slow_statements_total"), 1500)
 
     def test_it_is_turned_on_by_a_reload(self):
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include <unistd.h>
 
@@ -85,4 +86,30 @@ TEST_CASE("a file that cannot be opened leaves the log as it was") {
     CHECK_THROWS_AS(init_log({LogLevel::info, false, "/proc/none/log"}), std::runtime_error);
     log_info("still here");
     CHECK(file.text().find("still here") != std::string::npos);
+}
+
+TEST_CASE("a flood of one event is cut, counted and told of, and leaves others alone") {
+    LogFile file;
+    init_log({LogLevel::info, false, file.path});
+    int logged = 0;
+    const auto flood = [&] { log_info("flood"), ++logged; };
+    for (int i = 0; i < 10 * kLogLinesPerSecond; ++i) flood();
+    log_info("another event");
+    CHECK(file.text().find("another event") != std::string::npos);
+    const auto told = [&] {
+        std::istringstream lines(file.text());
+        int sum = 0;
+        for (std::string line; std::getline(lines, line);) {
+            if (line.find(" flood") == std::string::npos) continue;
+            ++sum;
+            const auto at = line.find("left_out_before=");
+            if (at != std::string::npos) sum += std::stoi(line.substr(at + 16));
+        }
+        return sum;
+    };
+    CHECK(told() < logged);
+    while (told() != logged) {  // the next second has lines again, the first of which tells of those that were left out
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        flood();
+    }
 }

@@ -50,10 +50,26 @@ Order order_of(const json::object& from) {
     return order;
 }
 
+// Its fence is longer than any in the statements, so that none of them ends it.
 std::string code_block(const std::vector<std::string>& statements) {
-    std::string out = "```sql\n";
-    for (const auto& statement : statements) out += statement + ";\n";
-    return out + "```\n";
+    std::string text;
+    for (const auto& statement : statements) text += statement + ";\n";
+    std::string fence = "```";
+    while (text.find(fence) != std::string::npos) fence += '`';
+    return fence + "sql\n" + text + fence + "\n";
+}
+
+// A name or a message, which may hold anything, as text that is no markup.
+std::string plain(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '<') out += "&lt;";
+        else if (c == '&') out += "&amp;";
+        else if (c == '\n' || c == '\r') out += ' ';
+        else if (c == '`' || c == '\\' || c == '[' || c == ']' || c == '*') (out += '\\') += c;
+        else out += c;
+    }
+    return out;
 }
 
 std::string table_row(const char* what, const Work& before, const Work& since) {
@@ -62,8 +78,8 @@ std::string table_row(const char* what, const Work& before, const Work& since) {
 
 void put_markdown(std::string& out, const Deployment& deployment) {
     const auto& order = deployment.order;
-    out += "## " + std::to_string(deployment.id) + ". " + order.title + ": " + std::string(name(deployment.state)) + "\n\n";
-    out += "Database `" + order.database + "`, asked for by " + order.asked_by + ".";
+    out += "## " + std::to_string(deployment.id) + ". " + plain(order.title) + ": " + std::string(name(deployment.state)) + "\n\n";
+    out += "Database " + plain(order.database) + ", asked for by " + plain(order.asked_by) + ".";
     if (order.gain) out += " Expected to save " + std::to_string(std::lround(*order.gain * 100)) + " % of the plan's cost.";
     out += "\n\n";
     if (!order.statement.empty()) out += "For the statement\n\n" + code_block({order.statement}) + "\n";
@@ -73,7 +89,7 @@ void put_markdown(std::string& out, const Deployment& deployment) {
         out += table_row("statement", deployment.before.statement, deployment.since.statement);
         out += table_row("writers of the table", deployment.before.writers, deployment.since.writers) + "\n";
     }
-    for (const auto& event : deployment.events) out += "- " + print_utc(event.unix_ms) + " " + std::string(name(event.state)) + ": " + event.text + "\n";
+    for (const auto& event : deployment.events) out += "- " + print_utc(event.unix_ms) + " " + std::string(name(event.state)) + ": " + plain(event.text) + "\n";
     out += "\n";
 }
 

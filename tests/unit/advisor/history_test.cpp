@@ -128,3 +128,14 @@ TEST_CASE("the history is exported as a document") {
     CHECK(text.find("2026-09-21 14:13:20Z waiting: Asked for.") != std::string::npos);
     CHECK(to_markdown({}).find("Nothing yet.") != std::string::npos);
 }
+
+TEST_CASE("nothing in a name, a statement or a message becomes markup of the document") {
+    auto one = deployment(1, DeploymentState::failed);
+    one.order.database = "a`b<script>";
+    one.order.statement = "SELECT '\n```\n<script>alert(1)</script>\n````'";
+    one.events.front().text = "no such table: <img src=x>\n# [x](y)";
+    const auto text = to_markdown({one});
+    CHECK(text.find("Database a\\`b&lt;script>, asked") != std::string::npos);
+    CHECK(text.find("`````sql\nSELECT '\n```\n<script>alert(1)</script>\n````';\n`````\n") != std::string::npos);
+    CHECK(text.find("no such table: &lt;img src=x> # \\[x\\](y)\n") != std::string::npos);
+}

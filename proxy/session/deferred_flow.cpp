@@ -198,7 +198,7 @@ void Session::Impl::make_block_real(Statement* statement, Outputs& out) {
     if (status == 'E') {
         // It failed before it was real, by a cancel: the server's fails in its own way, and nobody hears how.
         ask_server("SELECT 1/0", Question::other, out);
-    } else if (block.had_hit && statement != nullptr && plan_of(*statement).plan.touches_transaction_modes) {
+    } else if (block.had_hit && statement != nullptr && changes_modes(*statement)) {
         // The server must see a query in the place of the hit, so that it refuses a change of the transaction's modes as it would have.
         ask_server("SELECT 1", Question::other, out);
         block.had_hit = false;

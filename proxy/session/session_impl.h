@@ -174,6 +174,7 @@ struct Session::Impl {
     bool ends_batch_first(Outputs& out);  // false: paused
     void send(Outputs& out, Bytes whole, Owed&& entry);
     bool is_block_known() const;
+    bool changes_modes(Statement& statement);
     bool is_refused_by_block() const;
     void trace(Outputs& out, std::string_view text);
     void count_bypass(rules::Reason reason, Outputs& out);

@@ -202,7 +202,7 @@ TEST_CASE("what memory has no room for is offered to whoever keeps more") {
         const Key key("key " + std::to_string(i));
         cache.store(key, make_result(key, note_of(counter), {.rows = std::string(10'000, 'r')}), kStart, &kept);
     }
-    CHECK(kept.keys.empty());
+    for (const auto& key : kept.keys) CHECK(std::stoi(key.substr(4)) >= 40);  // a new one may have to go
 }
 
 }  // namespace larder::cache::test

@@ -195,6 +195,10 @@ TEST_CASE("after a hit a change of the block's modes meets a query, as it would 
         client.says(parse("", "set transaction isolation level serializable") + bind("", "") + execute("") + sync_message());
         CHECK(types_of(client.server_got()) == std::string(kBeginTypes) + "PBECCSPBES");
     }
+    SECTION("by a BEGIN inside of the block, which sets modes as well") {
+        client.says(query("begin isolation level serializable"));
+        CHECK(types_of(client.server_got()) == std::string(kBeginTypes) + "PBECCSQ");
+    }
     SECTION("piecewise") {
         client.says(parse("", "set transaction isolation level serializable"));
         CHECK(types_of(client.server_got()) == std::string(kBeginTypes) + "PBECCSP");

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,7 @@ def dashboard_expressions(document):
 
 @unittest.skipIf(DIRECT, "tests Larder's own metrics")
 class Monitoring(unittest.TestCase):
+    maxDiff = None
     @classmethod
     def setUpClass(cls):
         absent = [program for program in PROGRAMS if shutil.which(program) is None]
@@ -55,7 +57,11 @@ class Monitoring(unittest.TestCase):
             raise unittest.SkipTest(f"not installed: {', '.join(absent)}")
         cls.cluster = OwnCluster()
         cls.cluster.run("CREATE TABLE t (id int PRIMARY KEY, n int)", "INSERT INTO t SELECT i, i FROM generate_series(1, 50) AS i")
-        cls.larder = Larder(cls.cluster.server, ("freshness.writers=others", "redis.url=redis://127.0.0.1:1"))  # so that there is a change feed, and numbers of Redis
+        # So that there is a change feed, and numbers of Redis and of a webhook.
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
+            config.write('[[webhook]]\nname = "nobody"\nurl = "http://127.0.0.1:1/"\n')
+            config.flush()
+            cls.larder = Larder(cls.cluster.server, ("freshness.writers=others", "redis.url=redis://127.0.0.1:1"), extra=("--config", config.name))
         cls.addClassCleanup(cls.larder.stop)
         wait_until_serving(cls.larder)
         cls.larder.server.run("postgres", "SELECT n FROM t WHERE id = 1")  # numbers by database are there once one is in use
@@ -186,7 +192,7 @@ class EndToEnd(unittest.TestCase):
             self.skipTest(f"not installed: {', '.join(absent)}")
         self.cluster = OwnCluster()
         self.cluster.run("CREATE TABLE t (id int PRIMARY KEY, n int)", "INSERT INTO t SELECT i, i FROM generate_series(1, 50) AS i")
-        self.larder = Larder(self.cluster.server)
+        self.larder = Larder(self.cluster.server, ("freshness.writers=others",))
         self.addCleanup(self.larder.stop)
         wait_until_serving(self.larder)
         self.monitoring = monitoring.Monitoring(self.larder, self.FACTOR)
@@ -213,6 +219,20 @@ class EndToEnd(unittest.TestCase):
         eventually(lambda: self.monitoring.inhibited("LarderNotServing"), "the other alert is inhibited")
         self.cluster.start()
         eventually(lambda: not self.monitoring.told("LarderServerDown"), "Alertmanager is told that it is over")
+
+    def test_an_alert_comes_when_the_change_feed_stalls_and_goes_when_it_goes_on(self):
+        def walsender():
+            rows = self.cluster.run("SELECT pid FROM pg_stat_replication WHERE application_name = 'larder_feed'")
+            return rows and self.monitoring.value("larder_feed_up") == 1 and rows[0][0]
+        pid = eventually(walsender, "the change feed runs, and Prometheus knows it")
+        self.assertEqual(self.monitoring.told("LarderFeedStalled"), [])
+        os.kill(pid, signal.SIGSTOP)  # the connection stays open, and nothing comes any more
+        try:
+            alert = eventually(lambda: self.monitoring.told("LarderFeedStalled"), "Alertmanager is told")[0]
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        self.assertEqual((alert["labels"]["severity"], alert["annotations"]["runbook"]), ("critical", "docs/troubleshooting.md#the-change-feed-stalls"))
+        eventually(lambda: not self.monitoring.told("LarderFeedStalled"), "Alertmanager is told that it is over")
 
 
 if __name__ == "__main__":

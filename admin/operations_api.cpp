@@ -77,7 +77,8 @@ HttpReply answer_config_reload(const HttpRequest&, const Sources& sources) {
     if (sources.settings == nullptr) return no_settings();
     const auto outcome = sources.settings->reload();
     if (!outcome.error.empty()) return problem(409, "Not reloaded", outcome.error);
-    return document({{"needs_restart", json::array(outcome.needs_restart.begin(), outcome.needs_restart.end())}});
+    return document({{"changed", json::array(outcome.changed.begin(), outcome.changed.end())},
+                     {"needs_restart", json::array(outcome.needs_restart.begin(), outcome.needs_restart.end())}});
 }
 
 }  // namespace larder::admin

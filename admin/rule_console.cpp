@@ -62,10 +62,10 @@ ConsoleReply explain_rule(const config::RuleBook& rules, std::string_view text) 
     if (!found) return failure("42704", "rule \"" + name + "\" does not exist", "SHOW RULES lists them; a name that is not in lower case stands in double quotes.");
     const auto matched = rules.matches(found->options);
     ConsoleReply reply;
-    reply.columns = {"name", "matching_shapes", "calls", "hits", "examples"};
+    reply.columns = {"name", "matching_shapes", "calls", "hits", "calls_last_hour", "hits_last_hour", "examples"};
     std::string examples;
     for (const auto& example : matched.examples) examples += (examples.empty() ? "" : "\n") + example;
-    reply.rows.push_back({found->name, number(matched.shapes), number(matched.calls), number(matched.hits), examples});
+    reply.rows.push_back({found->name, number(matched.shapes), number(matched.calls), number(matched.hits), number(matched.calls_last_hour), number(matched.hits_last_hour), examples});
     return reply;
 }
 

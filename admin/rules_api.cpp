@@ -67,7 +67,8 @@ std::optional<RuleOptions> checked(const RuleBook& rules, const HttpRequest& req
 }
 
 json::object object_of(const config::RuleMatches& matches) {
-    return {{"shapes", matches.shapes}, {"calls", matches.calls}, {"hits", matches.hits}, {"examples", json::array(matches.examples.begin(), matches.examples.end())}};
+    return {{"shapes", matches.shapes}, {"calls", matches.calls}, {"hits", matches.hits},
+            {"calls_last_hour", matches.calls_last_hour}, {"hits_last_hour", matches.hits_last_hour}, {"examples", json::array(matches.examples.begin(), matches.examples.end())}};
 }
 
 // What a body says. A key with null is in `removed`.

@@ -17,6 +17,7 @@ struct SettingRow {
 
 struct ReloadOutcome {
     std::string error;                    // empty: done; else everything stays as it was
+    std::vector<std::string> changed;     // keys with another value than at the last reload, which count now; "[[rule]]", "[[webhook]]"
     std::vector<std::string> needs_restart;  // keys that differ from what runs and wait for a restart
 };
 

@@ -214,6 +214,19 @@ std::vector<std::string> changes_that_need_restart(const Config& before, const C
     return changed;
 }
 
+std::vector<std::string> changes_at_once(const Config& before, const Config& after) {
+    std::vector<std::string> changed;
+    for (const auto& option : options()) {
+        if (!option.needs_restart && option.print(before) != option.print(after)) changed.push_back(option.name());
+    }
+    const auto differ = [](const auto& was, const auto& is, const auto& print) {
+        return !std::equal(was.begin(), was.end(), is.begin(), is.end(), [&](const auto& a, const auto& b) { return print(a) == print(b); });
+    };
+    if (differ(before.rules, after.rules, print_rule)) changed.emplace_back("[[rule]]");
+    if (differ(before.webhooks, after.webhooks, print_webhook)) changed.emplace_back("[[webhook]]");
+    return changed;
+}
+
 std::string read_secret(const std::string& file) {
     if (file.empty()) return {};
     const auto text = read_file(file);

@@ -24,6 +24,8 @@ std::string print_config(const Config& config);
 
 // Keys whose values differ and that a reload cannot change, for a warning.
 std::vector<std::string> changes_that_need_restart(const Config& before, const Config& after);
+// What differs and counts after a reload: keys, and "[[rule]]" and "[[webhook]]" for any of those.
+std::vector<std::string> changes_at_once(const Config& before, const Config& after);
 
 // The first line of a file that holds a secret; empty for no file. Throws ConfigError if it cannot be read or is empty.
 std::string read_secret(const std::string& file);

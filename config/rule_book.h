@@ -40,6 +40,7 @@ struct RuleRow {
 // the place of constants, and its table on the tables themselves, not on views over them.
 struct RuleMatches {
     std::uint64_t shapes = 0, calls = 0, hits = 0;
+    std::uint64_t calls_last_hour = 0, hits_last_hour = 0;   // or some minutes more
     std::vector<std::string> examples;   // texts, the most called first; at most three
 };
 

@@ -179,6 +179,7 @@ Proxy::Proxy(const config::Config& config, const std::string& rules_file)
                                        [this](const auto& what, bool is_in) { tell_of_quarantine(what, is_in); });
     event_watch_ = std::make_unique<EventWatch>(shared_.upstream, events_, config.events.interval,
                                                 EventWatch::Wiring{[this] { return event_states(); }, [this] { return rules_->rules(); }});
+    event_watch_->also([this] { rules_->remember_calls(now()); });
     shared_.login_rules.set(read_login_rules(config.listen));
     shared_.users.set(read_user_file(config.listen.auth_file));
     if (!config.listen.auth_user.empty()) {
@@ -226,13 +227,8 @@ std::vector<std::string> Proxy::reload(const config::Config& config) {
     rules_->reload(config, [&] { take_over(config); });
     // Entries were stored under the old rules, perhaps for longer than the new ones allow.
     purge_cache();
-    const auto waiting = config::changes_that_need_restart(shared_.config, config);
-    std::string restart;
-    for (const auto& key : waiting) restart += (restart.empty() ? "" : ", ") + key;
     tell({.kind = EventKind::reload, .source = "config", .text = "the configuration was read again, and every cached answer dropped"});
-    log_info("configuration reloaded",
-             {{"rules", std::to_string(config.rules.size())}, {"needs_restart", restart.empty() ? "nothing" : restart}});
-    return waiting;
+    return config::changes_that_need_restart(shared_.config, config);
 }
 
 void Proxy::take_over(const config::Config& config) {

@@ -188,6 +188,10 @@ void RuleStore::run(const RuleCommand& command) {
         throw RuleError(not_durable, "the change is in force and in the file, but may not survive a loss of power: " + problem);
 }
 
+void RuleStore::remember_calls(Instant at) {
+    if (history_.is_due(at)) history_.keep(wiring_.statements(), at);
+}
+
 config::RuleMatches RuleStore::matches(const config::RuleOptions& options) const {
     constexpr std::size_t kExamplesMax = 3;
     config::Config one;
@@ -207,6 +211,9 @@ config::RuleMatches RuleStore::matches(const config::RuleOptions& options) const
         ++matched.shapes;
         matched.calls += row.calls;
         matched.hits += row.hits;
+        const auto lately = history_.in_last_hour(row, now());
+        matched.calls_last_hour += lately.calls;
+        matched.hits_last_hour += lately.hits;
         rows.push_back(std::move(row));
     }
     std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.calls > b.calls; });

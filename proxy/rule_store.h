@@ -17,6 +17,7 @@
 #include "base/thread_annotations.h"
 #include "base/traffic.h"
 #include "config/rule_book.h"
+#include "proxy/call_history.h"
 #include "rules/user_rules.h"
 
 namespace larder::proxy {
@@ -46,6 +47,9 @@ public:
     config::RuleMatches matches(const config::RuleOptions& options) const override;
     std::string file() const override { return file_; }
 
+    // To be called now and then: so that matches() can tell the last hour's calls.
+    void remember_calls(Instant at);
+
 private:
     void check_tables(const config::Rule& rule) const;
     std::vector<config::Rule> changed(const config::RuleCommand& command) const LARDER_REQUIRES(mutex_);
@@ -53,6 +57,7 @@ private:
 
     const std::string file_;
     const Wiring wiring_;
+    CallHistory history_;
     mutable Mutex mutex_;
     config::Config config_ LARDER_GUARDED_BY(mutex_);               // without its rules: what they are compiled with
     std::vector<config::Rule> fixed_ LARDER_GUARDED_BY(mutex_);     // of larder.toml

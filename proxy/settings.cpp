@@ -5,6 +5,15 @@
 #include "config/options.h"
 
 namespace larder::proxy {
+namespace {
+
+std::string joined(const std::vector<std::string>& keys) {
+    std::string text;
+    for (const auto& key : keys) text += (text.empty() ? "" : ", ") + key;
+    return text.empty() ? "nothing" : text;
+}
+
+}  // namespace
 
 Settings::Settings(Proxy& proxy, std::string file, std::vector<std::string> sets, config::Config config)
     : proxy_(proxy), file_(std::move(file)), sets_(std::move(sets)), started_(config), read_(std::move(config)) {}
@@ -28,6 +37,8 @@ ReloadOutcome Settings::reload() {
         outcome.needs_restart = proxy_.reload(config);
         if (go_on) go_on();
         const Lock lock(mutex_);
+        outcome.changed = config::changes_at_once(read_, config);
+        log_info("configuration reloaded", {{"rules", std::to_string(config.rules.size())}, {"changed", joined(outcome.changed)}, {"needs_restart", joined(outcome.needs_restart)}});
         read_ = std::move(config);
     } catch (const std::exception& e) {
         log_error("the configuration was not reloaded; everything stays as it was", {{"error", e.what()}});

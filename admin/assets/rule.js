@@ -21,9 +21,9 @@ async function check(row) {
   try {
     const answer = await change("POST", "/api/v1/rules?dry_run=true", wanted(row));
     if (answer === null) { place.textContent = "Nothing was asked: the token is missing."; return; }
-    const { shapes, calls, hits } = answer.matches;
+    const { shapes, calls, calls_last_hour, hits_last_hour } = answer.matches;
     place.textContent = shapes === 0 ? "It would match no statement that was counted so far."
-      : `It would have matched ${count(shapes)} ${shapes === 1 ? "shape" : "shapes"} of statements with ${count(calls)} calls so far, ${percent(hits / Math.max(1, calls))} of them hits.`;
+      : `It would have matched ${count(calls_last_hour)} statements in the last hour, ${percent(hits_last_hour / Math.max(1, calls_last_hour))} of them hits; ${count(calls)} since Larder began, of ${count(shapes)} ${shapes === 1 ? "shape" : "shapes"}.`;
     at("rule-make").disabled = false;
   } catch (error) {
     place.textContent = `Not a rule: ${error.message}`;

@@ -161,7 +161,7 @@ class Api(unittest.TestCase):
         self.assertEqual(settings["listen.workers"]["value"], "2")
         self.assertTrue(settings["listen.workers"]["needs_restart"])
         self.assertNotIn(TOKEN, json.dumps(settings))
-        self.assertEqual(self.change("POST", "/api/v1/config/reload", 200), {"needs_restart": []})
+        self.assertEqual(self.change("POST", "/api/v1/config/reload", 200), {"changed": [], "needs_restart": []})
         self.assertEqual(self.get("/api/v1/status")["promise"]["level"], "strict")
 
     def test_passwords_are_not_shown(self):

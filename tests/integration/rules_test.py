@@ -101,6 +101,7 @@ class RulesTest(Asking, unittest.TestCase):
         status, matched = self.http("POST", "/api/v1/rules?dry_run=true", {"table": "public.orders"})
         self.assertEqual(status, 200)
         self.assertGreaterEqual(matched["matches"]["calls"], 3)
+        self.assertEqual(matched["matches"]["calls_last_hour"], matched["matches"]["calls"])
         self.assertEqual(self.http("GET", "/api/v1/rules")[1]["rules"], [])
         self.assertEqual(self.http("POST", "/api/v1/rules", {"name": "a b", "table": "orders", "cache": False}, token=None)[0], 401)
         self.assertEqual(self.http("POST", "/api/v1/rules", {"name": "a b", "table": "orders", "cache": False})[0], 201)

@@ -157,8 +157,8 @@ class Signals(unittest.TestCase):
         client = self.client(larder)
         read = lambda: client.values(READ)  # noqa: E731
         wait_for_hit(larder, read)
-        self.configured("[cache]\nenabled = false\n")
-        self.reload(larder, "configuration reloaded")
+        self.configured("[cache]\nenabled = false\n[pool]\nsize = 3\n")
+        self.reload(larder, "configuration reloaded rules=0 changed=cache.enabled needs_restart=pool.size")
         wait_until_not_serving(larder)
         self.assertEqual(hits_of(larder, read), 0)
         self.assertGreater(larder.bypass_reasons().get("cache_off", 0), 0)

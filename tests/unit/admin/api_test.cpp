@@ -205,8 +205,11 @@ TEST_CASE_METHOD(Fixture, "a client is ended by its id") {
 TEST_CASE_METHOD(Fixture, "the configuration is shown and read again") {
     CHECK(document("/api/v1/config").at("settings").at(0).at("value") == "\"1h\"");
     settings.outcome.needs_restart = {"pool.size"};
-    CHECK(changed("POST", "/api/v1/config/reload", 200).at("needs_restart").at(0) == "pool.size");
-    settings.outcome = {"larder.toml:3: no", {}};
+    settings.outcome.changed = {"cache.ttl"};
+    const auto told = changed("POST", "/api/v1/config/reload", 200);
+    CHECK(told.at("needs_restart").at(0) == "pool.size");
+    CHECK(told.at("changed").at(0) == "cache.ttl");
+    settings.outcome = {"larder.toml:3: no", {}, {}};
     CHECK(changed("POST", "/api/v1/config/reload", 409).at("detail") == "larder.toml:3: no");
     CHECK(settings.reloads == 2);
     sources.settings = nullptr;

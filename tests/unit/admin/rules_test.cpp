@@ -30,7 +30,7 @@ public:
     }
     config::RuleMatches matches(const config::RuleOptions& options) const override {
         if (options.contains("regex")) throw config::RuleError(config::RuleError::Kind::invalid, "regex: bad");
-        return {2, 30, 4, {"select $1"}};
+        return {2, 30, 4, 20, 3, {"select $1"}};
     }
     std::string file() const override { return "/state/rules.toml"; }
 };
@@ -93,7 +93,9 @@ TEST_CASE_METHOD(World, "EXPLAIN RULE says what it matches") {
     REQUIRE(reply.rows.size() == 1);
     CHECK(reply.rows[0][1] == "2");
     CHECK(reply.rows[0][2] == "30");
-    CHECK(reply.rows[0][4] == "select $1");
+    CHECK(reply.rows[0][4] == "20");
+    CHECK(reply.rows[0][5] == "3");
+    CHECK(reply.rows[0][6] == "select $1");
     CHECK(console.run("EXPLAIN RULE none", false).sqlstate == "42704");
     CHECK(console.run("EXPLAIN RULE fixed, other", false).sqlstate == "42601");
 }
@@ -150,6 +152,7 @@ TEST_CASE_METHOD(World, "a dry run changes nothing") {
     const auto reply = call("POST", "/api/v1/rules?dry_run=true", R"({"table": "t"})");
     CHECK(reply.status == 200);
     CHECK(json::parse(reply.body).at("matches").at("examples").at(0) == "select $1");
+    CHECK(json::parse(reply.body).at("matches").at("calls_last_hour") == 20);
     CHECK(call("PUT", "/api/v1/rules/a?dry_run=true", R"({"table": "t"})").status == 200);
     CHECK(call("POST", "/api/v1/rules?dry_run=true", R"({"regex": "("})").status == 422);
     CHECK(call("DELETE", "/api/v1/rules/a?dry_run=true").status == 400);

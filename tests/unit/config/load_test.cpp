@@ -191,6 +191,12 @@ TEST_CASE("changes that a reload cannot make are named") {
     const auto after = read("[listen]\naddress = \"127.0.0.1:7000\"\n[cache]\nttl = \"5s\"\n");
     CHECK(changes_that_need_restart(before, after) == std::vector<std::string>{"listen.address"});
     CHECK(changes_that_need_restart(before, before).empty());
+    CHECK(changes_at_once(before, after) == std::vector<std::string>{"cache.ttl"});
+    CHECK(changes_at_once(before, before).empty());
+    const auto with_more = read("[[rule]]\nname = \"a\"\nttl = \"1s\"\n[[webhook]]\nname = \"w\"\nurl = \"http://127.0.0.1:1/\"\n");
+    CHECK(changes_at_once(before, with_more) == std::vector<std::string>{"[[rule]]", "[[webhook]]"});
+    CHECK(changes_at_once(with_more, with_more).empty());
+    CHECK(changes_at_once(with_more, before) == std::vector<std::string>{"[[rule]]", "[[webhook]]"});
 }
 
 TEST_CASE("the pool's mode is one of four words, and a wrong one is named with its line") {

@@ -203,7 +203,7 @@ TEST_CASE("what a rule would match is counted in the statements so far") {
     auto store = world.open();
     const auto row = [](const char* text, std::uint64_t calls, std::uint32_t table, const char* role, const char* fingerprint) {
         StatementRow out;
-        out.text = text, out.calls = calls, out.hits = 1, out.reads = {table}, out.role = role, out.fingerprint = fingerprint, out.database = "shop", out.is_read = true;
+        out.text = text, out.calls = calls, out.hits = 1, out.reads = {table}, out.role = role, out.fingerprint = fingerprint, out.database = "shop", out.is_read = true, out.id = fingerprint;
         return out;
     };
     world.rows = {row("select a from t", 5, 1, "app", "00000000000000aa"), row("select b from t", 7, 1, "boss", "00000000000000bb"), row("select c from u", 100, 2, "app", "00000000000000cc")};
@@ -217,6 +217,22 @@ TEST_CASE("what a rule would match is counted in the statements so far") {
     world.rows[0].is_read = false;
     CHECK(store.matches({{"role", "app"}, {"regex", "from t"}}).calls == 0);
     CHECK(refusal([&] { store.matches({{"regex", "("}}); }) == Kind::invalid);
+}
+
+TEST_CASE("of what a rule would match the last hour is told") {
+    World world;
+    auto store = world.open();
+    StatementRow row;
+    row.text = "select a from t", row.fingerprint = row.id = "00000000000000aa", row.is_read = true, row.reads = {1};
+    const auto counted = [&](std::uint64_t calls, std::uint64_t hits) { row.calls = calls, row.hits = hits, world.rows = {row}; };
+    counted(5, 1);
+    CHECK(store.matches({{"table", "t"}}).calls_last_hour == 5);  // nobody has looked an hour ago
+    store.remember_calls(now() + -std::chrono::minutes(61));
+    counted(12, 4);
+    auto matched = store.matches({{"table", "t"}});
+    CHECK(matched.calls == 12);
+    CHECK(matched.calls_last_hour == 7);
+    CHECK(matched.hits_last_hour == 3);
 }
 
 TEST_CASE("a command that comes while a reload is made is not undone by it") {

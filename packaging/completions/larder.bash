@@ -26,13 +26,17 @@ _larder() {
             words=$(_larder_keys "${COMP_WORDS[0]}")
             ;;
         *)
-            if [[ ${COMP_WORDS[1]-} == verify && $COMP_CWORD -gt 1 ]]; then
+            if [[ ${COMP_WORDS[1]-} == import && $COMP_CWORD -gt 1 ]]; then
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                compopt -o filenames 2>/dev/null
+                return
+            elif [[ ${COMP_WORDS[1]-} == verify && $COMP_CWORD -gt 1 ]]; then
                 words="--console --entries --upstream --through --times --json --help"
             elif [[ ${COMP_WORDS[1]-} == advise && $COMP_CWORD -gt 1 ]]; then
                 words="--analyze --workload --budget --json --deploy --upstream --help"
             else
                 words="--config --listen --upstream --admin --set --check --print-config --version --help"
-                if ((COMP_CWORD == 1)); then words+=" advise verify"; fi
+                if ((COMP_CWORD == 1)); then words+=" advise verify import"; fi
             fi
             ;;
     esac

@@ -156,7 +156,7 @@ class Options(unittest.TestCase):
 
     def test_bash(self):
         self.assertEqual(set(self.complete("--")), self.options)
-        self.assertEqual(self.complete(""), self.complete("--") + ["advise", "verify"])
+        self.assertEqual(self.complete(""), self.complete("--") + ["advise", "verify", "import"])
         self.assertEqual(set(self.complete("advise", "")), self.advise)
         self.assertEqual(set(word for word in self.complete("verify", "") if word.startswith("-")), self.verify)
         self.assertEqual(self.complete("--print"), ["--print-config"])
@@ -168,11 +168,12 @@ class Options(unittest.TestCase):
             with open(path, "w", encoding="utf-8"):
                 pass
             self.assertEqual(self.complete("--config", folder + "/"), [path])
+            self.assertEqual(self.complete("import", folder + "/"), [path])
 
     def test_zsh(self):
         with open(os.path.join(PACKAGING, "completions", "_larder"), encoding="utf-8") as file:
             subcommands, others = file.read().split("else\n")
-        verify, advise = subcommands.split("elif ")
+        _, verify, advise = subcommands.split("elif ")
         for text, options in ((others, self.options), (advise, self.advise), (verify, self.verify)):
             self.assertEqual(set(re.findall(r"'\*?(--[a-z-]+)\[", text)), options)
         if shutil.which("zsh"):
@@ -180,7 +181,9 @@ class Options(unittest.TestCase):
 
     def test_manual(self):
         with open(os.path.join(PACKAGING, "man", "larder.1"), encoding="utf-8") as file:
-            self.assertEqual(options_of(file.read().replace("\\-", "-")), self.options | self.advise | self.verify)
+            text = file.read().replace("\\-", "-")
+        self.assertEqual(options_of(text), self.options | self.advise | self.verify)
+        self.assertEqual(set(re.findall(r"^\.B larder (\w+)", text, re.MULTILINE)), set(re.findall(r"\blarder (\w+) ", output(binary(), "--help"))))
 
 
 def inside():

@@ -205,6 +205,13 @@ void Session::Impl::make_block_real(Statement* statement, Outputs& out) {
     }
 }
 
+// Of the block that is open: SET TRANSACTION and what may be one, and a BEGIN that names modes, which PostgreSQL sets inside of a block as well.
+bool Session::Impl::changes_modes(Statement& statement) {
+    if (plan_of(statement).plan.touches_transaction_modes) return true;
+    const auto& facts = statement.facts();
+    return facts.is_single() && facts.statements.front().kind == sql::Kind::begin && facts.statements.front().has_tx_modes;
+}
+
 // Nothing of what was sent behind it has run. The client believes to be in a block that never was.
 void Session::Impl::begin_failed(Bytes body, Outputs& out) {
     const auto error = protocol::ErrorResponse::decode(body);

@@ -379,13 +379,6 @@ bool Session::Impl::is_block_known() const { return status != 'I' && owed.ready_
 // The block has failed, and no message is under way that may end it: all but its end is refused, and does nothing.
 bool Session::Impl::is_refused_by_block() const { return status == 'E' && owed.empty(); }
 
-// Of the block that is open: SET TRANSACTION and what may be one, and a BEGIN that names modes, which PostgreSQL sets inside of a block as well.
-bool Session::Impl::changes_modes(Statement& statement) {
-    if (plan_of(statement).plan.touches_transaction_modes) return true;
-    const auto& facts = statement.facts();
-    return facts.is_single() && facts.statements.front().kind == sql::Kind::begin && facts.statements.front().has_tx_modes;
-}
-
 // Questions of Larder's own that must reach the server before the next message does.
 // `statement`: what is about to be sent; null if that is not known, or does not matter.
 void Session::Impl::before_sending(Statement* statement, Outputs& out) {
